@@ -1,0 +1,59 @@
+"""Reads of the agent tree. An agent sees itself and its own subtree, nothing else."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.agents.models import Agent, AgentStatus, Tier
+from domain.kernel import Page, PageRequest, connection, page_of
+
+# Walks up at most three steps, and the depth proves that there are no more.
+_CHAIN = """
+SELECT a.id AS first, p.id AS second, g.id AS third FROM agents a
+LEFT JOIN agents p ON p.id = a.parent_id
+LEFT JOIN agents g ON g.id = p.parent_id
+WHERE a.id = $1
+"""
+
+
+async def chain_of(agent_id: UUID) -> tuple[UUID, ...]:
+    """The agent and those above it, nearest first: at most three."""
+    async with connection() as conn:
+        row = await conn.fetchrow(_CHAIN, agent_id)
+    return tuple(found for found in row if found is not None) if row else ()
+
+
+async def tier_of(agent_id: UUID) -> Tier:
+    """The price grade of an agent; `retail` for one that is not active any more."""
+    agent = await Agent.filter(id=agent_id, status=AgentStatus.ACTIVE).only("tier").first()
+    return agent.tier if agent else Tier.RETAIL
+
+
+async def agent_of_user(user_id: UUID) -> Agent | None:
+    """The agent that a user is, if any."""
+    return await Agent.filter(user_id=user_id).first()
+
+
+async def agents_by_id(ids: Sequence[UUID]) -> dict[UUID, Agent]:
+    """Agents by their ids, in one statement."""
+    return {agent.id: agent for agent in await Agent.filter(id__in=list(ids))}
+
+
+async def find_by_code(code: str) -> Agent | None:
+    """The active agent behind a promoter code."""
+    return await Agent.filter(code=code.strip().upper(), status=AgentStatus.ACTIVE).first()
+
+
+async def list_downline(agent_id: UUID, page: PageRequest) -> Page[Agent]:
+    """The direct children of an agent, oldest first."""
+    rows = Agent.filter(parent_id=agent_id).order_by("id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__gt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda agent: (agent.id,))
+
+
+async def list_agents(page: PageRequest) -> Page[Agent]:
+    """All agents, oldest first; for the back office."""
+    rows = Agent.all().order_by("id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__gt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda agent: (agent.id,))

@@ -1,0 +1,103 @@
+"""Tables of the card store. A code is only in `card_secrets`, and only sealed."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from tortoise.models import Model
+
+from domain.kernel.ids import new_id
+
+
+class CardState(StrEnum):
+    """Where a card is in its life; moves are listed in rules.py and held by a trigger."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    SOLD = "sold"
+    VOID = "void"
+
+
+class CardBatch(Model):
+    """One import of cards of one variant. Its data key, wrapped, seals each of its codes."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField()
+    source = fields.CharField(max_length=64)
+    content_digest = fields.BinaryField()  # keyed digest of the input: the same file twice is one batch
+    unit_cost = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    wrapped_key = fields.BinaryField()
+    key_version = fields.IntField()
+    accepted = fields.IntField(default=0)
+    duplicates = fields.IntField(default=0)
+    rejected = fields.IntField(default=0)
+    expires_on = fields.DateField(null=True)
+    supplier_attempt_id = fields.UUIDField(null=True)  # set when the cards came from a supplier
+    imported_by = fields.UUIDField(null=True)
+    imported_at = fields.DatetimeField()
+    undone_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "card_batches"
+        indexes = (("variant_id",),)
+        constraints = (
+            CheckConstraint(check="unit_cost >= 0", name="batch_cost_not_negative"),
+            UniqueConstraint(
+                fields=("supplier_attempt_id",),
+                name="batch_once_per_attempt",
+                condition="supplier_attempt_id IS NOT NULL",
+            ),
+        )
+
+
+class Card(Model):
+    """One sellable secret: everything about it except the secret itself."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField()
+    batch: fields.ForeignKeyRelation[CardBatch] = fields.ForeignKeyField(
+        "domain.CardBatch", on_delete=fields.RESTRICT
+    )
+    state = fields.CharEnumField(CardState, max_length=16)
+    fingerprint = fields.BinaryField()  # keyed blind index of the canonical code
+    masked = fields.CharField(max_length=40)
+    unit_cost = fields.BigIntField()
+    expires_on = fields.DateField(null=True)
+    order_line_id = fields.UUIDField(null=True)
+    unit_number = fields.IntField(null=True)
+    sold_at = fields.DatetimeField(null=True)
+    first_revealed_at = fields.DatetimeField(null=True)
+    reveal_count = fields.IntField(default=0)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "cards"
+        indexes = (("batch_id",),)
+        constraints = (
+            UniqueConstraint(fields=("variant_id", "fingerprint"), name="card_code_once"),
+            CheckConstraint(
+                check="state IN ('available', 'reserved', 'sold', 'void')", name="card_state_known"
+            ),
+            CheckConstraint(
+                check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name="card_owned_once"
+            ),
+            CheckConstraint(
+                check="(order_line_id IS NULL) = (unit_number IS NULL)", name="card_unit_of_a_line"
+            ),
+            UniqueConstraint(
+                fields=("order_line_id", "unit_number"),
+                name="card_one_per_unit",
+                condition="order_line_id IS NOT NULL",
+            ),
+        )
+
+
+class CardSecret(Model):
+    """The sealed code of one card: its associated data binds card, variant, batch and key version."""
+
+    card: fields.OneToOneRelation[Card] = fields.OneToOneField("domain.Card", primary_key=True)
+    sealed = fields.BinaryField()
+
+    class Meta:
+        table = "card_secrets"

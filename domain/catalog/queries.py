@@ -1,0 +1,260 @@
+"""Reads of the catalogue: plain statements and light rows, because a page is read most of all.
+
+Shoppers see what is active. `variants_by_id` and `variants_by_sku` show any variant, because an
+order keeps naming what it bought after the shelf was cleared.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+from uuid import UUID
+
+from domain.catalog.models import DeliveryKind, ListingStatus, Product
+from domain.catalog.rules import query_terms
+from domain.kernel import Money, Page, PageRequest, connection, encode_id, page_of
+
+Language = Literal["en", "zh"]
+DEFAULT_LANGUAGE: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCategory:
+    """A shelf in one language, with the shelves on it."""
+
+    id: UUID
+    slug: str
+    name: str
+    parent_id: UUID | None = None
+    children: list["ShownCategory"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProduct:
+    """An active product in one language."""
+
+    id: UUID
+    slug: str
+    category_id: UUID
+    name: str
+    description: str
+    brand: str
+    region: str
+    tags: list[str]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVariant:
+    """A variant in one language."""
+
+    id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    delivery_kind: DeliveryKind
+    face_value: Money | None
+    min_quantity: int
+    max_quantity: int
+    status: ListingStatus
+
+
+async def category_tree(language: Language = DEFAULT_LANGUAGE) -> list[ShownCategory]:
+    """All categories, roots first, each with its children, in the order of the shelves."""
+    async with connection() as conn:
+        rows = await conn.fetch(_categories(language))
+    by_id = {row["id"]: ShownCategory(*row) for row in rows}
+    for category in by_id.values():
+        if category.parent_id is not None:
+            by_id[category.parent_id].children.append(category)
+    return [category for category in by_id.values() if category.parent_id is None]
+
+
+def flatten(tree: Iterable[ShownCategory]) -> dict[UUID, ShownCategory]:
+    """The categories of a tree by id."""
+    found: dict[UUID, ShownCategory] = {}
+    for category in tree:
+        found[category.id] = category
+        found.update(flatten(category.children))
+    return found
+
+
+async def list_products(
+    page: PageRequest,
+    *,
+    query: str = "",
+    category_id: UUID | None = None,
+    language: Language = DEFAULT_LANGUAGE,
+) -> Page[ShownProduct]:
+    """Active products in the order of the shelves, of a category and all below it (row A1).
+
+    `query` finds Chinese by characters, and names by their beginnings and by pinyin: 话费, `huafei`
+    and `hf` find the same. Refuses a query above 64 letters.
+    """
+    terms = query_terms(query) if query.strip() else None
+    if terms == []:
+        return page_of(page, [], _place)
+    values: list[Any] = [page.first + 1]
+    values += [] if terms is None else [terms]
+    values += [] if category_id is None else [category_id]
+    values += [] if page.after is None else [page.after[0], UUID(page.after[1])]
+    shape = (terms is not None, category_id is not None, page.after is not None)
+    async with connection() as conn:
+        rows = await conn.fetch(_products(language, *shape), *values)
+    return page_of(page, [ShownProduct(*row) for row in rows], _place)
+
+
+async def find_product(
+    *, product_id: UUID | None = None, slug: str | None = None, language: Language = DEFAULT_LANGUAGE
+) -> ShownProduct | None:
+    """One active product, by its id or else by its slug."""
+    column, value = ("id", product_id) if product_id is not None else ("slug", slug)
+    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'active'"  # noqa: S608
+    async with connection() as conn:
+        row = await conn.fetchrow(statement, value)
+    return ShownProduct(*row) if row else None
+
+
+async def products_by_id(
+    ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+) -> dict[UUID, ShownProduct]:
+    """Products by id, whatever their status, in one statement."""
+    statement = f"{_product_columns(language)} WHERE id = ANY($1)"  # noqa: S608
+    async with connection() as conn:
+        rows = await conn.fetch(statement, ids)
+    return {row["id"]: ShownProduct(*row) for row in rows}
+
+
+async def variants_of(
+    product_ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+) -> dict[UUID, list[ShownVariant]]:
+    """The active variants of each product, in shelf order, in one statement."""
+    where = "WHERE product_id = ANY($1) AND status = 'active' ORDER BY position, id"
+    found: dict[UUID, list[ShownVariant]] = {product_id: [] for product_id in product_ids}
+    for variant in await _fetch_variants(where, product_ids, language):
+        found[variant.product_id].append(variant)
+    return found
+
+
+async def variants_by_id(
+    ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+) -> dict[UUID, ShownVariant]:
+    """Variants by id, whatever their status, in one statement."""
+    rows = await _fetch_variants("WHERE id = ANY($1)", ids, language)
+    return {variant.id: variant for variant in rows}
+
+
+async def variants_by_sku(
+    skus: Sequence[str], language: Language = DEFAULT_LANGUAGE
+) -> dict[str, ShownVariant]:
+    """Variants by their code, whatever their status, in one statement."""
+    rows = await _fetch_variants("WHERE sku = ANY($1)", skus, language)
+    return {variant.sku: variant for variant in rows}
+
+
+async def list_variants(
+    page: PageRequest, language: Language = DEFAULT_LANGUAGE
+) -> Page[ShownVariant]:
+    """Every active variant of an active product by sku: what a partner reads from end to end."""
+    after = "" if page.after is None else page.after[0]
+    where = """WHERE status = 'active' AND sku > $1 AND EXISTS (
+        SELECT 1 FROM products p WHERE p.id = product_id AND p.status = 'active')
+        ORDER BY sku LIMIT $2"""
+    rows = await _fetch_variants(where, after, language, page.first + 1)
+    return page_of(page, rows, lambda variant: (variant.sku,))
+
+
+async def list_product_files(page: PageRequest) -> Page[Product]:
+    """All products whatever their status, with all that an operator edits, oldest first."""
+    rows = Product.all().order_by("id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__gt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda product: (product.id,))
+
+
+def public_id(row: ShownCategory | ShownProduct | ShownVariant) -> str:
+    """The id of a catalogue row as clients see it."""
+    return encode_id(_PREFIXES[type(row)], row.id)
+
+
+_PREFIXES: dict[type, str] = {ShownCategory: "cat", ShownProduct: "prd", ShownVariant: "var"}
+
+
+def _place(product: ShownProduct) -> tuple[int, UUID]:
+    return product.position, product.id
+
+
+async def _fetch_variants(
+    where: str, value: object, language: Language, *more: object
+) -> list[ShownVariant]:
+    async with connection() as conn:
+        rows = await conn.fetch(f"{_variant_columns(language)} {where}", value, *more)
+    return [_variant(*row) for row in rows]
+
+
+def _variant(
+    id_: UUID,
+    product_id: UUID,
+    sku: str,
+    name: str,
+    kind: str,
+    face_units: int | None,
+    face_currency: str,
+    least: int,
+    most: int,
+    status: str,
+) -> ShownVariant:
+    face = None if face_units is None else Money(face_units, face_currency)
+    listing = ListingStatus(status)
+    return ShownVariant(
+        id_, product_id, sku, name, DeliveryKind(kind), face, least, most, listing
+    )
+
+
+# The statements below are put together from words of this file only; values always travel as $n.
+
+
+@cache
+def _categories(language: Language) -> str:
+    return f"SELECT id, slug, name_{language}, parent_id FROM categories ORDER BY position, slug"  # noqa: S608
+
+
+@cache
+def _product_columns(language: Language) -> str:
+    return (
+        f"SELECT id, slug, category_id, name_{language}, description_{language}, brand, region, tags,"  # noqa: S608
+        " position FROM products"
+    )
+
+
+@cache
+def _variant_columns(language: Language) -> str:
+    return (
+        f"SELECT id, product_id, sku, name_{language}, delivery_kind, face_units, face_currency,"  # noqa: S608
+        " min_quantity, max_quantity, status FROM variants"
+    )
+
+
+@cache
+def _products(language: Language, by_terms: bool, by_category: bool, after: bool) -> str:
+    """One statement a shape, so that PostgreSQL plans each for its own index."""
+    number = iter(range(2, 7))
+    conditions = ["status = 'active'"]
+    if by_terms:
+        conditions.append(f"search_terms @> ${next(number)}::text[]")
+    if by_category:
+        conditions.append(f"category_id IN ({_BELOW.format(next(number))})")
+    if after:
+        conditions.append(f"(position, id) > (${next(number)}::int, ${next(number)}::uuid)")
+    where = " AND ".join(conditions)
+    return f"{_product_columns(language)} WHERE {where} ORDER BY position, id LIMIT $1"
+
+
+_BELOW = """
+WITH RECURSIVE below AS (
+    SELECT id FROM categories WHERE id = ${}
+    UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
+) SELECT id FROM below
+"""
+
+

@@ -1,0 +1,51 @@
+"""What a purchase may be refused for. Nothing has changed when it is."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from domain.kernel import Money, Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotForSale(Refusal):
+    """The variant does not exist, is not listed, or has no price: all sound the same."""
+
+    code: ClassVar[str] = "NOT_FOR_SALE"
+    sku: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantityOutOfRange(Refusal):
+    """Fewer or more pieces than one order may take of this variant."""
+
+    code: ClassVar[str] = "QUANTITY_OUT_OF_RANGE"
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockShort(Refusal):
+    """Fewer cards than asked for, and no supplier that could make up for it."""
+
+    code: ClassVar[str] = "OUT_OF_STOCK"
+    sku: str
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceChanged(Refusal):
+    """The price is not the one that the buyer saw, or is above a partner's limit."""
+
+    code: ClassVar[str] = "PRICE_CHANGED"
+    sku: str
+    expected: Money
+    actual: Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceBelowCost(Refusal):
+    """A sale at a loss is refused unless an operator allowed it for the variant (D7, I18)."""
+
+    code: ClassVar[str] = "PRICE_BELOW_COST"
+    sku: str

@@ -1,0 +1,173 @@
+"""Pure rules of the purchase: from what was read to what will be written, or to refusals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from domain.catalog import DeliveryKind
+from domain.checkout.refusals import NotForSale, PriceChanged, QuantityOutOfRange, StockShort
+from domain.commissions import Beneficiary, Rule
+from domain.kernel import Invalid, Money, Refusal, Refused
+from domain.orders import MAX_LINES
+
+RETAIL = "retail"
+
+
+@dataclass(frozen=True, slots=True)
+class LineWish:
+    """What a caller asks for: `expected_price` refuses any other, `max_price` only a higher one."""
+
+    sku: str
+    quantity: int
+    expected_price: int | None = None
+    max_price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One purchase: the wishes, the key that makes it happen once, and how it came about."""
+
+    lines: tuple[LineWish, ...]
+    idempotency_key: str
+    promoter_code: str | None = None
+    external_id: str | None = None
+
+    def plain(self) -> list[Any]:
+        """The values that make two purchases the same one."""
+        wishes = [[w.sku, w.quantity, w.expected_price, w.max_price] for w in self.lines]
+        return [wishes, self.promoter_code, self.external_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the database says of one wanted sku, for this buyer, at this moment."""
+
+    sku: str
+    variant_id: UUID | None
+    for_sale: bool
+    delivery_kind: str
+    min_quantity: int
+    max_quantity: int
+    sold_below_cost: bool
+    prices: Mapping[str, int]
+    rules: Mapping[int, Rule]
+    own_cards: int  # counted up to the quantity asked for
+    has_offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerFacts:
+    """Who buys, at which tier, and who earns on it."""
+
+    user_id: UUID
+    tier: str
+    is_agent: bool
+    chain: tuple[tuple[UUID, str], ...]  # (agent, tier), nearest first
+    wallet_balance: int
+
+
+@dataclass(slots=True)
+class PlannedLine:
+    """One line as it will be written."""
+
+    position: int
+    variant_id: UUID
+    sku: str
+    quantity: int
+    unit_price: int
+    max_unit_cost: int
+    sold_below_cost: bool
+    from_own_stock: bool
+    chain: list[Beneficiary] = field(default_factory=list)
+    rules: Mapping[int, Rule] = field(default_factory=dict)
+
+
+def check_wishes(lines: Sequence[LineWish]) -> None:
+    """Refuses an empty order, too many lines, and one sku twice."""
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise Refused(Invalid(reason="order_lines", field=("lines",)))
+    if len({line.sku for line in lines}) != len(lines):
+        raise Refused(Invalid(reason="sku_twice", field=("lines",)))
+
+
+def plan(
+    wishes: Sequence[LineWish], shelves: Mapping[str, Shelf], buyer: BuyerFacts, currency: str
+) -> list[PlannedLine]:
+    """The lines to write, or every refusal at once."""
+    planned: list[PlannedLine] = []
+    refusals: list[Refusal] = []
+    for position, wish in enumerate(wishes):
+        shelf = shelves[wish.sku]
+        refusal = _refusal_of(wish, shelf, buyer, currency, ("lines", str(position)))
+        if refusal is not None:
+            refusals.append(refusal)
+            continue
+        planned.append(_planned(position, wish, shelf, buyer))
+    if refusals:
+        raise Refused(*refusals)
+    return planned
+
+
+def price_of(shelf: Shelf, tier: str) -> int | None:
+    """The unit price for a tier; the retail price where the tier has none of its own."""
+    return shelf.prices.get(tier, shelf.prices.get(RETAIL))
+
+
+def _refusal_of(
+    wish: LineWish, shelf: Shelf, buyer: BuyerFacts, currency: str, path: tuple[str, ...]
+) -> Refusal | None:
+    price = price_of(shelf, buyer.tier)
+    sellable = shelf.for_sale and shelf.delivery_kind == DeliveryKind.CARD_CODE
+    if not sellable or price is None:
+        return NotForSale(sku=wish.sku, field=(*path, "sku"))
+    if not shelf.min_quantity <= wish.quantity <= shelf.max_quantity:
+        return QuantityOutOfRange(
+            minimum=shelf.min_quantity, maximum=shelf.max_quantity, field=(*path, "quantity")
+        )
+    expected = _expectation(wish, price)
+    if expected is not None:
+        return PriceChanged(
+            sku=wish.sku,
+            expected=Money(expected, currency),
+            actual=Money(price, currency),
+            field=(*path, "expectedUnitPrice"),
+        )
+    if shelf.own_cards < wish.quantity and not shelf.has_offer:
+        return StockShort(
+            sku=wish.sku,
+            requested=wish.quantity,
+            available=shelf.own_cards,
+            field=(*path, "quantity"),
+        )
+    return None
+
+
+def _expectation(wish: LineWish, price: int) -> int | None:
+    """The price that the caller expected or allowed, when this one breaks it."""
+    if wish.expected_price is not None and wish.expected_price != price:
+        return wish.expected_price
+    if wish.max_price is not None and price > wish.max_price:
+        return wish.max_price
+    return None
+
+
+def _planned(position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts) -> PlannedLine:
+    price = price_of(shelf, buyer.tier)
+    if price is None or shelf.variant_id is None:
+        raise ValueError("a refused wish is not planned")
+    return PlannedLine(
+        position=position,
+        variant_id=shelf.variant_id,
+        sku=shelf.sku,
+        quantity=wish.quantity,
+        unit_price=price,
+        max_unit_cost=price,
+        sold_below_cost=shelf.sold_below_cost,
+        from_own_stock=shelf.own_cards >= wish.quantity,
+        chain=[
+            Beneficiary(agent_id, level, tier, price_of(shelf, tier))
+            for level, (agent_id, tier) in enumerate(buyer.chain, start=1)
+        ],
+        rules=shelf.rules,
+    )

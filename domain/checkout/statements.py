@@ -1,0 +1,112 @@
+"""The purchase's three statements. A test holds their number; each is one round trip.
+
+READ claims the idempotency key and reads all that the rules need. Its insert waits on a call with
+the same key that is still running; then it finds the key taken, and the purchase is a replay.
+"""
+
+from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
+from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
+
+READ = f"""
+WITH claimed AS (
+    INSERT INTO idempotency_keys (id, actor, operation, key, input_hash, result, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (actor, operation, key) DO NOTHING RETURNING 1
+), buyer AS (
+    SELECT u.id, u.referrer_agent_id, a.id AS agent_id, a.tier
+    FROM users u LEFT JOIN agents a ON a.user_id = u.id AND a.status = 'active'
+    WHERE u.id = $8 AND u.disabled_at IS NULL
+), chain AS (
+    SELECT one.id AS id1, one.tier AS tier1, two.id AS id2, two.tier AS tier2,
+           three.id AS id3, three.tier AS tier3
+    FROM agents one
+    LEFT JOIN agents two ON two.id = one.parent_id
+    LEFT JOIN agents three ON three.id = two.parent_id
+    WHERE one.status = 'active' AND one.id = coalesce(
+        (SELECT id FROM agents WHERE code = $9), (SELECT referrer_agent_id FROM buyer))
+)
+SELECT (SELECT count(*) FROM claimed) AS fresh,
+    b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
+    (SELECT balance FROM accounts WHERE id = $10) AS balance,
+    w.sku, v.id AS variant_id,
+    coalesce(v.status = 'active' AND p.status = 'active', false) AS for_sale,
+    v.delivery_kind, v.min_quantity, v.max_quantity, v.sold_below_cost,
+    (SELECT jsonb_object_agg(tier, amount) FROM prices
+     WHERE variant_id = v.id AND currency = $13) AS prices,
+    {RULES_OF_VARIANT.format(moment="$7")} AS rules,
+    (SELECT count(*) FROM (
+        SELECT 1 FROM cards WHERE variant_id = v.id AND state = 'available'
+            AND (expires_on IS NULL OR expires_on > $14) LIMIT w.quantity) counted) AS own_cards,
+    EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
+        WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active') AS has_offer
+FROM unnest($11::text[], $12::int[]) AS w (sku, quantity)
+LEFT JOIN buyer b ON true
+LEFT JOIN chain ch ON true
+LEFT JOIN variants v ON v.sku = w.sku
+LEFT JOIN products p ON p.id = v.product_id
+"""
+
+# Rows that another purchase holds are skipped, never waited for. `visible` counts what is left for
+# this transaction to see: fewer than asked for, together with the claimed ones, is a sure shortage.
+CLAIM = """
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS w (line_id, variant_id, quantity)
+), picked AS (
+    SELECT w.line_id, row_number() OVER (PARTITION BY w.line_id) AS unit, free.id
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT id FROM cards
+        WHERE variant_id = w.variant_id AND state = 'available'
+            AND (expires_on IS NULL OR expires_on > $5)
+        ORDER BY expires_on, id LIMIT w.quantity FOR UPDATE SKIP LOCKED
+    ) free
+)
+UPDATE cards c
+SET state = 'sold', order_line_id = picked.line_id, unit_number = picked.unit, sold_at = $4
+FROM picked WHERE c.id = picked.id
+RETURNING c.id, c.order_line_id, c.unit_number, c.unit_cost, c.masked, c.expires_on
+"""
+VISIBLE = """
+SELECT count(*) FROM (
+    SELECT 1 FROM cards WHERE variant_id = $1 AND state = 'available'
+        AND (expires_on IS NULL OR expires_on > $3) LIMIT $2
+) counted
+"""
+
+
+def _shifted(statement: str, by: int) -> str:
+    """The statement with its parameters numbered from `by` + 1 on, to stand in a longer one."""
+    for number in range(9, 0, -1):
+        statement = statement.replace(f"${number}:", f"${number + by}:")
+    return statement.strip()
+
+
+_ORDER = """
+INSERT INTO orders (id, number, buyer_id, api_key_id, external_id, status, currency, total, tier,
+    consumer, agent_chain, event_count, version, placed_at, paid_at, closed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14)
+"""
+_LINES = """
+INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
+    max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms)
+SELECT id, $1, position, variant, sku, quantity, price, max_cost, status, $10, delivered, cost,
+    due_at, delivered_at, terms
+FROM unnest($15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::int[], $20::bigint[],
+    $21::bigint[], $22::text[], $23::int[], $24::bigint[],
+    $25::timestamptz[], $26::timestamptz[], $27::jsonb[])
+    AS l (id, position, variant, sku, quantity, price, max_cost, status, delivered, cost,
+          due_at, delivered_at, terms)
+"""
+_EVENTS = """
+INSERT INTO outbox_events (id, type, subject, sequence, payload, occurred_at)
+SELECT * FROM unnest(
+    $46::uuid[], $47::text[], $48::uuid[], $49::int[], $50::jsonb[], $51::timestamptz[])
+"""
+_TRANSFERS = _shifted(INSERT_TRANSFERS, 27)  # $28 .. $33
+_ENTRIES = _shifted(INSERT_ENTRIES, 33)  # $34 .. $36
+_COMMISSIONS = _shifted(INSERT_COMMISSIONS, 36)  # $37 .. $45
+
+WRITE = f"""
+WITH made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
+made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS})
+{_EVENTS.strip()}
+"""

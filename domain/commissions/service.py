@@ -1,0 +1,78 @@
+"""Use cases of commissions: rules, and the columns that a delivered line writes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain import audit, ledger
+from domain.commissions.models import CommissionRule, RuleKind, RuleScope
+from domain.commissions.rules import PERCENT_SCALE, Earned
+from domain.kernel import Actor, Invalid, clock, new_id, refuse_unless, transaction
+
+INSERT_COMMISSIONS = """
+INSERT INTO commissions
+    (id, order_line_id, consumer, agent_id, level, basis, amount, currency, rule, earned_at)
+SELECT id, line, true, agent, level, basis, amount, currency, rule, at FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bigint[], $6::bigint[],
+    $7::text[], $8::jsonb[], $9::timestamptz[]
+) AS fresh (id, line, agent, level, basis, amount, currency, rule, at)
+"""
+
+
+def commission_columns(
+    earned: Sequence[tuple[UUID, Earned]], currency: str, moment: datetime
+) -> tuple[list[Any], ...]:
+    """The nine columns that `INSERT_COMMISSIONS` unnests, from (order line, what was earned)."""
+    return (
+        [new_id() for _ in earned],
+        [line for line, _ in earned],
+        [one.agent_id for _, one in earned],
+        [one.level for _, one in earned],
+        [one.basis for _, one in earned],
+        [one.amount for _, one in earned],
+        [currency] * len(earned),
+        [orjson.dumps(one.rule).decode() for _, one in earned],
+        [moment] * len(earned),
+    )
+
+
+def legs_of(earned: Sequence[Earned], currency: str) -> list[tuple[UUID, int]]:
+    """The ledger legs of commissions: an expense of the house, a credit of each agent."""
+    total = sum(one.amount for one in earned)
+    expense = ledger.account_id(ledger.AccountKind.COMMISSION_EXPENSE, None, currency)
+    credits = [
+        (ledger.account_id(ledger.AccountKind.COMMISSION, one.agent_id, currency), one.amount)
+        for one in earned
+    ]
+    return [(expense, -total), *credits]
+
+
+async def save_rule(
+    actor: Actor, scope: RuleScope, scope_id: UUID | None, level: int, kind: RuleKind, value: int
+) -> CommissionRule:
+    """Put a rule in force from now on; the one it replaces ends now and is kept (row H1).
+
+    `value`: percent with 10000 = 1 %, fixed in units of 1/10000 per piece, ignored for price
+    differences. Refuses levels outside 1..3 and more than 100 %. Needs `agents:write`; audited.
+    """
+    actor.require_scope("agents:write")
+    refuse_unless(1 <= level <= 3, Invalid(reason="commission_level", field=("level",)))
+    ceiling = PERCENT_SCALE if kind is RuleKind.PERCENT else 2**60
+    refuse_unless(0 <= value <= ceiling, Invalid(reason="commission_value", field=("value",)))
+    has_object = (scope is RuleScope.DEFAULT) == (scope_id is None)
+    refuse_unless(has_object, Invalid(reason="commission_scope", field=("scope",)))
+    async with transaction() as conn:
+        moment = clock.now()
+        replaced = CommissionRule.filter(
+            scope=scope, scope_id=scope_id, level=level, valid_until__isnull=True
+        )
+        await replaced.update(valid_until=moment)
+        rule = await CommissionRule.create(
+            scope=scope, scope_id=scope_id, level=level, kind=kind, value=value, valid_from=moment
+        )
+        details = {"scope": scope.value, "level": level, "kind": kind.value, "value": value}
+        await audit.record(conn, actor, "commission_rule.save", rule.id, details)
+    return rule

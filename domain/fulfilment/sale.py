@@ -1,0 +1,48 @@
+"""What a line's end does to the books: a sale when it is delivered, a refund when nobody could."""
+
+from uuid import UUID
+
+from domain import commissions, ledger, orders
+from domain.kernel import Connection, clock
+
+
+async def book_sale(
+    conn: Connection, line: orders.LockedLine, cost: int, supplier_id: UUID | None
+) -> None:
+    """Book a delivered line in the caller's transaction: sale, commissions, status, event.
+
+    `cost` in units for all pieces together, owed to the supplier, or taken from the own stock when
+    there is none (mission rows H1, H2; invariants I1, I13).
+    """
+    chain, rules = commissions.read_terms(line.terms if line.consumer else None)
+    earned = commissions.split(
+        unit_price=line.unit_price, quantity=line.quantity, cost=cost, chain=chain, rules=rules
+    )
+    await orders.line_delivered(conn, line, cost)
+    posting = orders.sale_posting(
+        line_id=line.id,
+        number=line.number,
+        currency=line.currency,
+        total=line.unit_price * line.quantity,
+        cost=cost,
+        supplier_id=supplier_id,
+        commission_legs=commissions.legs_of(earned, line.currency),
+    )
+    await ledger.post(conn, [posting])
+    if earned:
+        rows = [(line.id, one) for one in earned]
+        columns = commissions.commission_columns(rows, line.currency, clock.now())
+        await conn.execute(commissions.INSERT_COMMISSIONS, *columns)
+
+
+async def book_refund(conn: Connection, line: orders.LockedLine, failure_code: str) -> None:
+    """Give the line's price back to the buyer's wallet, in the caller's transaction (row C5)."""
+    await orders.line_refunded(conn, line, failure_code)
+    posting = orders.refund_posting(
+        line_id=line.id,
+        number=line.number,
+        currency=line.currency,
+        total=line.unit_price * line.quantity,
+        buyer_id=line.buyer_id,
+    )
+    await ledger.post(conn, [posting])

@@ -1,0 +1,35 @@
+"""Named crash points: `KAMENG_CRASH_AT=name` ends the process there at once, as kill -9 would.
+
+They stand at each commit boundary of purchase, fulfilment, relay and webhook, so that the fault
+tests can die exactly where a power cut would hurt.
+"""
+
+import os
+
+POINTS = frozenset(
+    {
+        "checkout.before_commit",
+        "checkout.after_commit",
+        "fulfilment.attempt_committed",
+        "fulfilment.supplier_answered",
+        "fulfilment.outcome_committed",
+        "relay.sent",
+        "relay.marked",
+        "webhook.claimed",
+        "webhook.answered",
+        "webhook.booked",
+    }
+)
+EXIT_CODE = 137
+
+_armed = os.environ.get("KAMENG_CRASH_AT", "")
+if _armed and _armed not in POINTS:
+    raise SystemExit(
+        f"KAMENG_CRASH_AT={_armed}: no such crash point; known: {', '.join(sorted(POINTS))}"
+    )
+
+
+def crash_point(name: str) -> None:
+    """End the process without any clean-up when this point is armed."""
+    if name == _armed:
+        os._exit(EXIT_CODE)

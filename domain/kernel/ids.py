@@ -1,0 +1,44 @@
+"""Ids: UUIDv7 inside, `prefix_base32` outside: readable, sortable, checked on the way in."""
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.kernel.refusals import Invalid, Refused
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_LENGTH = 26
+
+__all__ = ["decode_id", "encode_id", "new_id"]
+
+
+def new_id() -> UUID:
+    """A fresh time-ordered id."""
+    return uuid7()
+
+
+def encode_id(prefix: str, value: UUID) -> str:
+    """`ord` and a UUID become `ord_01j...` (26 letters of base 32)."""
+    number = value.int
+    letters = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, 32)
+        letters.append(ALPHABET[digit])
+    return f"{prefix}_{''.join(reversed(letters))}"
+
+
+def decode_id(prefix: str, text: str, *, field: tuple[str, ...] = ("id",)) -> UUID:
+    """The UUID behind a public id; refuses another kind of id with a clear reason."""
+    kind, _, letters = text.partition("_")
+    if kind != prefix:
+        raise Refused(Invalid(reason="id_of_another_kind", field=field))
+    try:
+        if len(letters) != _LENGTH:
+            raise ValueError
+        number = 0
+        for letter in letters:
+            number = number * 32 + _VALUES[letter]
+        return UUID(int=number)
+    except (KeyError, ValueError):
+        raise Refused(Invalid(reason="id_malformed", field=field)) from None

@@ -1,0 +1,44 @@
+"""The ledger's face."""
+
+from domain.ledger.models import Account, AccountKind, Entry, Transfer, TransferKind
+from domain.ledger.queries import AccountEntry, Wallet, balance_of, entries_of, wallet_of
+from domain.ledger.refusals import BalanceShort
+from domain.ledger.rules import PLATFORM_KINDS, Posting, account_id, posting_columns
+from domain.ledger.sealer import ChainReport, seal_committed, verify
+from domain.ledger.service import (
+    INSERT_ENTRIES,
+    INSERT_TRANSFERS,
+    open_accounts,
+    open_platform_accounts,
+    post,
+    take_checkpoints,
+    top_up,
+)
+
+__all__ = [
+    "INSERT_ENTRIES",
+    "INSERT_TRANSFERS",
+    "PLATFORM_KINDS",
+    "Account",
+    "AccountEntry",
+    "AccountKind",
+    "BalanceShort",
+    "ChainReport",
+    "Entry",
+    "Posting",
+    "Transfer",
+    "TransferKind",
+    "Wallet",
+    "account_id",
+    "balance_of",
+    "entries_of",
+    "open_accounts",
+    "open_platform_accounts",
+    "post",
+    "posting_columns",
+    "seal_committed",
+    "take_checkpoints",
+    "top_up",
+    "verify",
+    "wallet_of",
+]

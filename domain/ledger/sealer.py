@@ -1,0 +1,127 @@
+"""The hash chain over the ledger (mission rows B6, H9; invariant I3).
+
+Purchases never wait for the chain: the sealer follows the committed rows, one process at a time.
+No transaction lives longer than the server's transaction_timeout (60 s), so a transfer that is
+older than WINDOW_SECONDS and unsealed cannot appear any more, and `verify` reports one that does.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.kernel import Connection, clock, connection, transaction
+from domain.ledger.rules import FIRST_DIGEST, chain_digest
+
+BATCH_TRANSFERS = 2_000
+WINDOW_SECONDS = 120
+_LOCK = 7_251_001
+
+_LAST = "SELECT sequence, digest, sealed_at FROM seals ORDER BY sequence DESC LIMIT 1"
+_UNSEALED = """
+SELECT t.id, t.kind, t.reference, t.currency, t.note, t.posted_at FROM transfers t
+WHERE t.id >= $1 AND NOT EXISTS (SELECT 1 FROM seals s WHERE s.transfer_id = t.id)
+ORDER BY t.id LIMIT $2
+"""
+_ENTRIES = """
+SELECT transfer_id, account_id, amount FROM entries WHERE transfer_id = ANY($1::uuid[]) ORDER BY id
+"""
+_SEAL = """
+INSERT INTO seals (sequence, transfer_id, digest, sealed_at)
+SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::timestamptz[])
+"""
+_CHAIN = """
+SELECT s.sequence, s.digest AS seal, t.id, t.kind, t.reference, t.currency, t.note, t.posted_at
+FROM seals s LEFT JOIN transfers t ON t.id = s.transfer_id
+WHERE s.sequence > $1 ORDER BY s.sequence LIMIT $2
+"""
+_FORGOTTEN = """
+SELECT t.id FROM transfers t WHERE t.posted_at < $1
+AND NOT EXISTS (SELECT 1 FROM seals s WHERE s.transfer_id = t.id) ORDER BY t.id LIMIT 100
+"""
+
+
+@dataclass(slots=True)
+class ChainReport:
+    """What `verify` found. `faults` names each broken place; empty means that the chain holds."""
+
+    links: int = 0
+    unsealed: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def _floor_of(moment: datetime) -> UUID:
+    """The smallest UUIDv7 of that millisecond: ids are ordered by time."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+async def seal_committed() -> int:
+    """Extend the chain over transfers committed since; returns how many links were added."""
+    async with transaction() as conn:
+        if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+            return 0
+        last = await conn.fetchrow(_LAST)
+        floor = (
+            _floor_of(last["sealed_at"] - timedelta(seconds=WINDOW_SECONDS))
+            if last
+            else UUID(int=0)
+        )
+        transfers = await conn.fetch(_UNSEALED, floor, BATCH_TRANSFERS)
+        if not transfers:
+            return 0
+        entries = await _entries_by_transfer(conn, [row["id"] for row in transfers])
+        digest, sequence = (last["digest"], last["sequence"]) if last else (FIRST_DIGEST, 0)
+        digests = []
+        for transfer in transfers:
+            digest = chain_digest(digest, transfer, entries.get(transfer["id"], []))
+            digests.append(digest)
+        # The oldest row of a full batch bounds `sealed_at`, so that a backlog stays in the window.
+        full = len(transfers) == BATCH_TRANSFERS
+        moment = min(clock.now(), transfers[-1]["posted_at"]) if full else clock.now()
+        numbers = list(range(sequence + 1, sequence + 1 + len(digests)))
+        ids = [row["id"] for row in transfers]
+        await conn.execute(_SEAL, numbers, ids, digests, [moment] * len(ids))
+    return len(digests)
+
+
+async def verify() -> ChainReport:
+    """Recompute the whole chain; names each altered, missing or unsealed transfer."""
+    report = ChainReport()
+    digest, sequence = FIRST_DIGEST, 0
+    async with connection() as conn:
+        while rows := await conn.fetch(_CHAIN, sequence, BATCH_TRANSFERS):
+            entries = await _entries_by_transfer(conn, [row["id"] for row in rows if row["id"]])
+            for row in rows:
+                expected = sequence + 1
+                sequence = row["sequence"]
+                fault = _fault_of(row, expected, digest, entries)
+                if fault:
+                    report.faults.append(fault)
+                digest = row["seal"]
+                report.links += 1
+        oldest = clock.now() - timedelta(seconds=WINDOW_SECONDS)
+        forgotten = await conn.fetch(_FORGOTTEN, oldest)
+    report.unsealed = len(forgotten)
+    report.faults += [f"transfer {row['id']} was never sealed" for row in forgotten]
+    return report
+
+
+def _fault_of(
+    row: Any, expected: int, digest: bytes, entries: dict[UUID, list[tuple[UUID, int]]]
+) -> str:
+    if row["sequence"] != expected:
+        return f"link {expected} is missing before link {row['sequence']}"
+    if row["id"] is None:
+        return f"link {row['sequence']}: its transfer is gone"
+    if chain_digest(digest, row, entries.get(row["id"], [])) != row["seal"]:
+        return f"link {row['sequence']}: transfer {row['id']} or its entries were altered"
+    return ""
+
+
+async def _entries_by_transfer(
+    conn: Connection, ids: list[UUID]
+) -> dict[UUID, list[tuple[UUID, int]]]:
+    found: dict[UUID, list[tuple[UUID, int]]] = {}
+    for row in await conn.fetch(_ENTRIES, ids):
+        found.setdefault(row["transfer_id"], []).append((row["account_id"], row["amount"]))
+    return found

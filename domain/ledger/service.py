@@ -1,0 +1,146 @@
+"""Use cases of the ledger. Every movement of money goes through `post`, or its columns."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from domain import audit
+from domain.kernel import (
+    Actor,
+    Connection,
+    Event,
+    Invalid,
+    Money,
+    NotFound,
+    Refused,
+    claim_key,
+    clock,
+    encode_id,
+    input_hash,
+    is_payable,
+    new_id,
+    plain,
+    record_events,
+    refuse_unless,
+    transaction,
+    wake_relay,
+)
+from domain.ledger.models import AccountKind, TransferKind
+from domain.ledger.rules import KEPT_KINDS, PLATFORM_KINDS, Posting, account_id, posting_columns
+
+MAX_TOPUP_UNITS = 10_000_000 * 10_000  # ten million of the currency unit in one operation
+
+INSERT_TRANSFERS = """
+INSERT INTO transfers (id, kind, reference, currency, note, posted_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
+"""
+INSERT_ENTRIES = """
+INSERT INTO entries (transfer_id, account_id, amount)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+"""
+_OPEN = """
+INSERT INTO accounts
+    (id, kind, owner_id, currency, keeps_balance, credit_limit, balance, created_at)
+SELECT id, kind, owner, currency, kept, 0, 0, $6
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[])
+    AS wanted (id, kind, owner, currency, kept)
+ON CONFLICT DO NOTHING
+"""
+# A checkpoint stops short of the newest entries: an id may still be in an open transaction.
+_CHECKPOINT = """
+INSERT INTO checkpoints (id, account_id, up_to_entry, balance, taken_at)
+SELECT gen_random_uuid(), a.id, last.entry, coalesce(c.balance, 0) + last.moved, $1
+FROM accounts a
+LEFT JOIN LATERAL (
+    SELECT up_to_entry, balance FROM checkpoints
+    WHERE account_id = a.id ORDER BY up_to_entry DESC LIMIT 1
+) c ON true
+CROSS JOIN LATERAL (
+    SELECT max(e.id) AS entry, sum(e.amount) AS moved, count(*) AS entries FROM entries e
+    JOIN transfers t ON t.id = e.transfer_id
+    WHERE e.account_id = a.id AND e.id > coalesce(c.up_to_entry, 0) AND e.id <= $3
+) last
+WHERE NOT a.keeps_balance AND last.entries >= $2
+"""
+_SETTLED_ENTRY = """
+SELECT coalesce(max(e.id), 0) FROM entries e JOIN seals s ON s.transfer_id = e.transfer_id
+WHERE s.sequence = (SELECT max(sequence) FROM seals WHERE sealed_at < $1)
+"""
+CHECKPOINT_AFTER_ENTRIES = 1_000
+SETTLE_SECONDS = 120
+
+
+async def post(conn: Connection, postings: list[Posting]) -> None:
+    """Book transfers in the caller's transaction; the same kind and reference twice is refused by
+    the database, and so is a wallet below zero (`account_not_overdrawn`)."""
+    columns = posting_columns(postings, clock.now())
+    await conn.execute(INSERT_TRANSFERS, *columns[:6])
+    await conn.execute(INSERT_ENTRIES, *columns[6:])
+
+
+async def open_accounts(
+    conn: Connection, wanted: Iterable[tuple[AccountKind, UUID | None, str]]
+) -> None:
+    """Make accounts (kind, owner, currency) that are not there yet."""
+    rows = list(wanted)
+    await conn.execute(
+        _OPEN,
+        [account_id(*row) for row in rows],
+        [kind.value for kind, _, _ in rows],
+        [owner for _, owner, _ in rows],
+        [currency for _, _, currency in rows],
+        [kind in KEPT_KINDS for kind, _, _ in rows],
+        clock.now(),
+    )
+
+
+async def open_platform_accounts(currency: str) -> None:
+    """Make the house's own accounts of one currency; done by every migration, harmless again."""
+    async with transaction() as conn:
+        await open_accounts(conn, [(kind, None, currency) for kind in PLATFORM_KINDS])
+
+
+async def top_up(
+    actor: Actor, user_id: UUID, money: Money, note: str, idempotency_key: str
+) -> bool:
+    """An operator credits a buyer's wallet with money received outside; True when replayed.
+
+    Needs the scope `ledger:write`; audited. Refuses amounts that are not payable or above
+    MAX_TOPUP_UNITS, and users without a wallet.
+    """
+    actor.require_scope("ledger:write")
+    payable = 0 < money.units <= MAX_TOPUP_UNITS and is_payable(money.units, money.currency)
+    refuse_unless(payable, Invalid(reason="amount_not_payable", field=("amount",)))
+    hashed = input_hash([user_id, money.units, money.currency, note])
+    operation = new_id()
+    async with transaction() as conn:
+        by = actor.user_id or user_id
+        if await claim_key(conn, by, "walletTopup", idempotency_key, hashed, operation):
+            return True
+        wallet = account_id(AccountKind.WALLET, user_id, money.currency)
+        if not await conn.fetchval("SELECT 1 FROM accounts WHERE id = $1", wallet):
+            raise Refused(NotFound(what="wallet", field=("userId",)))
+        legs = [
+            (wallet, money.units),
+            (account_id(AccountKind.BANK, None, money.currency), -money.units),
+        ]
+        await post(conn, [Posting(TransferKind.TOPUP, operation, money.currency, legs, note)])
+        details = {"amount": plain(money.units), "currency": money.currency, "note": note}
+        await audit.record(conn, actor, "wallet.top_up", user_id, details)
+        payload = {"userId": encode_id("usr", user_id), **details}
+        await record_events(conn, [Event("wallet.topped_up", operation, 1, payload)])
+    wake_relay()
+    return False
+
+
+async def take_checkpoints() -> int:
+    """Sum up append-only accounts that grew; returns how many checkpoints were written.
+
+    Only entries sealed more than SETTLE_SECONDS ago count: no transaction lives that long, so
+    none of them can still add an entry with a smaller id.
+    """
+    async with transaction() as conn:
+        moment = clock.now()
+        settled = await conn.fetchval(_SETTLED_ENTRY, moment - timedelta(seconds=SETTLE_SECONDS))
+        done = await conn.execute(_CHECKPOINT, moment, CHECKPOINT_AFTER_ENTRIES, settled)
+    return int(done.split()[-1])

@@ -1,0 +1,231 @@
+"""What the database refuses by itself: triggers, composite keys and partial indexes in SQL.
+
+Each refusal has its test under tests/domain or tests/house that writes plain SQL against it.
+"""
+
+from tortoise import migrations
+from tortoise.migrations.operations import RunSQL
+
+APPEND_ONLY_TABLES = (
+    "transfers",
+    "entries",
+    "seals",
+    "checkpoints",
+    "audit_entries",
+    "commissions",
+)
+
+APPEND_ONLY = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: correct it by a new row', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+""" + "\n".join(
+    f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION refuse_change();"
+    for table in APPEND_ONLY_TABLES
+)
+
+# The entries of a transfer arrive in one statement. The trigger proves that each transfer sums to
+# zero in the currency of all its accounts, refuses entries added to an earlier transfer, and moves
+# the kept balances, locking them in the order of their ids.
+LEDGER = """
+CREATE FUNCTION post_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM fresh GROUP BY transfer_id HAVING sum(amount) <> 0) THEN
+        RAISE EXCEPTION 'the entries of a transfer do not sum to zero'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_sums_to_zero';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM fresh f
+        JOIN transfers t ON t.id = f.transfer_id
+        LEFT JOIN accounts a ON a.id = f.account_id
+        WHERE a.id IS NULL OR a.currency <> t.currency
+    ) THEN
+        RAISE EXCEPTION 'an entry names no account, or one of another currency'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'entry_account_of_its_currency';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM fresh f JOIN entries e ON e.transfer_id = f.transfer_id
+        WHERE e.id < (SELECT min(id) FROM fresh)
+    ) THEN
+        RAISE EXCEPTION 'a transfer gets all its entries at once'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'transfer_closed';
+    END IF;
+    PERFORM 1 FROM accounts
+    WHERE keeps_balance AND id IN (SELECT account_id FROM fresh) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE accounts a SET balance = a.balance + moved.amount
+    FROM (SELECT account_id, sum(amount) AS amount FROM fresh GROUP BY account_id) moved
+    WHERE a.id = moved.account_id AND a.keeps_balance;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER entries_posted AFTER INSERT ON entries
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION post_entries();
+
+CREATE INDEX entries_of_transfer ON entries (transfer_id);
+
+CREATE FUNCTION refuse_account_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.currency <> OLD.currency
+        OR NEW.keeps_balance <> OLD.keeps_balance OR NEW.owner_id IS DISTINCT FROM OLD.owner_id THEN
+        RAISE EXCEPTION 'an account is never deleted or turned into another one'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- Only the posting trigger moves a balance: it runs one trigger level deeper than any client.
+    IF NEW.balance <> OLD.balance AND pg_trigger_depth() < 2 THEN
+        RAISE EXCEPTION 'a balance moves by entries only' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER accounts_kept BEFORE UPDATE OR DELETE ON accounts
+    FOR EACH ROW EXECUTE FUNCTION refuse_account_change();
+"""
+
+# Card life: available -> reserved -> sold, available -> sold | void, reserved -> available.
+CARDS = """
+CREATE FUNCTION guard_card_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a card is voided, never deleted' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+        ('available', 'reserved'), ('available', 'sold'), ('available', 'void'),
+        ('reserved', 'sold'), ('reserved', 'available')
+    ) THEN
+        RAISE EXCEPTION 'a card does not go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'card_move_listed';
+    END IF;
+    IF OLD.state = 'sold' AND (NEW.order_line_id <> OLD.order_line_id OR NEW.unit_number <> OLD.unit_number)
+    THEN
+        RAISE EXCEPTION 'a sold card stays with its order line'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'card_sold_once';
+    END IF;
+    IF NEW.fingerprint <> OLD.fingerprint OR NEW.variant_id <> OLD.variant_id OR NEW.batch_id <> OLD.batch_id
+    THEN
+        RAISE EXCEPTION 'a card does not become another card' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER cards_move BEFORE UPDATE OR DELETE ON cards
+    FOR EACH ROW EXECUTE FUNCTION guard_card_move();
+CREATE INDEX cards_to_sell ON cards (variant_id, expires_on, id) WHERE state = 'available';
+ALTER TABLE cards ADD CONSTRAINT card_of_a_variant FOREIGN KEY (variant_id) REFERENCES variants (id);
+ALTER TABLE card_batches ADD CONSTRAINT batch_of_a_variant FOREIGN KEY (variant_id) REFERENCES variants (id);
+"""
+
+AGENTS = """
+ALTER TABLE agents ADD CONSTRAINT agent_below_its_parent
+    FOREIGN KEY (parent_id, parent_depth) REFERENCES agents (id, depth);
+ALTER TABLE agents ADD CONSTRAINT agent_of_a_user FOREIGN KEY (user_id) REFERENCES users (id);
+ALTER TABLE users ADD CONSTRAINT user_referred_by_agent
+    FOREIGN KEY (referrer_agent_id) REFERENCES agents (id);
+ALTER TABLE prices ADD CONSTRAINT price_of_a_variant FOREIGN KEY (variant_id) REFERENCES variants (id);
+ALTER TABLE supplier_offers ADD CONSTRAINT offer_of_a_variant
+    FOREIGN KEY (variant_id) REFERENCES variants (id);
+"""
+
+# Order moves, and the proof that a commission stands on a delivered consumer line and that all
+# commissions of a line stay within its margin.
+ORDERS = """
+CREATE FUNCTION guard_order_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'an order is never deleted' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+        ('PAID', 'DELIVERING'), ('PAID', 'DELIVERED'), ('PAID', 'PARTIALLY_DELIVERED'), ('PAID', 'REFUNDED'),
+        ('DELIVERING', 'DELIVERED'), ('DELIVERING', 'PARTIALLY_DELIVERED'), ('DELIVERING', 'REFUNDED')
+    ) THEN
+        RAISE EXCEPTION 'an order does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'order_move_listed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER orders_move BEFORE UPDATE OR DELETE ON orders
+    FOR EACH ROW EXECUTE FUNCTION guard_order_move();
+
+CREATE FUNCTION guard_line_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'an order line is never deleted' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+        ('QUEUED', 'DELIVERING'), ('QUEUED', 'DELIVERED'), ('QUEUED', 'REFUNDED'),
+        ('DELIVERING', 'DELIVERED'), ('DELIVERING', 'REFUNDED')
+    ) THEN
+        RAISE EXCEPTION 'an order line does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'line_move_listed';
+    END IF;
+    IF NEW.unit_price <> OLD.unit_price OR NEW.quantity <> OLD.quantity OR NEW.variant_id <> OLD.variant_id THEN
+        RAISE EXCEPTION 'what was agreed does not change' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER order_lines_move BEFORE UPDATE OR DELETE ON order_lines
+    FOR EACH ROW EXECUTE FUNCTION guard_line_move();
+CREATE INDEX order_lines_due ON order_lines (due_at) WHERE due_at IS NOT NULL;
+
+ALTER TABLE commissions ADD CONSTRAINT commission_of_a_consumer_line
+    FOREIGN KEY (order_line_id, consumer) REFERENCES order_lines (id, consumer);
+CREATE FUNCTION guard_commissions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM order_lines l
+        WHERE l.id IN (SELECT order_line_id FROM fresh)
+          AND (l.status <> 'DELIVERED' OR l.unit_price * l.quantity - l.cost <
+               (SELECT sum(c.amount) FROM commissions c WHERE c.order_line_id = l.id))
+    ) THEN
+        RAISE EXCEPTION 'a commission stands on a delivered line and within its margin'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_within_margin';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER commissions_earned AFTER INSERT ON commissions
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION guard_commissions();
+"""
+
+FULFILMENT = """
+ALTER TABLE fulfilment_attempts ADD CONSTRAINT attempt_of_a_line
+    FOREIGN KEY (line_id) REFERENCES order_lines (id);
+CREATE INDEX attempts_due ON fulfilment_attempts (next_query_at) WHERE next_query_at IS NOT NULL;
+CREATE FUNCTION guard_attempt_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR NEW.reference <> OLD.reference THEN
+        RAISE EXCEPTION 'an attempt and its reference stay for life' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF OLD.status IN ('succeeded', 'rejected') AND NEW.status <> OLD.status
+       AND NOT (OLD.status = 'rejected' AND NEW.status = 'succeeded' AND NEW.parked) THEN
+        RAISE EXCEPTION 'a finished attempt stays finished'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'attempt_move_listed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER attempts_move BEFORE UPDATE OR DELETE ON fulfilment_attempts
+    FOR EACH ROW EXECUTE FUNCTION guard_attempt_move();
+"""
+
+EVENTS = """
+CREATE INDEX outbox_unpublished ON outbox_events (id) WHERE published_at IS NULL;
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
+CREATE FUNCTION guard_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.id <> OLD.id OR NEW.type <> OLD.type OR NEW.subject <> OLD.subject
+        OR NEW.sequence <> OLD.sequence OR NEW.payload <> OLD.payload THEN
+        RAISE EXCEPTION 'an event does not change' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER outbox_events_fixed BEFORE UPDATE ON outbox_events
+    FOR EACH ROW EXECUTE FUNCTION guard_event();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("domain", "0001_initial")]
+
+    operations = [
+        RunSQL(sql)
+        for sql in (APPEND_ONLY, LEDGER, CARDS, AGENTS, ORDERS, FULFILMENT, EVENTS)
+    ]

@@ -1,0 +1,51 @@
+"""What an order writes into the money ledger (docs/architecture.md, "How money is written")."""
+
+from uuid import UUID
+
+from domain.ledger import AccountKind, Posting, TransferKind, account_id
+
+Legs = list[tuple[UUID, int]]
+
+
+def payment_posting(
+    order_id: UUID, number: str, buyer_id: UUID, total: int, currency: str
+) -> Posting:
+    """An order is paid by wallet: the money waits as a prepayment until something is delivered."""
+    legs = [
+        (account_id(AccountKind.WALLET, buyer_id, currency), -total),
+        (account_id(AccountKind.PREPAYMENT, None, currency), total),
+    ]
+    return Posting(TransferKind.PAYMENT, order_id, currency, legs, number)
+
+
+def sale_posting(
+    *,
+    line_id: UUID,
+    number: str,
+    currency: str,
+    total: int,
+    cost: int,
+    supplier_id: UUID | None,
+    commission_legs: Legs,
+) -> Posting:
+    """A line is delivered: revenue, its cost (a supplier's, or out of stock), commissions."""
+    goods_from = AccountKind.SUPPLIER if supplier_id else AccountKind.INVENTORY
+    legs = [
+        (account_id(AccountKind.PREPAYMENT, None, currency), -total),
+        (account_id(AccountKind.REVENUE, None, currency), total),
+        (account_id(AccountKind.COST, None, currency), -cost),
+        (account_id(goods_from, supplier_id, currency), cost),
+        *commission_legs,
+    ]
+    return Posting(TransferKind.SALE, line_id, currency, legs, number)
+
+
+def refund_posting(
+    *, line_id: UUID, number: str, currency: str, total: int, buyer_id: UUID
+) -> Posting:
+    """A line that nobody could deliver: its price goes back to the buyer's wallet."""
+    legs = [
+        (account_id(AccountKind.PREPAYMENT, None, currency), -total),
+        (account_id(AccountKind.WALLET, buyer_id, currency), total),
+    ]
+    return Posting(TransferKind.REFUND, line_id, currency, legs, number)

@@ -1,0 +1,71 @@
+"""What the outside hears of an order: plain values; never a code, never the buyer's name."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+from uuid import UUID
+
+from domain.kernel import Event, encode_id, plain
+
+PAID = "order.paid"
+DELIVERING = "order.delivering"
+LINE_DELIVERED = "order.line_delivered"
+LINE_REFUNDED = "order.line_refunded"
+DELIVERED = "order.delivered"
+PARTIALLY_DELIVERED = "order.partially_delivered"
+DELIVERY_FAILED = "order.delivery_failed"
+
+
+class LineFacts(Protocol):
+    """What an event tells of a line."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def sku(self) -> str: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def status(self) -> Any: ...
+
+
+class OrderFacts(Protocol):
+    """What an event tells of an order."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def status(self) -> Any: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def external_id(self) -> str | None: ...
+
+
+def order_event(event: str, sequence: int, order: OrderFacts, lines: Iterable[LineFacts]) -> Event:
+    """A small snapshot of the order as the event left it."""
+    return Event(
+        event,
+        order.id,
+        sequence,
+        {
+            "orderId": encode_id("ord", order.id),
+            "number": order.number,
+            "status": str(order.status),
+            "currency": order.currency,
+            "total": plain(order.total),
+            "externalId": order.external_id,
+            "lines": [
+                {
+                    "id": str(line.id),
+                    "sku": line.sku,
+                    "quantity": line.quantity,
+                    "status": str(line.status),
+                }
+                for line in lines
+            ],
+        },
+    )

@@ -1,0 +1,117 @@
+"""Orders: what was agreed, and how far it has come."""
+
+from enum import StrEnum
+from typing import Any
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from tortoise.models import Model
+
+from domain.kernel.ids import new_id
+
+
+class OrderStatus(StrEnum):
+    """The life of an order; allowed moves stand in rules.py and in a trigger."""
+
+    PAID = "PAID"
+    DELIVERING = "DELIVERING"
+    DELIVERED = "DELIVERED"
+    PARTIALLY_DELIVERED = "PARTIALLY_DELIVERED"
+    REFUNDED = "REFUNDED"
+
+
+class LineStatus(StrEnum):
+    """The life of one line."""
+
+    QUEUED = "QUEUED"
+    DELIVERING = "DELIVERING"
+    DELIVERED = "DELIVERED"
+    REFUNDED = "REFUNDED"
+
+
+class Order(Model):
+    """One agreement. Amounts in units of 1/10000 of `currency`."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    number = fields.CharField(max_length=32, unique=True)
+    buyer_id = fields.UUIDField()
+    api_key_id = fields.UUIDField(null=True)
+    external_id = fields.CharField(max_length=64, null=True)
+    status = fields.CharEnumField(OrderStatus, max_length=24)
+    currency = fields.CharField(max_length=3)
+    total = fields.BigIntField()
+    tier = fields.CharField(max_length=16)
+    consumer = fields.BooleanField()  # False: an agent buys for own stock, and nobody earns on it
+    agent_chain = ArrayField(element_type="uuid", default=list)  # nearest agent first, at the time
+    event_count = fields.IntField(default=0)
+    version = fields.IntField(default=1)
+    placed_at = fields.DatetimeField()
+    paid_at = fields.DatetimeField(null=True)
+    closed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "orders"
+        indexes = (("buyer_id", "id"),)
+        constraints = (
+            CheckConstraint(check="total > 0", name="order_total_above_zero"),
+            CheckConstraint(
+                check="cardinality(agent_chain) <= 3", name="order_three_agents_at_most"
+            ),
+            CheckConstraint(check="paid_at IS NOT NULL", name="order_paid"),
+            CheckConstraint(
+                check="status IN ('PAID', 'DELIVERING', 'DELIVERED', 'PARTIALLY_DELIVERED',"
+                " 'REFUNDED')",
+                name="order_status_known",
+            ),
+            UniqueConstraint(
+                fields=("api_key_id", "external_id"),
+                name="order_external_id_once",
+                condition="external_id IS NOT NULL",
+            ),
+        )
+
+
+class OrderLine(Model):
+    """One variant in an order, at a price locked when it was placed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    order: fields.ForeignKeyRelation[Order] = fields.ForeignKeyField(
+        "domain.Order", related_name="lines", on_delete=fields.RESTRICT
+    )
+    position = fields.SmallIntField()
+    variant_id = fields.UUIDField()
+    sku = fields.CharField(max_length=64)
+    quantity = fields.IntField()
+    unit_price = fields.BigIntField()
+    max_unit_cost = fields.BigIntField()  # no purchase upstream above this (price guard, row D7)
+    status = fields.CharEnumField(LineStatus, max_length=24)
+    consumer = fields.BooleanField()
+    delivered_quantity = fields.IntField(default=0)
+    cost = fields.BigIntField(default=0)  # of what was delivered, all units together
+    due_at = fields.DatetimeField(
+        null=True
+    )  # when a job must look at it again; the sweeper's index
+    delivered_at = fields.DatetimeField(null=True)
+    failure_code = fields.CharField(max_length=32, null=True)
+    terms = fields.JSONField[dict[str, Any]](
+        null=True
+    )  # who earns by which rule, as of the purchase
+
+    class Meta:
+        table = "order_lines"
+        unique_together = (("order", "position"),)
+        constraints = (
+            CheckConstraint(check="quantity > 0", name="line_quantity_above_zero"),
+            CheckConstraint(check="unit_price > 0", name="line_price_above_zero"),
+            CheckConstraint(
+                check="(status = 'DELIVERED')"
+                " = (delivered_quantity = quantity AND delivered_at IS NOT NULL)",
+                name="line_delivered_whole",
+            ),
+            CheckConstraint(
+                check="(status IN ('QUEUED', 'DELIVERING')) = (due_at IS NOT NULL)",
+                name="line_open_is_due",
+            ),
+            UniqueConstraint(fields=("id", "consumer"), name="line_id_consumer"),
+        )

@@ -1,0 +1,50 @@
+"""Reads of orders, always scoped by who asks."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.kernel import Actor, Page, PageRequest, page_of
+from domain.orders.models import Order, OrderLine
+
+
+async def find_order(actor: Actor, order_id: UUID) -> Order | None:
+    """The caller's own order, or None: another's sounds like one that does not exist."""
+    return await Order.filter(id=order_id, buyer_id=actor.require_user()).first()
+
+
+async def find_by_external_id(actor: Actor, external_id: str) -> Order | None:
+    """A partner's order by the partner's own id."""
+    if actor.key_id is None:
+        return None
+    return await Order.filter(api_key_id=actor.key_id, external_id=external_id).first()
+
+
+async def list_orders(actor: Actor, page: PageRequest) -> Page[Order]:
+    """The caller's orders, newest first."""
+    rows = Order.filter(buyer_id=actor.require_user()).order_by("-id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__lt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda order: (order.id,))
+
+
+async def list_all_orders(actor: Actor, page: PageRequest) -> Page[Order]:
+    """Everybody's orders, newest first; needs `orders:read`."""
+    actor.require_scope("orders:read")
+    rows = Order.all().order_by("-id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__lt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda order: (order.id,))
+
+
+async def find_any_order(actor: Actor, order_id: UUID) -> Order | None:
+    """Any order; needs `orders:read`."""
+    actor.require_scope("orders:read")
+    return await Order.filter(id=order_id).first()
+
+
+async def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[OrderLine]]:
+    """The lines of orders, in their positions; one statement for all."""
+    found: dict[UUID, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    for line in await OrderLine.filter(order_id__in=list(order_ids)).order_by("position"):
+        found[line.order_id].append(line)  # type: ignore[attr-defined]
+    return found

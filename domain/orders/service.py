@@ -1,0 +1,203 @@
+"""Use cases of orders after the purchase: how lines move, and who may see the codes.
+
+Everything here runs in the caller's transaction and locks the order before its line.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain import audit, cards
+from domain.kernel import (
+    Actor,
+    Connection,
+    NotFound,
+    Refused,
+    clock,
+    record_events,
+    transaction,
+)
+from domain.orders import events
+from domain.orders.models import LineStatus, OrderStatus
+from domain.orders.rules import status_of
+
+_LOCK_ORDER = """
+SELECT o.id, o.number, o.buyer_id, o.status, o.currency, o.total, o.tier, o.external_id,
+    o.event_count
+FROM orders o WHERE o.id = (SELECT order_id FROM order_lines WHERE id = $1) FOR UPDATE
+"""
+_LINES = """
+SELECT id, sku, quantity, status, unit_price, max_unit_cost, variant_id, consumer, terms
+FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
+"""
+_DELIVERING = "UPDATE order_lines SET status = 'DELIVERING', due_at = $2 WHERE id = $1"
+_DELIVERED = """
+UPDATE order_lines SET status = 'DELIVERED', delivered_quantity = quantity, cost = $2,
+    delivered_at = $3, due_at = NULL WHERE id = $1
+"""
+_REFUNDED = """
+UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = $2 WHERE id = $1
+"""
+_MOVE_ORDER = """
+UPDATE orders SET status = $2, event_count = $3, version = version + 1,
+    closed_at = CASE WHEN $2 IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED') THEN $4 END
+WHERE id = $1
+"""
+_CARDS_TO_REVEAL = """
+SELECT c.id FROM cards c JOIN order_lines l ON l.id = c.order_line_id
+WHERE l.order_id = $1 AND c.state = 'sold' AND ($2::uuid[] IS NULL OR c.id = ANY($2))
+ORDER BY l.position, c.unit_number
+"""
+CLOSING_EVENTS = {
+    OrderStatus.DELIVERED: events.DELIVERED,
+    OrderStatus.PARTIALLY_DELIVERED: events.PARTIALLY_DELIVERED,
+    OrderStatus.REFUNDED: events.DELIVERY_FAILED,
+}
+
+
+@dataclass(slots=True)
+class LockedLine:
+    """A line whose order is locked by the caller's transaction."""
+
+    id: UUID
+    order_id: UUID
+    number: str
+    buyer_id: UUID
+    external_id: str | None
+    order_status: OrderStatus
+    total: int
+    status: LineStatus
+    variant_id: UUID
+    sku: str
+    quantity: int
+    unit_price: int
+    max_unit_cost: int
+    currency: str
+    consumer: bool
+    terms: dict[str, Any] | None
+    tier: str
+    event_count: int
+    siblings: list["SiblingLine"]
+
+
+@dataclass(slots=True)
+class SiblingLine:
+    """What an event tells of each line of the order, this one included."""
+
+    id: UUID
+    sku: str
+    quantity: int
+    status: LineStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    id: UUID
+    number: str
+    status: OrderStatus
+    currency: str
+    total: int
+    external_id: str | None
+
+
+async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
+    """Lock a line's order, then its lines, and read both; refuses an unknown line."""
+    order = await conn.fetchrow(_LOCK_ORDER, line_id)
+    if order is None:
+        raise Refused(NotFound(what="order line"))
+    lines = await conn.fetch(_LINES, order["id"])
+    own = next(line for line in lines if line["id"] == line_id)
+    return LockedLine(
+        id=line_id,
+        order_id=order["id"],
+        number=order["number"],
+        buyer_id=order["buyer_id"],
+        external_id=order["external_id"],
+        order_status=OrderStatus(order["status"]),
+        total=order["total"],
+        status=LineStatus(own["status"]),
+        variant_id=own["variant_id"],
+        sku=own["sku"],
+        quantity=own["quantity"],
+        unit_price=own["unit_price"],
+        max_unit_cost=own["max_unit_cost"],
+        currency=order["currency"],
+        consumer=own["consumer"],
+        terms=orjson.loads(own["terms"]) if own["terms"] else None,
+        tier=order["tier"],
+        event_count=order["event_count"],
+        siblings=[
+            SiblingLine(line["id"], line["sku"], line["quantity"], LineStatus(line["status"]))
+            for line in lines
+        ],
+    )
+
+
+async def line_delivering(conn: Connection, line: LockedLine, due_at: datetime) -> None:
+    """Somebody works on the line; look at it again at `due_at` at the latest."""
+    await conn.execute(_DELIVERING, line.id, due_at)
+    first = line.order_status is OrderStatus.PAID
+    await _move(conn, line, LineStatus.DELIVERING, events.DELIVERING if first else None)
+
+
+async def line_delivered(conn: Connection, line: LockedLine, cost: int) -> None:
+    """The line's cards are the buyer's; `cost` in units is what all of them cost us."""
+    await conn.execute(_DELIVERED, line.id, cost, clock.now())
+    await _move(conn, line, LineStatus.DELIVERED, events.LINE_DELIVERED)
+
+
+async def line_refunded(conn: Connection, line: LockedLine, failure_code: str) -> None:
+    """Nobody could deliver the line, and its price went back to the wallet."""
+    await conn.execute(_REFUNDED, line.id, failure_code)
+    await _move(conn, line, LineStatus.REFUNDED, events.LINE_REFUNDED)
+
+
+async def _move(conn: Connection, line: LockedLine, to: LineStatus, event: str | None) -> None:
+    """Book the line's new status, what it makes of the order, and the one event that tells it."""
+    line.status = to
+    for sibling in line.siblings:
+        if sibling.id == line.id:
+            sibling.status = to
+    before, line.order_status = line.order_status, status_of(s.status for s in line.siblings)
+    if line.order_status is not before:
+        event = CLOSING_EVENTS.get(line.order_status, event)
+    if event is not None:
+        line.event_count += 1
+        facts = _Facts(
+            line.order_id,
+            line.number,
+            line.order_status,
+            line.currency,
+            line.total,
+            line.external_id,
+        )
+        await record_events(
+            conn, [events.order_event(event, line.event_count, facts, line.siblings)]
+        )
+    await conn.execute(_MOVE_ORDER, line.order_id, line.order_status, line.event_count, clock.now())
+
+
+async def reveal_cards(
+    actor: Actor, order_id: UUID, card_ids: list[UUID] | None
+) -> "list[cards.OpenedCard]":
+    """The codes of the caller's own order (mission rows B3, C1); all of them when no ids are given.
+
+    One audit row per card is written before anything is decrypted. An order that is not the
+    caller's, and a card that is not the order's, sound like one that does not exist.
+    """
+    buyer = actor.require_user()
+    async with transaction() as conn:
+        owner = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order_id)
+        if owner != buyer:
+            raise Refused(NotFound(what="order", field=("orderId",)))
+        found = [row["id"] for row in await conn.fetch(_CARDS_TO_REVEAL, order_id, card_ids)]
+        if card_ids is not None and set(found) != set(card_ids):
+            raise Refused(NotFound(what="card", field=("cardIds",)))
+        for card in found:
+            await audit.record(conn, actor, "card.reveal", card, {"orderId": str(order_id)})
+        opened = await cards.open_codes(conn, found)
+        await cards.mark_revealed(conn, found)
+    return opened

@@ -1,0 +1,58 @@
+"""Suppliers and what they offer."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.migrations.constraints import CheckConstraint
+from tortoise.models import Model
+
+from domain.kernel.ids import new_id
+
+
+class SupplierState(StrEnum):
+    """Whether new attempts may go to a supplier."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+class Supplier(Model):
+    """An upstream party, spoken to by the adapter of this name."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    code = fields.CharField(max_length=32, unique=True)
+    name = fields.CharField(max_length=64)
+    adapter = fields.CharField(max_length=32)
+    base_url = fields.CharField(max_length=300)
+    secret_sealed = fields.BinaryField()
+    state = fields.CharEnumField(SupplierState, max_length=16)
+    priority = fields.IntField(default=100)
+    pause_reason = fields.CharField(max_length=200, default="")
+    version = fields.IntField(default=1)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "suppliers"
+        constraints = (CheckConstraint(check="state IN ('active', 'paused')", name="supplier_state_known"),)
+
+
+class SupplierOffer(Model):
+    """A supplier's item that can fulfil a variant, with its cost in units of 1/10000."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    supplier: fields.ForeignKeyRelation[Supplier] = fields.ForeignKeyField(
+        "domain.Supplier", on_delete=fields.RESTRICT
+    )
+    variant_id = fields.UUIDField()
+    item = fields.CharField(max_length=96)
+    cost = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    priority = fields.IntField(default=100)
+    enabled = fields.BooleanField(default=True)
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "supplier_offers"
+        unique_together = (("supplier", "variant_id", "item"),)
+        indexes = (("variant_id",),)
+        constraints = (CheckConstraint(check="cost > 0", name="offer_cost_above_zero"),)

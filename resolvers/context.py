@@ -1,0 +1,33 @@
+"""The context of one request: who asks, in which language, with which loaders."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import strawberry
+
+from domain.kernel import Actor
+from resolvers.loaders import Loaders
+
+Language = Literal["en", "zh"]
+
+
+class RateLimits(Protocol):
+    """Counts executed fields, not requests: aliases count singly."""
+
+    async def hit(self, zone: str, subject: str, ip: str) -> int:
+        """Milliseconds to wait before the next try; 0 when this one is allowed."""
+
+
+@dataclass
+class Context:
+    """One request."""
+
+    actor: Actor
+    language: Language
+    request_id: str
+    rate_limits: RateLimits
+    client: str = ""
+    loaders: Loaders = field(default_factory=Loaders)
+
+
+Info = strawberry.Info[Context, None]

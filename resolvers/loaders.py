@@ -1,0 +1,5 @@
+"""One batch loader a relation, made anew for each request."""
+
+
+class Loaders:
+    """The loaders of one request."""

@@ -1,0 +1,175 @@
+"""How the fields of orders are answered."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+import strawberry
+from strawberry import Parent
+
+from domain import cards, catalog, checkout, orders
+from domain.kernel import Money, Page, decode_id, page_request, parse_units
+from resolvers.context import Info
+
+
+@strawberry.input(description="An amount with its currency.")
+class MoneyInput:
+    amount: Decimal
+    currency: str
+
+
+@strawberry.input(description="One variant and how many pieces of it.")
+class OrderLineInput:
+    sku: str
+    quantity: int
+    expected_unit_price: MoneyInput | None = strawberry.field(
+        default=None, description="Refuse the order when the price is another one."
+    )
+
+
+@dataclass(frozen=True)
+class OrderOutcome:
+    """What the payload shows of a purchase."""
+
+    order: orders.Order
+    replayed: bool
+
+
+async def order_create(
+    info: Info, idempotency_key: str, lines: list[OrderLineInput], promoter_code: str | None = None
+) -> OrderOutcome:
+    """Buy with the caller's wallet."""
+    wishes = tuple(
+        checkout.LineWish(
+            sku=line.sku,
+            quantity=line.quantity,
+            expected_price=_units(line.expected_unit_price, index, "expectedUnitPrice"),
+        )
+        for index, line in enumerate(lines)
+    )
+    purchase = checkout.Purchase(wishes, idempotency_key, promoter_code)
+    return show_placed(info, await checkout.place_order(info.context.actor, purchase))
+
+
+def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
+    """What was just written need not be read again: the loaders are told."""
+    info.context.loaders.lines.prime(placed.order.id, placed.lines)
+    if placed.cards is not None:
+        for line_id, claimed in placed.cards.items():
+            info.context.loaders.cards.prime(line_id, claimed)
+    return OrderOutcome(placed.order, placed.replayed)
+
+
+def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
+    if money is None:
+        return None
+    return parse_units(money.amount, field=("lines", str(index), name, "amount"))
+
+
+async def order_cards_reveal(
+    info: Info, order_id: strawberry.ID, card_ids: list[strawberry.ID] | None = None
+) -> list[cards.OpenedCard]:
+    """The codes of the caller's own order; each look is audited."""
+    wanted = None
+    if card_ids is not None:
+        wanted = [decode_id("crd", card, field=("cardIds",)) for card in card_ids]
+    order = decode_id("ord", order_id, field=("orderId",))
+    return await orders.reveal_cards(info.context.actor, order, wanted)
+
+
+async def order(info: Info, id: strawberry.ID) -> orders.Order | None:
+    """One of the caller's own orders."""
+    return await orders.find_order(info.context.actor, decode_id("ord", id))
+
+
+async def orders_of_viewer(
+    info: Info, first: int | None = None, after: str | None = None
+) -> Page[orders.Order]:
+    """The caller's orders, newest first."""
+    return await orders.list_orders(info.context.actor, page_request("orders", first, after))
+
+
+async def lines(order: Parent[orders.Order], info: Info) -> list[orders.OrderLine]:
+    """The lines of an order, in one statement for a whole page of orders."""
+    return await info.context.loaders.lines.load(order.id)
+
+
+async def cards_of_order(order: Parent[orders.Order], info: Info) -> list[cards.Card]:
+    """The delivered cards of all lines, masked."""
+    found = await info.context.loaders.lines.load(order.id)
+    batches = await info.context.loaders.cards.load_many([line.id for line in found])
+    return [card for batch in batches for card in batch]
+
+
+async def cards_of_line(line: Parent[orders.OrderLine], info: Info) -> list[cards.Card]:
+    """The delivered cards of one line, masked."""
+    return await info.context.loaders.cards.load(line.id)
+
+
+async def variant_of_line(line: Parent[orders.OrderLine], info: Info) -> catalog.Variant:
+    """What was bought."""
+    return await info.context.loaders.variants.load(line.variant_id)
+
+
+def order_total(order: Parent[orders.Order]) -> Money:
+    """What was paid."""
+    return Money(order.total, order.currency)
+
+
+def next_poll_after_ms(order: Parent[orders.Order]) -> int | None:
+    """When to ask again; null once nothing can change."""
+    return None if order.status in orders.CLOSED_ORDERS else orders.POLL_AFTER_MS
+
+
+def unit_price(line: Parent[orders.OrderLine]) -> Money:
+    """The price that was locked when the order was placed."""
+    return Money(line.unit_price, checkout.CURRENCY)
+
+
+def line_total(line: Parent[orders.OrderLine]) -> Money:
+    """Price times quantity."""
+    return Money(line.unit_price * line.quantity, checkout.CURRENCY)
+
+
+async def all_orders(
+    info: Info, first: int | None = None, after: str | None = None
+) -> Page[orders.Order]:
+    """Everybody's orders, newest first (back office)."""
+    return await orders.list_all_orders(info.context.actor, page_request("allOrders", first, after))
+
+
+async def any_order(info: Info, id: strawberry.ID) -> orders.Order | None:
+    """Any order (back office)."""
+    return await orders.find_any_order(info.context.actor, decode_id("ord", id))
+
+
+async def order_place(
+    info: Info,
+    external_id: str,
+    sku: str,
+    quantity: int,
+    max_unit_cost: MoneyInput,
+) -> OrderOutcome:
+    """A partner's purchase: its own id makes it happen once, for ever."""
+    limit = parse_units(max_unit_cost.amount, field=("maxUnitCost", "amount"))
+    wish = checkout.LineWish(sku=sku, quantity=quantity, max_price=limit)
+    purchase = checkout.Purchase((wish,), f"external:{external_id}", external_id=external_id)
+    return show_placed(info, await checkout.place_order(info.context.actor, purchase))
+
+
+async def partner_order(
+    info: Info, external_id: str | None = None, id: strawberry.ID | None = None
+) -> orders.Order | None:
+    """A partner's order by either id."""
+    if external_id is not None:
+        return await orders.find_by_external_id(info.context.actor, external_id)
+    if id is None:
+        return None
+    return await orders.find_order(info.context.actor, decode_id("ord", id))
+
+
+async def partner_cards_reveal(info: Info, external_id: str) -> list[cards.OpenedCard]:
+    """The codes of a partner's order."""
+    found = await orders.find_by_external_id(info.context.actor, external_id)
+    missing = UUID(int=0)  # sounds like any order that is not the caller's
+    return await orders.reveal_cards(info.context.actor, found.id if found else missing, None)

@@ -1,0 +1,96 @@
+"""What the shop says to people, in English and Chinese, keyed by the stable codes.
+
+Texts are sentences that say what to do. A text may name the fields of its refusal, as in
+"only {available} left"; a house test refuses a text that is missing or names anything else.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from enum import Enum
+from functools import cache, lru_cache
+from pathlib import Path
+
+import structlog
+
+from domain.kernel import Money, Refusal, plain
+
+LANGUAGES = ("en", "zh")
+DEFAULT = "en"
+MAX_HEADER = 200  # characters of Accept-Language that are read; browsers send far fewer
+SIGNS = {"CNY": "¥"}
+# Fields that hold the key of a text instead of words, and the table they are looked up in.
+KEYED = {"reason": "reasons", "what": "things", "limit": "limits"}
+
+log = structlog.get_logger(__name__)
+
+
+@cache
+def texts(language: str) -> Mapping[str, Mapping[str, str]]:
+    """The tables of one language: refusals, reasons, things, requests."""
+    path = Path(__file__).with_name(f"{language}.toml")
+    tables: dict[str, dict[str, str]] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tables
+
+
+@lru_cache(maxsize=512)
+def negotiate(accept_language: str | None) -> str:
+    """The language to answer in, from an Accept-Language header with its q-values."""
+    best, best_quality = DEFAULT, 0.0
+    for part in (accept_language or "")[:MAX_HEADER].split(","):
+        tag, _, parameters = part.strip().partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        quality = _quality(parameters)
+        if language in LANGUAGES and quality > best_quality:
+            best, best_quality = language, quality
+    return best
+
+
+def refusal_text(refusal: Refusal, language: str) -> str:
+    """The sentence for one refusal, with its own fields filled in."""
+    values = {each.name: getattr(refusal, each.name) for each in fields(refusal)}
+    return _fill("refusals", refusal.code, language, values)
+
+
+def request_text(code: str, language: str, values: Mapping[str, object]) -> str:
+    """The sentence for a request that was refused as a whole."""
+    return _fill("requests", code, language, values)
+
+
+def _fill(table: str, code: str, language: str, values: Mapping[str, object]) -> str:
+    said = {name: _say(name, value, language) for name, value in values.items()}
+    try:
+        return texts(language)[table][code].format_map(said)
+    except (KeyError, IndexError, ValueError) as error:
+        # A missing text must not turn a clear "no" into a fault: the code is still the truth.
+        log.error("text_missing", table=table, code=code, language=language, problem=repr(error))
+        return code
+
+
+def _say(name: str, value: object, language: str) -> str:
+    """One value in words."""
+    if name in KEYED:
+        key = str(value)
+        return texts(language)[KEYED[name]].get(key, key.replace("_", " "))
+    if isinstance(value, Money):
+        sign = SIGNS.get(value.currency)
+        return f"{sign}{plain(value.units)}" if sign else str(value)
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple | list | frozenset):
+        return ", ".join(_say("", each, language) for each in value)
+    return str(value)
+
+
+def _quality(parameters: str) -> float:
+    name, _, number = parameters.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        quality = float(number)
+    except ValueError:
+        return 0.0
+    return quality if 0.0 <= quality <= 1.0 else 0.0

@@ -1,0 +1,77 @@
+"""Every setting, read once, typed. Each has a default that works on a laptop.
+
+Environment variables carry the prefix `KAMENG_`; a `.env` file in the working folder is read too.
+`.env.example` lists them all, and a test keeps it equal to this class.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The installation's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="KAMENG_", env_file=".env", extra="ignore")
+
+    database_url: str = Field(
+        "",
+        description="PostgreSQL URL (postgres://user:password@host:port/name). Empty: one under var/.",
+    )
+    redis_url: str = Field(
+        "",
+        description="Valkey or Redis, redis://:password@host:port/0. Empty: start one under var/.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, description="Port that the API listens on.")
+    workers: int = Field(2, description="API processes.")
+    pool_size: int = Field(12, description="Database connections per process, at most.")
+    environment: str = Field(
+        "development",
+        description="development or production (no GraphiQL, no introspection).",
+    )
+    key_file: Path = Field(
+        Path("var/keys.json"),
+        description="Key-encryption keys (mode 0600), made on first use; keep a copy elsewhere.",
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = Field("json", description="json or console.")
+    access_token_minutes: int = Field(15, description="Life of an access token.")
+    refresh_token_days: int = Field(30, description="Life of a refresh token.")
+    simulator_url: str = Field(
+        "http://127.0.0.1:8090", description="Where the supplier simulator answers."
+    )
+    simulator_port: int = Field(8090, description="Port that the supplier simulator listens on.")
+    supplier_timeout_seconds: float = Field(
+        8.0, description="Longest wait for a supplier's answer."
+    )
+    webhook_timeout_seconds: float = Field(10.0, description="Longest wait for a webhook receiver.")
+    webhook_private_addresses: bool = Field(
+        False, description="Allow webhooks to private and loopback addresses. For development only."
+    )
+    sealer_interval_seconds: float = Field(
+        1.0, description="How often the ledger's hash chain is extended."
+    )
+    relay_interval_seconds: float = Field(1.0, description="Polling interval of the outbox relay.")
+    sweep_interval_seconds: float = Field(
+        5.0, description="How often due work is looked for again."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token that /metrics asks for. Empty: loopback callers only.",
+    )
+    trusted_proxies: str = Field(
+        "", description="Comma-separated addresses whose X-Forwarded-For is believed. Empty: none."
+    )
+    shop_folder: Path = Field(
+        Path("frontend-examples/web-shop/dist"),
+        description="Built web shop to serve at /, if it is there.",
+    )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

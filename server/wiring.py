@@ -1,0 +1,85 @@
+"""Where settings become connections and adapters. Only this file and the domain know Tortoise."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tortoise import Tortoise
+from tortoise.migrations.api.migrate import migrate as run_migrations
+
+from domain import kernel
+from server import keyfile
+from server.settings import Settings
+
+CONTEXTS_WITH_TABLES = (
+    "kernel",
+    "identity",
+    "audit",
+    "ledger",
+    "catalog",
+    "agents",
+    "cards",
+    "pricing",
+    "suppliers",
+    "orders",
+    "fulfilment",
+    "commissions",
+    "webhooks",
+)
+LOCK_TIMEOUT_MS = 3_000
+STATEMENT_TIMEOUT_MS = 30_000
+TRANSACTION_TIMEOUT_MS = 60_000
+
+
+def tortoise_config(
+    database_url: str, pool_size: int = 12, application: str = "kameng"
+) -> dict[str, Any]:
+    """Tortoise's configuration for one database. A host that is a folder is a Unix socket's."""
+    url = urlsplit(database_url)
+    credentials = {
+        "host": unquote(url.hostname or "127.0.0.1"),
+        "port": url.port or 5432,
+        "user": unquote(url.username or "postgres"),
+        "password": unquote(url.password or "") or None,
+        "database": url.path.lstrip("/"),
+        "minsize": 1,
+        "maxsize": pool_size,
+        "application_name": application,
+        "server_settings": {
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "transaction_timeout": str(TRANSACTION_TIMEOUT_MS),
+        },
+    }
+    return {
+        "connections": {
+            "default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
+        },
+        "apps": {
+            "domain": {
+                "models": [f"domain.{context}.models" for context in CONTEXTS_WITH_TABLES],
+                "default_connection": "default",
+                "migrations": "domain.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def connect(settings: Settings, application: str = "kameng") -> None:
+    """Open the domain for this process: keys, database. Call `disconnect` at the end."""
+    kernel.install_keys(keyfile.load_or_create(settings.key_file))
+    config = tortoise_config(settings.database_url, settings.pool_size, application)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
+
+
+async def disconnect() -> None:
+    """Close the database connections of this process."""
+    await Tortoise.close_connections()
+
+
+async def migrate(database_url: str) -> None:
+    """Bring the database's tables up to date."""
+    config = tortoise_config(database_url, pool_size=1, application="kameng-migrate")
+    del config["connections"]["default"]["credentials"]["server_settings"]
+    await run_migrations(config=config)
