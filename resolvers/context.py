@@ -1,15 +1,12 @@
 """The context of one request: who asks, in which language, with which loaders."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import strawberry
 
 from domain.kernel import Actor
 from resolvers.loaders import Loaders
-
-Language = Literal["en", "zh"]
-
 
 class RateLimits(Protocol):
     """Counts executed fields, not requests: aliases count singly."""
@@ -23,10 +20,11 @@ class Context:
     """One request."""
 
     actor: Actor
-    language: Language
+    language: str
     request_id: str
     rate_limits: RateLimits
-    client: str = ""
+    client: str = ""  # the caller's address, for counting tries
+    user_agent: str = ""
     loaders: Loaders = field(default_factory=Loaders)
 
 

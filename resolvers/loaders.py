@@ -1,5 +1,162 @@
 """One batch loader a relation, made anew for each request."""
 
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from functools import cached_property
+from inspect import isawaitable
+from typing import Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from domain import agents, cards, catalog, orders, pricing, suppliers
+from domain.kernel import ANONYMOUS, Actor
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Picked = TypeVar("Picked")
+AtOnceOrLater: TypeAlias = Value | Awaitable[Value]
+
+
+class Batch(Generic[Key, Value]):
+    """Loads many keys by one statement, and remembers them for the rest of the request.
+
+    `fetch` gets the keys that are not known yet; a key it does not answer has the value `missing`.
+    """
+
+    def __init__(
+        self, fetch: Callable[[list[Key]], Awaitable[Mapping[Key, Value]]], missing: Value
+    ) -> None:
+        self._fetch = fetch
+        self._missing = missing
+        self._at_hand: dict[Key, Value] = {}
+
+    def get(self, key: Key) -> AtOnceOrLater[Value]:
+        """The value itself when it is at hand, else a promise that waits for its batch.
+
+        Twenty promises cost more than the statement behind them: a page fetches first.
+        """
+        try:
+            return self._at_hand[key]
+        except KeyError:
+            return self._waiting.load(key)
+
+    def get_from(self, key: Key, pick: Callable[[Value], Picked]) -> AtOnceOrLater[Picked]:
+        """A part of the value, at once or later, as `get` does."""
+        found = self.get(key)
+        if not isawaitable(found):
+            return pick(found)
+        return self._later(found, pick)
+
+    async def load(self, key: Key) -> Value:
+        """The value of one key."""
+        found = self.get(key)
+        return await found if isawaitable(found) else found
+
+    async def load_many(self, keys: Iterable[Key]) -> list[Value]:
+        """The values of several keys, in their order."""
+        wanted = list(keys)
+        await self.fetch(wanted)
+        return [self._at_hand[key] for key in wanted]
+
+    async def fetch(self, keys: Iterable[Key]) -> None:
+        """Have these keys at hand: one statement for those that are not yet."""
+        unknown = [key for key in dict.fromkeys(keys) if key not in self._at_hand]
+        if unknown:
+            found = await self._fetch(unknown)
+            self._at_hand.update((key, found.get(key, self._missing)) for key in unknown)
+
+    def prime(self, key: Key, value: Value) -> None:
+        """Tell a value that is known already, such as a row just written."""
+        self._at_hand[key] = value
+
+    async def _later(self, found: Awaitable[Value], pick: Callable[[Value], Picked]) -> Picked:
+        return pick(await found)
+
+    @cached_property
+    def _waiting(self) -> DataLoader[Key, Value]:
+        return DataLoader(self.load_many, cache=False)
+
 
 class Loaders:
-    """The loaders of one request."""
+    """The loaders of one request, for one caller in one language."""
+
+    def __init__(self, actor: Actor = ANONYMOUS, language: str = "en") -> None:
+        self._actor = actor
+        self._language = language
+        self._tier: str | None = None
+        self._tree: list[catalog.ShownCategory] | None = None
+
+    async def tier(self) -> str:
+        """The price grade of the caller: an agent's own, retail for everybody else."""
+        if self._tier is None:
+            agent_id = self._actor.agent_id
+            self._tier = pricing.RETAIL if agent_id is None else await agents.tier_of(agent_id)
+        return self._tier
+
+    async def category_tree(self) -> list[catalog.ShownCategory]:
+        """All shelves; read once a request."""
+        if self._tree is None:
+            self._tree = await catalog.category_tree(self._language)
+        return self._tree
+
+    @cached_property
+    def categories(self) -> "Batch[UUID, catalog.ShownCategory | None]":
+        """Categories by id."""
+        return Batch(self._fetch_categories, None)
+
+    @cached_property
+    def products(self) -> "Batch[UUID, catalog.ShownProduct | None]":
+        """Products by id, whatever their status."""
+        return Batch(lambda ids: catalog.products_by_id(ids, self._language), None)
+
+    @cached_property
+    def variants(self) -> "Batch[UUID, catalog.ShownVariant | None]":
+        """Variants by id, whatever their status."""
+        return Batch(lambda ids: catalog.variants_by_id(ids, self._language), None)
+
+    @cached_property
+    def variants_of_product(self) -> "Batch[UUID, list[catalog.ShownVariant]]":
+        """The active variants of a product."""
+        return Batch(lambda ids: catalog.variants_of(ids, self._language), [])
+
+    @cached_property
+    def prices(self) -> "Batch[UUID, pricing.UnitPrice | None]":
+        """The price of a variant for the caller's tier; None when it has none."""
+        return Batch(self._fetch_prices, None)
+
+    @cached_property
+    def stock_levels(self) -> "Batch[UUID, catalog.StockLevel]":
+        """How well a variant can be delivered."""
+        return Batch(_fetch_stock_levels, catalog.StockLevel.OUT)
+
+    @cached_property
+    def variant_files(self) -> "Batch[UUID, list[catalog.Variant]]":
+        """All variants of a product whatever their status, for the back office."""
+        return Batch(catalog.variant_files_of, [])
+
+    @cached_property
+    def tier_prices(self) -> "Batch[UUID, list[pricing.TierPrice]]":
+        """The own prices of a variant by tier, for the back office."""
+        return Batch(pricing.tier_prices_of, [])
+
+    @cached_property
+    def lines(self) -> "Batch[UUID, list[orders.OrderLine]]":
+        """The lines of an order."""
+        return Batch(orders.lines_of, [])
+
+    @cached_property
+    def cards(self) -> "Batch[UUID, list[cards.Card]]":
+        """The cards that an order line delivered, masked."""
+        return Batch(cards.cards_of_lines, [])
+
+    async def _fetch_categories(self, ids: list[UUID]) -> dict[UUID, catalog.ShownCategory]:
+        return catalog.flatten(await self.category_tree())
+
+    async def _fetch_prices(self, ids: list[UUID]) -> dict[UUID, pricing.UnitPrice]:
+        return await pricing.prices_of(ids, await self.tier())
+
+
+async def _fetch_stock_levels(ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
+    own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1)
+    offered = await suppliers.variants_with_offers(ids)
+    return {id_: catalog.stock_level(own.get(id_, 0), id_ in offered) for id_ in ids}

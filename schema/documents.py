@@ -25,6 +25,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ExecutionContext
 
+from schema.errors import FieldError
 from schema.faults import RequestRefused, presentable
 from schema.limits import Limits, OperationPlan, Walk
 from schema.locale import DEFAULT
@@ -156,7 +157,10 @@ class DocumentGuard(SchemaExtension):
 
 
 class RootSchema(strawberry.Schema):
-    """A schema with its limits. Every error it answers has passed `presentable`."""
+    """A schema with its limits. Every error it answers has passed `presentable`.
+
+    `FieldError` is always part of it, because any refusal may be answered.
+    """
 
     def __init__(
         self,
@@ -172,7 +176,7 @@ class RootSchema(strawberry.Schema):
             query,
             mutation,
             subscription,
-            types=types,
+            types=[*types, FieldError],
             extensions=[DocumentGuard],
             config=StrawberryConfig(
                 disable_field_suggestions=True,

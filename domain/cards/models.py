@@ -96,7 +96,7 @@ class Card(Model):
 class CardSecret(Model):
     """The sealed code of one card: its associated data binds card, variant, batch and key version."""
 
-    card: fields.OneToOneRelation[Card] = fields.OneToOneField("domain.Card", primary_key=True)
+    card_id = fields.UUIDField(primary_key=True)
     sealed = fields.BinaryField()
 
     class Meta:

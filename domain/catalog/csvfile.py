@@ -96,7 +96,9 @@ def read_csv(
                 found = dict(zip(header, (value.strip() for value in values), strict=True))
                 rows.append(CsvRow(name, line, found))
             elif values:
-                errors.append(RowError(name, line, "field_count", ",".join(values)[:MAX_SHOWN_LETTERS]))
+                errors.append(
+                    RowError(name, line, "field_count", ",".join(values)[:MAX_SHOWN_LETTERS])
+                )
             if len(rows) > MAX_ROWS:
                 raise Refused(ImportFileInvalid(file=name, line=line, reason="too_many_rows"))
             line = reader.line_num + 1

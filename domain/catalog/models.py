@@ -1,6 +1,7 @@
 """Tables of the catalogue: what is shown and what is bought."""
 
 from enum import StrEnum
+from uuid import UUID
 
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
@@ -8,7 +9,7 @@ from tortoise.contrib.postgres.indexes import GinIndex
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
-from domain.kernel.ids import new_id
+from domain.kernel import Money, new_id
 
 
 class DeliveryKind(StrEnum):
@@ -49,6 +50,7 @@ class Product(Model):
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     slug = fields.CharField(max_length=96, unique=True)
+    category_id: UUID
     category: fields.ForeignKeyRelation[Category] = fields.ForeignKeyField(
         "domain.Category", on_delete=fields.RESTRICT
     )
@@ -68,9 +70,15 @@ class Product(Model):
 
     class Meta:
         table = "products"
-        indexes = (("status", "position", "id"), GinIndex(fields=("search_terms",), name="product_search"))
+        indexes = (
+            ("status", "position", "id"),
+            GinIndex(fields=("search_terms",), name="product_search"),
+        )
         constraints = (
-            CheckConstraint(check="status IN ('draft', 'active', 'suspended')", name="product_status_known"),
+            CheckConstraint(
+                check="status IN ('draft', 'active', 'suspended')",
+                name="product_status_known",
+            ),
         )
 
 
@@ -78,6 +86,7 @@ class Variant(Model):
     """What is bought. `sku` is its code. Face value in units of 1/10000 of `face_currency`."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
+    product_id: UUID
     product: fields.ForeignKeyRelation[Product] = fields.ForeignKeyField(
         "domain.Product", related_name="variants", on_delete=fields.RESTRICT
     )
@@ -89,20 +98,32 @@ class Variant(Model):
     face_currency = fields.CharField(max_length=3, null=True)
     min_quantity = fields.IntField(default=1)
     max_quantity = fields.IntField(default=100)
-    sold_below_cost = fields.BooleanField(default=False)  # an operator's explicit, audited permission
+    sold_below_cost = fields.BooleanField(default=False)  # an operator's audited permission
     status = fields.CharEnumField(ListingStatus, max_length=16)
     position = fields.IntField(default=0)
     version = fields.IntField(default=1)
     updated_at = fields.DatetimeField()
 
+    @property
+    def face_value(self) -> Money | None:
+        """What is printed on the card, if anything."""
+        if self.face_units is None or self.face_currency is None:
+            return None
+        return Money(self.face_units, self.face_currency)
+
     class Meta:
         table = "variants"
         constraints = (
-            CheckConstraint(check="status IN ('draft', 'active', 'suspended')", name="variant_status_known"),
             CheckConstraint(
-                check="min_quantity >= 1 AND max_quantity >= min_quantity", name="variant_quantity_range"
+                check="status IN ('draft', 'active', 'suspended')",
+                name="variant_status_known",
             ),
             CheckConstraint(
-                check="(face_units IS NULL) = (face_currency IS NULL)", name="variant_face_value_whole"
+                check="min_quantity >= 1 AND max_quantity >= min_quantity",
+                name="variant_quantity_range",
+            ),
+            CheckConstraint(
+                check="(face_units IS NULL) = (face_currency IS NULL)",
+                name="variant_face_value_whole",
             ),
         )

@@ -7,15 +7,15 @@ order keeps naming what it bought after the shelf was cleared.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from domain.catalog.models import DeliveryKind, ListingStatus, Product
+from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant
 from domain.catalog.rules import query_terms
-from domain.kernel import Money, Page, PageRequest, connection, encode_id, page_of
+from domain.kernel import Money, Page, PageRequest, connection, page_of
 
-Language = Literal["en", "zh"]
-DEFAULT_LANGUAGE: Language = "en"
+LANGUAGES = {"en": "en", "zh": "zh"}  # a language, and what its columns end in
+DEFAULT_LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ShownVariant:
     status: ListingStatus
 
 
-async def category_tree(language: Language = DEFAULT_LANGUAGE) -> list[ShownCategory]:
+async def category_tree(language: str = DEFAULT_LANGUAGE) -> list[ShownCategory]:
     """All categories, roots first, each with its children, in the order of the shelves."""
     async with connection() as conn:
         rows = await conn.fetch(_categories(language))
@@ -84,7 +84,7 @@ async def list_products(
     *,
     query: str = "",
     category_id: UUID | None = None,
-    language: Language = DEFAULT_LANGUAGE,
+    language: str = DEFAULT_LANGUAGE,
 ) -> Page[ShownProduct]:
     """Active products in the order of the shelves, of a category and all below it (row A1).
 
@@ -105,28 +105,31 @@ async def list_products(
 
 
 async def find_product(
-    *, product_id: UUID | None = None, slug: str | None = None, language: Language = DEFAULT_LANGUAGE
+    *,
+    product_id: UUID | None = None,
+    slug: str | None = None,
+    language: str = DEFAULT_LANGUAGE,
 ) -> ShownProduct | None:
     """One active product, by its id or else by its slug."""
     column, value = ("id", product_id) if product_id is not None else ("slug", slug)
-    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'active'"  # noqa: S608
+    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'active'"
     async with connection() as conn:
         row = await conn.fetchrow(statement, value)
     return ShownProduct(*row) if row else None
 
 
 async def products_by_id(
-    ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+    ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownProduct]:
     """Products by id, whatever their status, in one statement."""
-    statement = f"{_product_columns(language)} WHERE id = ANY($1)"  # noqa: S608
+    statement = f"{_product_columns(language)} WHERE id = ANY($1)"
     async with connection() as conn:
         rows = await conn.fetch(statement, ids)
     return {row["id"]: ShownProduct(*row) for row in rows}
 
 
 async def variants_of(
-    product_ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+    product_ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, list[ShownVariant]]:
     """The active variants of each product, in shelf order, in one statement."""
     where = "WHERE product_id = ANY($1) AND status = 'active' ORDER BY position, id"
@@ -137,7 +140,7 @@ async def variants_of(
 
 
 async def variants_by_id(
-    ids: Sequence[UUID], language: Language = DEFAULT_LANGUAGE
+    ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownVariant]:
     """Variants by id, whatever their status, in one statement."""
     rows = await _fetch_variants("WHERE id = ANY($1)", ids, language)
@@ -145,16 +148,14 @@ async def variants_by_id(
 
 
 async def variants_by_sku(
-    skus: Sequence[str], language: Language = DEFAULT_LANGUAGE
+    skus: Sequence[str], language: str = DEFAULT_LANGUAGE
 ) -> dict[str, ShownVariant]:
     """Variants by their code, whatever their status, in one statement."""
     rows = await _fetch_variants("WHERE sku = ANY($1)", skus, language)
     return {variant.sku: variant for variant in rows}
 
 
-async def list_variants(
-    page: PageRequest, language: Language = DEFAULT_LANGUAGE
-) -> Page[ShownVariant]:
+async def list_variants(page: PageRequest, language: str = DEFAULT_LANGUAGE) -> Page[ShownVariant]:
     """Every active variant of an active product by sku: what a partner reads from end to end."""
     after = "" if page.after is None else page.after[0]
     where = """WHERE status = 'active' AND sku > $1 AND EXISTS (
@@ -172,12 +173,13 @@ async def list_product_files(page: PageRequest) -> Page[Product]:
     return page_of(page, await rows, lambda product: (product.id,))
 
 
-def public_id(row: ShownCategory | ShownProduct | ShownVariant) -> str:
-    """The id of a catalogue row as clients see it."""
-    return encode_id(_PREFIXES[type(row)], row.id)
-
-
-_PREFIXES: dict[type, str] = {ShownCategory: "cat", ShownProduct: "prd", ShownVariant: "var"}
+async def variant_files_of(product_ids: Sequence[UUID]) -> dict[UUID, list[Variant]]:
+    """All variants of each product whatever their status, in shelf order."""
+    found: dict[UUID, list[Variant]] = {product_id: [] for product_id in product_ids}
+    rows = Variant.filter(product_id__in=list(product_ids)).order_by("position", "id")
+    for variant in await rows:
+        found[variant.product_id].append(variant)
+    return found
 
 
 def _place(product: ShownProduct) -> tuple[int, UUID]:
@@ -185,7 +187,7 @@ def _place(product: ShownProduct) -> tuple[int, UUID]:
 
 
 async def _fetch_variants(
-    where: str, value: object, language: Language, *more: object
+    where: str, value: object, language: str, *more: object
 ) -> list[ShownVariant]:
     async with connection() as conn:
         rows = await conn.fetch(f"{_variant_columns(language)} {where}", value, *more)
@@ -206,37 +208,39 @@ def _variant(
 ) -> ShownVariant:
     face = None if face_units is None else Money(face_units, face_currency)
     listing = ListingStatus(status)
-    return ShownVariant(
-        id_, product_id, sku, name, DeliveryKind(kind), face, least, most, listing
-    )
+    return ShownVariant(id_, product_id, sku, name, DeliveryKind(kind), face, least, most, listing)
 
 
 # The statements below are put together from words of this file only; values always travel as $n.
 
 
 @cache
-def _categories(language: Language) -> str:
-    return f"SELECT id, slug, name_{language}, parent_id FROM categories ORDER BY position, slug"  # noqa: S608
-
-
-@cache
-def _product_columns(language: Language) -> str:
+def _categories(language: str) -> str:
     return (
-        f"SELECT id, slug, category_id, name_{language}, description_{language}, brand, region, tags,"  # noqa: S608
-        " position FROM products"
+        f"SELECT id, slug, name_{LANGUAGES[language]}, parent_id"  # noqa: S608
+        " FROM categories ORDER BY position, slug"
     )
 
 
 @cache
-def _variant_columns(language: Language) -> str:
+def _product_columns(language: str) -> str:
     return (
-        f"SELECT id, product_id, sku, name_{language}, delivery_kind, face_units, face_currency,"  # noqa: S608
-        " min_quantity, max_quantity, status FROM variants"
+        f"SELECT id, slug, category_id, name_{LANGUAGES[language]},"  # noqa: S608
+        f" description_{LANGUAGES[language]}, brand, region, tags, position FROM products"
     )
 
 
 @cache
-def _products(language: Language, by_terms: bool, by_category: bool, after: bool) -> str:
+def _variant_columns(language: str) -> str:
+    return (
+        f"SELECT id, product_id, sku, name_{LANGUAGES[language]},"  # noqa: S608
+        " delivery_kind, face_units, face_currency, min_quantity, max_quantity, status"
+        " FROM variants"
+    )
+
+
+@cache
+def _products(language: str, by_terms: bool, by_category: bool, after: bool) -> str:
     """One statement a shape, so that PostgreSQL plans each for its own index."""
     number = iter(range(2, 7))
     conditions = ["status = 'active'"]
@@ -256,5 +260,3 @@ WITH RECURSIVE below AS (
     UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
 ) SELECT id FROM below
 """
-
-

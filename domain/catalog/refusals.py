@@ -8,7 +8,7 @@ from domain.kernel import Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFileInvalid(Refusal):
-    """A file as a whole cannot be read; nothing of it was imported. `reason` is a key of the texts."""
+    """A file as a whole cannot be read, nothing was imported. `reason` is a key of the texts."""
 
     code: ClassVar[str] = "IMPORT_FILE_INVALID"
     file: str

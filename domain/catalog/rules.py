@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -74,7 +74,7 @@ class CategoryDraft:
     name_zh: str
     name_en: str
     parent_slug: str = ""
-    position: int = field(default=0)
+    position: int = 0
 
 
 def stock_level(own_cards: int, has_offer: bool) -> StockLevel:
@@ -167,7 +167,7 @@ def category_faults(draft: CategoryDraft) -> list[Invalid]:
 
 
 def cyclic(parents: dict[str, str]) -> set[str]:
-    """The slugs whose way up never ends: in a circle, or below one. `parents` maps child to parent."""
+    """The slugs whose way up, child to parent in `parents`, never ends: in a circle or below."""
     bad: set[str] = set()
     for slug in parents:
         seen = {slug}

@@ -11,7 +11,7 @@ from domain.kernel.database import (
     transaction,
 )
 from domain.kernel.idempotency import claim_key, input_hash
-from domain.kernel.ids import decode_id, encode_id, new_id
+from domain.kernel.ids import Prefix, decode_id, encode_id, new_id
 from domain.kernel.money import (
     SCALE,
     Money,
@@ -72,6 +72,7 @@ __all__ = [
     "NotFound",
     "Page",
     "PageRequest",
+    "Prefix",
     "Refusal",
     "Refused",
     "SealBroken",

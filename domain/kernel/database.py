@@ -8,7 +8,7 @@ must never outlive or share it (stack.md 1.5, items 7 and 9).
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import asyncpg
 from tortoise.backends.asyncpg.client import TransactionWrapper
@@ -18,10 +18,7 @@ from tortoise.transactions import in_transaction
 
 from domain.kernel.refusals import Busy, Refused
 
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
+Connection: TypeAlias = asyncpg.Connection  # what `transaction` and `connection` hand out
 
 ACQUIRE_TIMEOUT_SECONDS = 5.0
 

@@ -1,5 +1,6 @@
 """Ids: UUIDv7 inside, `prefix_base32` outside: readable, sortable, checked on the way in."""
 
+from enum import StrEnum
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -10,7 +11,32 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _LENGTH = 26
 
-__all__ = ["decode_id", "encode_id", "new_id"]
+__all__ = ["Prefix", "decode_id", "encode_id", "new_id"]
+
+
+class Prefix(StrEnum):
+    """The kind of a public id; its value is what stands before the underscore."""
+
+    CATEGORY = "cat"
+    PRODUCT = "prd"
+    VARIANT = "var"
+    ORDER = "ord"
+    ORDER_LINE = "lin"
+    CARD = "crd"
+    CARD_BATCH = "bat"
+    USER = "usr"
+    SESSION = "ses"
+    API_KEY = "key"
+    WALLET = "wal"
+    LEDGER_ENTRY = "ent"
+    AGENT = "agt"
+    COMMISSION = "com"
+    SUPPLIER = "sup"
+    SUPPLIER_OFFER = "off"
+    ATTEMPT = "att"
+    WEBHOOK_ENDPOINT = "whe"
+    WEBHOOK_DELIVERY = "whd"
+    EVENT = "evt"
 
 
 def new_id() -> UUID:

@@ -12,6 +12,6 @@ def with_constraints(operations: list[Operation]) -> list[Operation]:
     added: list[Operation] = []
     for operation in operations:
         if isinstance(operation, CreateModel):
-            for constraint in operation.options.pop("constraints", ()):
+            for constraint in (operation.options or {}).pop("constraints", ()):
                 added.append(AddConstraint(model_name=operation.name, constraint=constraint))
     return [*operations, *added]

@@ -20,14 +20,13 @@ class Money:
 
     @property
     def amount(self) -> Decimal:
-        """The amount in currency units, for people and for the API."""
-        return Decimal(self.units) / SCALE
+        """The amount in currency units with at least two digits, for people and for the API."""
+        return Decimal(plain(self.units))
 
     @property
     def minor_units(self) -> int | None:
         """Whole cents (or yen) for payment channels; None when the amount is finer than that."""
-        per_minor = SCALE // 10 ** minor_digits(self.currency)
-        whole, rest = divmod(self.units, per_minor)
+        whole, rest = divmod(self.units, minor_step(self.currency))
         return whole if rest == 0 else None
 
     def __str__(self) -> str:
@@ -37,6 +36,11 @@ class Money:
 def minor_digits(currency: str) -> int:
     """How many digits a payable amount of this currency may have."""
     return MINOR_DIGITS.get(currency, DEFAULT_MINOR_DIGITS)
+
+
+def minor_step(currency: str) -> int:
+    """One minor unit (a cent, a yen) in units of 1/10000."""
+    return SCALE // int(10 ** minor_digits(currency))
 
 
 def plain(units: int) -> str:
@@ -63,13 +67,13 @@ def parse_units(text: str | Decimal, *, field: tuple[str, ...] = ()) -> int:
 
 def is_payable(units: int, currency: str) -> bool:
     """Whether a total can be charged: a whole number of minor units."""
-    return units % (SCALE // 10 ** minor_digits(currency)) == 0
+    return units % minor_step(currency) == 0
 
 
 def to_minor(units: int, currency: str) -> int:
     """Units rounded half-even to a payable amount, still in units."""
-    per_minor = SCALE // 10 ** minor_digits(currency)
-    return int((Decimal(units) / per_minor).quantize(Decimal(1), ROUND_HALF_EVEN)) * per_minor
+    step = minor_step(currency)
+    return int((Decimal(units) / step).quantize(Decimal(1), ROUND_HALF_EVEN)) * step
 
 
 def share_out(total: int, weights: list[int]) -> list[int]:

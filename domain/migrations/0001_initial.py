@@ -17,6 +17,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.contrib.postgres.indexes import GinIndex
 from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
+from uuid import uuid4
 from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
@@ -120,7 +121,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='CardSecret',
             fields=[
-                ('card', fields.OneToOneField('domain.Card', source_field='card_id', primary_key=True, db_index=True, db_constraint=True, to_field='id', on_delete=OnDelete.CASCADE)),
+                ('card_id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ('sealed', fields.BinaryField()),
             ],
             options={'table': 'card_secrets', 'app': 'domain', 'pk_attr': 'card_id', 'table_description': 'The sealed code of one card: its associated data binds card, variant, batch and key version.'},
@@ -180,7 +181,7 @@ class Migration(migrations.Migration):
                 ('valid_from', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('valid_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'commission_rules', 'app': 'domain', 'constraints': [CheckConstraint(check='level BETWEEN 1 AND 3', name='rule_level_at_most_three'), CheckConstraint(check='value >= 0', name='rule_value_not_negative'), CheckConstraint(check="kind <> 'percent' OR value <= 1000000", name='rule_percent_at_most_hundred'), CheckConstraint(check="(scope = 'default') = (scope_id IS NULL)", name='rule_scope_has_its_object'), CheckConstraint(check="kind IN ('percent', 'fixed', 'price_difference')", name='rule_kind_known')], 'pk_attr': 'id', 'table_description': 'What the agent at `level` (1 = nearest to the sale) earns. There is no other trigger than a sale.'},
+            options={'table': 'commission_rules', 'app': 'domain', 'constraints': [CheckConstraint(check='level BETWEEN 1 AND 3', name='rule_level_at_most_three'), CheckConstraint(check='value >= 0', name='rule_value_not_negative'), CheckConstraint(check="kind <> 'percent' OR value <= 1000000", name='rule_percent_at_most_hundred'), CheckConstraint(check="(scope = 'default') = (scope_id IS NULL)", name='rule_scope_has_its_object'), CheckConstraint(check="kind IN ('percent', 'fixed', 'price_difference')", name='rule_kind_known')], 'pk_attr': 'id', 'table_description': 'What the agent at `level` (1 = nearest to the sale) earns; nothing but a sale triggers it.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -382,7 +383,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='Seal',
             fields=[
-                ('sequence', fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ('sequence', fields.BigIntField(primary_key=True, generated=False, unique=True, db_index=True)),
                 ('transfer', fields.OneToOneField('domain.Transfer', source_field='transfer_id', db_constraint=True, to_field='id', on_delete=OnDelete.CASCADE)),
                 ('digest', fields.BinaryField()),
                 ('sealed_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),

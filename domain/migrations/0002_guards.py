@@ -111,6 +111,7 @@ CREATE TRIGGER cards_move BEFORE UPDATE OR DELETE ON cards
     FOR EACH ROW EXECUTE FUNCTION guard_card_move();
 CREATE INDEX cards_to_sell ON cards (variant_id, expires_on, id) WHERE state = 'available';
 ALTER TABLE cards ADD CONSTRAINT card_of_a_variant FOREIGN KEY (variant_id) REFERENCES variants (id);
+ALTER TABLE card_secrets ADD CONSTRAINT secret_of_a_card FOREIGN KEY (card_id) REFERENCES cards (id);
 ALTER TABLE card_batches ADD CONSTRAINT batch_of_a_variant FOREIGN KEY (variant_id) REFERENCES variants (id);
 """
 

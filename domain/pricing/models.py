@@ -23,6 +23,12 @@ class Price(Model):
         unique_together = (("variant_id", "tier", "currency"),)
         constraints = (
             CheckConstraint(check="amount > 0", name="price_above_zero"),
-            CheckConstraint(check="compare_at IS NULL OR compare_at > amount", name="price_compare_at_above"),
-            CheckConstraint(check="tier IN ('retail', 'bronze', 'silver', 'gold')", name="price_tier_known"),
+            CheckConstraint(
+                check="compare_at IS NULL OR compare_at > amount",
+                name="price_compare_at_above",
+            ),
+            CheckConstraint(
+                check="tier IN ('retail', 'bronze', 'silver', 'gold')",
+                name="price_tier_known",
+            ),
         )

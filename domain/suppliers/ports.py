@@ -5,6 +5,7 @@ uncertain attempt is queried, never bought again (mission row D2, invariant I9).
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -56,13 +57,18 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One attempt as the supplier sees it. Costs in units of 1/10000 of `currency`."""
+    """One attempt as the supplier sees it. Costs in units of 1/10000 of `currency`.
+
+    After `valid_until` the supplier must not begin it any more: a worker that slept through its
+    own time-out cannot buy what another one has meanwhile given up and bought elsewhere.
+    """
 
     reference: str
     item: str
     quantity: int
     max_unit_cost: int
     currency: str
+    valid_until: datetime
 
 
 @dataclass(frozen=True, slots=True)

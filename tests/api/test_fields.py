@@ -19,7 +19,7 @@ from domain.kernel import (
     Refused,
 )
 from schema.documents import Door, RootSchema
-from schema.errors import FieldError, UserError
+from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presented_by, presents
 from schema.limits import SHOP
 
@@ -162,7 +162,7 @@ class Mutation:
     )
 
 
-SCHEMA = RootSchema(Query, Mutation, limits=SHOP, types=[FieldError, BalanceLowError, Thing, Other])
+SCHEMA = RootSchema(Query, Mutation, limits=SHOP, types=[BalanceLowError, Thing, Other])
 
 
 class Counter:

@@ -88,9 +88,9 @@ def doublings(count: int) -> str:
 @pytest.mark.parametrize("count", [18, 25, 45, 60])
 async def test_doubling_fragments_are_refused_in_linear_time(count: int) -> None:
     document = doublings(count)
-    started = time.perf_counter()
+    started = time.process_time()
     result = await make().execute(document)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
     assert [error.extensions["code"] for error in result.errors or ()] == ["LIMIT_EXCEEDED"]
 
 
@@ -149,9 +149,9 @@ async def test_fields_are_counted_with_their_fragments() -> None:
 
 async def test_200_000_tokens_are_not_read_to_the_end() -> None:
     document = "{" + "hello " * 200_000 + "}"
-    started = time.perf_counter()
+    started = time.process_time()
     result = await make().execute(document)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert (result.errors or [])[0].extensions == IsPartialDict(
         code="LIMIT_EXCEEDED", limit="tokens", maximum=2000
     )

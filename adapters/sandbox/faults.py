@@ -1,0 +1,73 @@
+"""What a sandbox supplier can do wrong, and which fault is next."""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """One way to misbehave at the submission of an order (and, for some, ever after)."""
+
+    TIMEOUT_AFTER_SUCCESS = "timeout_after_success"
+    TIMEOUT_BEFORE_ACCEPT = "timeout_before_accept"
+    ERROR_BUT_DONE = "5xx_but_done"
+    ERROR_THEN_OK = "5xx_then_ok"
+    PRICE_CHANGE = "price_change"
+    PRICE_IGNORED = "price_ignored"
+    STOCK_OUT = "stock_out"
+    PARTIAL_DELIVERY = "partial_delivery"
+    WRONG_COUNT = "wrong_count"
+    SURPLUS = "surplus"
+    DUPLICATE_CODE = "duplicate_code"
+    GARBAGE = "garbage"
+    UNKNOWN_STATE = "unknown_state"
+    UNKNOWN_ERROR = "unknown_error"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    NOT_FOUND_TEMPORARILY = "not_found_temporarily"
+    APPEARS_LATE = "appears_late"
+    SLOW = "slow"
+    ASYNC_DELIVERY = "async_delivery"
+    NEVER_FINAL = "never_final"
+    REFUND_LATER = "refund_later"
+    RATE_LIMITED = "rate_limited"
+    AUTH_REVOKED = "auth_revoked"
+
+
+EXPLAINED: dict[Fault, tuple[str, str]] = {
+    Fault.TIMEOUT_AFTER_SUCCESS: ("order made, answer never sent", "已下单，但不返回结果"),
+    Fault.TIMEOUT_BEFORE_ACCEPT: ("no order, no answer", "未下单，也不返回结果"),
+    Fault.ERROR_BUT_DONE: ("order made, answer is 502", "已下单，但返回 502"),
+    Fault.ERROR_THEN_OK: ("no order, answer is 503", "未下单，返回 503"),
+    Fault.PRICE_CHANGE: ("price has risen by half", "价格上涨一半"),
+    Fault.PRICE_IGNORED: ("charges more than the price guard", "无视限价，多收费"),
+    Fault.STOCK_OUT: ("rejected: out of stock", "拒绝：缺货"),
+    Fault.PARTIAL_DELIVERY: ("delivers and charges only a part", "只交付并收取一部分"),
+    Fault.WRONG_COUNT: ("charges all, one code is missing", "全额收费，少一张卡"),
+    Fault.SURPLUS: ("one code too many", "多给一张卡"),
+    Fault.DUPLICATE_CODE: ("a code that was sold before", "重复的卡密"),
+    Fault.GARBAGE: ("order made, answer is an HTML page", "已下单，返回 HTML 页面"),
+    Fault.UNKNOWN_STATE: ("a state nobody knows, for two queries", "未知状态（两次查询）"),
+    Fault.UNKNOWN_ERROR: ("an error code nobody knows", "未知错误码"),
+    Fault.INSUFFICIENT_BALANCE: ("rejected: our balance there is short", "拒绝：余额不足"),
+    Fault.NOT_FOUND_TEMPORARILY: ("order made, two queries find nothing", "已下单，两次查询查不到"),
+    Fault.APPEARS_LATE: ("order made, eight queries find nothing", "已下单，八次查询查不到"),
+    Fault.SLOW: ("answers after a pause", "响应缓慢"),
+    Fault.ASYNC_DELIVERY: ("accepted, done at the second query", "先受理，第二次查询完成"),
+    Fault.NEVER_FINAL: ("accepted, never done", "受理后永不完成"),
+    Fault.REFUND_LATER: ("accepted, then refunded", "受理后退款"),
+    Fault.RATE_LIMITED: ("429, nothing done", "限流 429，未下单"),
+    Fault.AUTH_REVOKED: ("401, nothing done", "密钥失效 401，未下单"),
+}
+
+# What an item's name alone makes its supplier do, so that the demo shows failover by itself.
+BY_ITEM_NAME = {
+    "soldout-": Fault.STOCK_OUT,
+    "slow-": Fault.TIMEOUT_AFTER_SUCCESS,
+    "dearer-": Fault.PRICE_CHANGE,
+}
+
+
+def fault_of_item(item: str) -> Fault | None:
+    """The fault that an item's name asks for, if any."""
+    for prefix, fault in BY_ITEM_NAME.items():
+        if item.startswith(prefix):
+            return fault
+    return None

@@ -1,0 +1,288 @@
+"""Suppliers that run here, with failures on demand: a process of its own with its own book.
+
+Each supplier answers under `/{code}/` in the plain HTTP dialect (signed JSON, idempotent by
+reference). `/control/...` loads items and switches faults, and `/` does the same by hand. It is for
+development and tests; it has no login, so let it listen on loopback only.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from adapters.http import PartnerClient
+from adapters.sandbox import page, trade
+from adapters.sandbox.book import HOLD_SECONDS, Book
+from adapters.sandbox.faults import Fault
+from adapters.signing import MAX_SKEW_SECONDS, NONCE, SIGNATURE, TIMESTAMP, verify
+
+SUPPLIERS = ("alpha", "beta", "gamma")
+MAX_BODY_BYTES = 16 * 1024 * 1024
+SLOW_SECONDS = 1.0
+
+
+def sandbox_secret(code: str) -> str:
+    """The shared secret of a sandbox supplier: known to all, for it guards nothing of value."""
+    return f"sandbox-secret-of-{code}"
+
+
+def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
+    """The simulator over one book; the same seed gives the same codes and chances."""
+    book = Book(book_path, seed)
+    for code in SUPPLIERS:
+        book.open_supplier(code)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        yield
+        book.close()
+
+    routes = [
+        Route("/", show_page),
+        Route("/healthz", show_health),
+        Route("/control/items", set_items, methods=["POST"]),
+        Route("/control/suppliers", set_supplier, methods=["POST"]),
+        Route("/control/faults", set_fault, methods=["POST"]),
+        Route("/control/faults", list_faults, methods=["GET"]),
+        Route("/control/faults", clear_faults, methods=["DELETE"]),
+        Route("/control/page", set_by_hand, methods=["POST"]),
+        Route("/control/book", show_book),
+        Route("/{supplier}/orders", order_submit, methods=["POST"]),
+        Route("/{supplier}/orders/{reference}", order_query),
+        Route("/{supplier}/balance", balance),
+        Route("/{supplier}/items", items),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.book = book
+    return app
+
+
+def app() -> Starlette:
+    """The factory for a server process: the book's path and the seed come from its environment."""
+    path = os.environ.get("KAMENG_SIMULATOR_BOOK", "var/simulator.sqlite3")
+    return create_app(path, os.environ.get("KAMENG_SIMULATOR_SEED", "sandbox"))
+
+
+async def load_items(base_url: str, rows: Iterable[Mapping[str, str]]) -> int:
+    """Tell a running simulator what the rows of an offers file sell (supplier_code, supplier_item,
+    cost): the price is the cost, the stock never ends. Returns how many items it took."""
+    by_supplier: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        wanted = {"item": row["supplier_item"], "price": row["cost"], "stock": -1}
+        by_supplier.setdefault(row["supplier_code"], []).append(wanted)
+    client = PartnerClient()
+    try:
+        for supplier, wanted_items in by_supplier.items():
+            body = orjson.dumps({"supplier": supplier, "items": wanted_items})
+            url = f"{base_url.rstrip('/')}/control/items"
+            headers = {"content-type": "application/json"}
+            answer = await client.send("POST", url, headers=headers, body=body, timeout_seconds=30)
+            if answer.status != 200:
+                raise RuntimeError(f"the simulator refused the items of {supplier}")
+    finally:
+        await client.close()
+    return sum(len(wanted_items) for wanted_items in by_supplier.values())
+
+
+# --- the dialect --------------------------------------------------------------------------------
+
+
+async def order_submit(request: Request) -> Response:
+    """Take an order, or pretend not to have."""
+    book, supplier = _book(request), request.path_params["supplier"]
+    body = await request.body()
+    if refusal := _refusal(request, body):
+        return refusal
+    try:
+        wanted = trade.wanted_of(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        wanted = None
+    if wanted is None:
+        return JSONResponse({"error": "malformed"}, 400)
+    reply = trade.submit(book, supplier, wanted)
+    await _hold(request, reply.hold_seconds)
+    return _response(reply)
+
+
+async def order_query(request: Request) -> Response:
+    """Tell what became of an order."""
+    if refusal := _refusal(request, b""):
+        return refusal
+    supplier, reference = request.path_params["supplier"], request.path_params["reference"]
+    return _response(trade.query(_book(request), supplier, reference))
+
+
+async def balance(request: Request) -> Response:
+    """Tell what the house has left."""
+    if refusal := _refusal(request, b""):
+        return refusal
+    units = _book(request).balances()[request.path_params["supplier"]]
+    return JSONResponse({"balance": trade.amount(units)})
+
+
+async def items(request: Request) -> Response:
+    """Tell what is sold here."""
+    if refusal := _refusal(request, b""):
+        return refusal
+    rows = _book(request).items(request.path_params["supplier"])
+    return JSONResponse({"items": [{**row, "price": trade.amount(row["price"])} for row in rows]})
+
+
+def _refusal(request: Request, body: bytes) -> Response | None:
+    """Why a signed request is not even looked at."""
+    book, supplier = _book(request), request.path_params["supplier"]
+    if supplier not in book.balances():
+        return JSONResponse({"error": "auth"}, 401)
+    timestamp = request.headers.get(TIMESTAMP, "")
+    nonce = request.headers.get(NONCE, "")
+    signature = request.headers.get(SIGNATURE, "")
+    parts = (request.method, request.url.path, timestamp, nonce)
+    if not verify(signature, sandbox_secret(supplier), *parts, body=body):
+        return JSONResponse({"error": "auth"}, 401)
+    if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > MAX_SKEW_SECONDS:
+        return JSONResponse({"error": "stale_timestamp"}, 401)
+    if not nonce or not book.use_nonce(supplier, nonce):
+        return JSONResponse({"error": "replayed_nonce"}, 401)
+    return None
+
+
+async def _hold(request: Request, seconds: float) -> None:
+    """Keep the caller waiting, but not longer than the caller waits."""
+    if seconds > 0:
+        gone = asyncio.ensure_future(request.receive())
+        await asyncio.wait({gone}, timeout=seconds)
+        gone.cancel()
+
+
+def _response(reply: trade.Reply) -> Response:
+    if reply.content is None:
+        return HTMLResponse(trade.HTML, reply.status)
+    return JSONResponse(reply.content, reply.status)
+
+
+# --- the control desk ---------------------------------------------------------------------------
+
+
+async def show_health(request: Request) -> Response:
+    """Alive."""
+    return JSONResponse({"status": "ok"})
+
+
+async def set_items(request: Request) -> Response:
+    """Add or change items of one supplier: {supplier, items: [{item, price, stock}]}."""
+    try:
+        body = await _json(request)
+        supplier = str(body["supplier"])
+        rows = [
+            (str(row["item"]), trade.units_of(row["price"]), int(row.get("stock", -1)))
+            for row in body["items"]
+        ]
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return JSONResponse({"error": "malformed"}, 400)
+    _book(request).open_supplier(supplier)
+    _book(request).set_items(supplier, rows)
+    return JSONResponse({"items": len(rows)})
+
+
+async def set_supplier(request: Request) -> Response:
+    """Make a supplier or set its balance: {code, balance}."""
+    try:
+        body = await _json(request)
+        code, units = str(body["code"]), body.get("balance")
+        _book(request).open_supplier(code, None if units is None else trade.units_of(units))
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return JSONResponse({"error": "malformed"}, 400)
+    return JSONResponse({"code": code})
+
+
+async def set_fault(request: Request) -> Response:
+    """Switch a fault on: {supplier, fault, times | null, probability, item, hold_seconds}."""
+    try:
+        _add_fault(_book(request), await _json(request))
+    except (KeyError, TypeError, ValueError):
+        return JSONResponse({"error": "malformed", "faults": list(Fault)}, 400)
+    return JSONResponse({"faults": _book(request).faults()})
+
+
+async def list_faults(request: Request) -> Response:
+    """All faults, and how often each has fired."""
+    return JSONResponse({"faults": _book(request).faults()})
+
+
+async def clear_faults(request: Request) -> Response:
+    """Switch the faults off, of one supplier or of all."""
+    _book(request).clear_faults(request.query_params.get("supplier"))
+    return JSONResponse({"faults": _book(request).faults()})
+
+
+async def show_book(request: Request) -> Response:
+    """What was really ordered, charged and delivered. The codes themselves are left out."""
+    book = _book(request)
+    orders = []
+    for order in book.orders(request.query_params.get("supplier")):
+        entry = asdict(order)
+        entry["codes"] = len(order.codes)
+        entry["unit_price"] = trade.amount(order.unit_price)
+        entry["charged"] = trade.amount(order.charged)
+        orders.append(entry)
+    balances = {code: trade.amount(units) for code, units in book.balances().items()}
+    return JSONResponse({"orders": orders, "balances": balances, "faults": book.faults()})
+
+
+async def show_page(request: Request) -> Response:
+    """The control desk as a page."""
+    return HTMLResponse(page.render(_book(request)))
+
+
+async def set_by_hand(request: Request) -> Response:
+    """What the page's forms send."""
+    form = page.form_values(await request.body())
+    try:
+        if form.get("clear"):
+            _book(request).clear_faults()
+        else:
+            _add_fault(_book(request), {**form, "times": int(form.get("times") or 0) or None})
+    except (KeyError, ValueError):
+        return HTMLResponse(page.render(_book(request)), 400)
+    return RedirectResponse("/", 303)
+
+
+def _add_fault(book: Book, body: Mapping[str, Any]) -> None:
+    fault = Fault(body["fault"])
+    pause = SLOW_SECONDS if fault is Fault.SLOW else HOLD_SECONDS
+    times = body.get("times", 1)
+    supplier = str(body["supplier"])
+    book.open_supplier(supplier)
+    book.add_fault(
+        supplier,
+        fault,
+        item=str(body["item"]) if body.get("item") else None,
+        times=None if times is None else int(times),
+        probability=float(body.get("probability", 1.0)),
+        hold_seconds=float(body.get("hold_seconds", pause)),
+    )
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if len(body) > MAX_BODY_BYTES:
+        raise ValueError("too large")
+    value = orjson.loads(body)
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
+
+
+def _book(request: Request) -> Book:
+    book: Book = request.app.state.book
+    return book

@@ -1,0 +1,227 @@
+"""How a sandbox supplier trades: what it books, and what it says, which may be two things."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from adapters.sandbox.book import Book, ChosenFault, OrderEntry
+from adapters.sandbox.faults import Fault
+
+SCALE = 10_000
+MAX_QUANTITY = 1_000
+HTML = "<!doctype html><title>502</title><h1>502 Bad Gateway</h1>"
+_STATUS_OF_ERROR = {"product_gone": 404, "insufficient_balance": 402}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An order as it was asked for; the price guard in units of 1/10000."""
+
+    reference: str
+    item: str
+    quantity: int
+    max_unit_cost: int
+    valid_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back: a status, JSON or else an HTML page, after a pause."""
+
+    status: int
+    content: dict[str, Any] | None = field(default=None, repr=False)
+    hold_seconds: float = 0.0
+
+
+def wanted_of(body: Any) -> Wanted | None:
+    """The order in a request's JSON; None when it is not one."""
+    try:
+        wanted = Wanted(
+            reference=str(body["reference"]),
+            item=str(body["item"]),
+            quantity=int(body["quantity"]),
+            max_unit_cost=units_of(body["max_unit_cost"]),
+            valid_until=float(body["valid_until"]),
+        )
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return None
+    whole = 1 <= wanted.quantity <= MAX_QUANTITY and 1 <= len(wanted.reference) <= 64
+    return wanted if whole else None
+
+
+def submit(book: Book, supplier: str, wanted: Wanted) -> Reply:
+    """Take an order; the same reference again gets the first one's result and buys nothing."""
+    first = book.find(supplier, wanted.reference)
+    if first is not None:
+        book.count_submission(first)
+        return shown(first)
+    if wanted.valid_until < time.time():
+        # The caller counts "not found" as final after this moment, so nothing may begin after it.
+        return Reply(409, {"error": "expired"})
+    chosen = book.next_fault(supplier, wanted.item)
+    fault = chosen.fault if chosen else None
+    if chosen and fault in _NOTHING_DONE:
+        return _NOTHING_DONE[fault](chosen)
+    order = _order_for(book, supplier, wanted, fault)
+    if order.state != "rejected" and fault in _DELIVERED_WRONG:
+        _DELIVERED_WRONG[fault](book, order)
+    if order.state != "rejected" and fault in _MASKS:
+        order.mask, order.mask_left = _MASKS[fault]
+    book.make(order)
+    return _answer(order, chosen)
+
+
+def query(book: Book, supplier: str, reference: str) -> Reply:
+    """What a supplier tells about an order, which for a while may be less than it knows."""
+    order = book.find(supplier, reference)
+    if order is None:
+        return Reply(404, {"error": "order_not_found"})
+    if order.mask and order.mask_left != 0:
+        book.unmask_once(order)
+        return _masked(order)
+    if order.mask == "refunding":
+        book.refund(order)
+        order = book.find(supplier, reference) or order
+    return shown(order)
+
+
+def shown(order: OrderEntry) -> Reply:
+    """An order as the supplier tells it when it tells the truth."""
+    if order.state == "rejected":
+        error = order.error or "unknown"
+        return Reply(_STATUS_OF_ERROR.get(error, 409), {**_head(order), "error": error})
+    codes = [{"number": number, "secret": secret} for number, secret in order.codes]
+    return Reply(200, {**_head(order), "charged": amount(order.charged), "codes": codes})
+
+
+def amount(units: int) -> str:
+    """A decimal text with four digits: 123400 -> "12.3400"."""
+    return f"{Decimal(units) / SCALE:.4f}"
+
+
+def units_of(text: Any) -> int:
+    """Units of 1/10000 from a decimal text; finer digits are an error."""
+    scaled = Decimal(str(text)) * SCALE
+    if scaled != scaled.to_integral_value():
+        raise ValueError("more than four digits")
+    return int(scaled)
+
+
+def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -> OrderEntry:
+    """The order as an honest supplier would book it, or its rejection."""
+    known = book.item(supplier, wanted.item)
+    price, stock = known or (0, 0)
+    if fault is Fault.PRICE_CHANGE:
+        price = max(price, wanted.max_unit_cost) * 3 // 2
+    charged = price * wanted.quantity
+    error: str | None = None
+    if known is None:
+        error = "product_gone"
+    elif fault is Fault.STOCK_OUT or 0 <= stock < wanted.quantity:
+        error = "out_of_stock"
+    elif price > wanted.max_unit_cost:
+        error = "price_exceeded"
+    elif fault is Fault.INSUFFICIENT_BALANCE or book.balances().get(supplier, 0) < charged:
+        error = "insufficient_balance"
+    codes = [] if error else book.codes_for(supplier, wanted.reference, wanted.quantity)
+    return OrderEntry(
+        id=0,
+        supplier=supplier,
+        reference=wanted.reference,
+        item=wanted.item,
+        quantity=wanted.quantity,
+        state="rejected" if error else "completed",
+        error=error,
+        unit_price=price,
+        charged=0 if error else charged,
+        codes=codes,
+        mask=None,
+        mask_left=0,
+        submissions=1,
+        made_at=time.time(),
+    )
+
+
+def _deliver_part(book: Book, order: OrderEntry) -> None:
+    order.codes = order.codes[: order.quantity // 2]
+    order.charged = order.unit_price * len(order.codes)
+    order.state = "partial"
+
+
+def _deliver_short(book: Book, order: OrderEntry) -> None:
+    order.codes = order.codes[:-1]
+
+
+def _deliver_surplus(book: Book, order: OrderEntry) -> None:
+    order.codes = book.codes_for(order.supplier, order.reference, order.quantity + 1)
+
+
+def _deliver_sold_code(book: Book, order: OrderEntry) -> None:
+    order.codes[0] = book.sold_code(order.supplier, order.item) or order.codes[-1]
+
+
+def _charge_too_much(book: Book, order: OrderEntry) -> None:
+    order.unit_price *= 2
+    order.charged *= 2
+
+
+def _never_deliver(book: Book, order: OrderEntry) -> None:
+    order.state, order.codes = "accepted", []
+
+
+def _answer(order: OrderEntry, chosen: ChosenFault | None) -> Reply:
+    """What the submission is answered, once the order is in the book."""
+    if chosen is None or order.state == "rejected":
+        return shown(order)
+    if chosen.fault in (Fault.TIMEOUT_AFTER_SUCCESS, Fault.SLOW):
+        reply = shown(order)
+        return Reply(reply.status, reply.content, chosen.hold_seconds)
+    if chosen.fault is Fault.GARBAGE:
+        return Reply(200)
+    if chosen.fault in (Fault.ERROR_BUT_DONE, Fault.NOT_FOUND_TEMPORARILY, Fault.APPEARS_LATE):
+        return Reply(502)
+    return _masked(order) if order.mask else shown(order)
+
+
+def _masked(order: OrderEntry) -> Reply:
+    if order.mask == "not_found":
+        return Reply(404, {"error": "order_not_found"})
+    state = "accepted" if order.mask == "refunding" else str(order.mask)
+    return Reply(200, {**_head(order), "status": state})
+
+
+def _head(order: OrderEntry) -> dict[str, Any]:
+    return {
+        "reference": order.reference,
+        "order_id": f"{order.supplier}-{order.id}" if order.id else order.reference,
+        "status": order.state,
+        "item": order.item,
+        "quantity": order.quantity,
+        "unit_price": amount(order.unit_price),
+    }
+
+
+_NOTHING_DONE: dict[Fault | None, Callable[[ChosenFault], Reply]] = {
+    Fault.TIMEOUT_BEFORE_ACCEPT: lambda chosen: Reply(504, None, chosen.hold_seconds),
+    Fault.ERROR_THEN_OK: lambda chosen: Reply(503),
+    Fault.RATE_LIMITED: lambda chosen: Reply(429, {"error": "rate_limited"}),
+    Fault.AUTH_REVOKED: lambda chosen: Reply(401, {"error": "auth"}),
+    Fault.UNKNOWN_ERROR: lambda chosen: Reply(409, {"error": "E7731"}),
+}
+_DELIVERED_WRONG: dict[Fault | None, Callable[[Book, OrderEntry], None]] = {
+    Fault.PARTIAL_DELIVERY: _deliver_part,
+    Fault.WRONG_COUNT: _deliver_short,
+    Fault.SURPLUS: _deliver_surplus,
+    Fault.DUPLICATE_CODE: _deliver_sold_code,
+    Fault.PRICE_IGNORED: _charge_too_much,
+    Fault.NEVER_FINAL: _never_deliver,
+}
+_MASKS: dict[Fault | None, tuple[str, int]] = {
+    Fault.UNKNOWN_STATE: ("state-501", 2),
+    Fault.NOT_FOUND_TEMPORARILY: ("not_found", 2),
+    Fault.APPEARS_LATE: ("not_found", 8),
+    Fault.ASYNC_DELIVERY: ("accepted", 1),
+    Fault.REFUND_LATER: ("refunding", 1),
+}

@@ -1,0 +1,169 @@
+"""The plain HTTP dialect: signed JSON, idempotent by our reference, price guard, query.
+
+What is said is judged here, once: an answer is a rejection only when it is one of the known ones;
+everything else that may hide a purchase is `Uncertain`.
+"""
+
+import secrets
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
+from adapters.signing import NONCE, SIGNATURE, TIMESTAMP, sign
+from domain.kernel import Refused, clock, parse_units, plain
+from domain.suppliers.ports import (
+    Accepted,
+    Capabilities,
+    Category,
+    Completed,
+    Connection,
+    NotFound,
+    OwnReference,
+    QueryResult,
+    Rejected,
+    Submission,
+    SubmitResult,
+    SuppliedCode,
+    Uncertain,
+)
+
+NAME = "generic_http"
+MAX_CODE_LETTERS = 400
+_REJECTED_ORDER = {
+    "out_of_stock": Category.OUT_OF_STOCK,
+    "price_exceeded": Category.PRICE_EXCEEDED,
+    "product_gone": Category.PRODUCT_GONE,
+    "insufficient_balance": Category.INSUFFICIENT_BALANCE,
+    "invalid_account": Category.INVALID_ACCOUNT,
+}
+# Refused before an order came into being; in answer to a query these say nothing about the order.
+_NOT_BEGUN = {
+    "auth": Category.AUTH,
+    "stale_timestamp": Category.AUTH,
+    "replayed_nonce": Category.AUTH,
+    "rate_limited": Category.RATE_LIMITED,
+    "expired": Category.PROVIDER_DOWN,
+    "malformed": Category.UNKNOWN,
+}
+
+
+class GenericHttp:
+    """The supplier port over the plain HTTP dialect."""
+
+    def __init__(
+        self, client: PartnerClient, *, settle_seconds: float = 5.0, not_found_answers: int = 3
+    ) -> None:
+        self.client = client
+        self.capabilities = Capabilities(
+            own_reference=OwnReference.RETURNS_FIRST,
+            query_by_own_reference=True,
+            price_guard=True,
+            not_found_answers=not_found_answers,
+            settle_seconds=settle_seconds,
+        )
+
+    async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
+        """Buy; a known rejection, a delivery, or `Uncertain`."""
+        body = {
+            "reference": submission.reference,
+            "item": submission.item,
+            "quantity": submission.quantity,
+            "max_unit_cost": plain(submission.max_unit_cost),
+            "valid_until": submission.valid_until.timestamp(),
+        }
+        try:
+            answer = await self._send(connection, "POST", "/orders", orjson.dumps(body))
+        except NotSent as error:
+            return Rejected(Category.PROVIDER_DOWN, str(error))
+        except Ambiguous as error:
+            return Uncertain(detail=str(error))
+        content = _json_of(answer)
+        if 400 <= answer.status < 500 and content.get("error") in _NOT_BEGUN:
+            return Rejected(_NOT_BEGUN[content["error"]], content["error"])
+        return _order_in(answer, content, submission)
+
+    async def query(self, connection: Connection, submission: Submission) -> QueryResult:
+        """What became of the order with our reference."""
+        try:
+            path = f"/orders/{quote(submission.reference, safe='')}"
+            answer = await self._send(connection, "GET", path)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        content = _json_of(answer)
+        if answer.status == 404 and content.get("error") == "order_not_found":
+            return NotFound()
+        return _order_in(answer, content, submission)
+
+    async def balance(self, connection: Connection) -> int | None:
+        """What we have left there, in units; None when it cannot be told now."""
+        try:
+            answer = await self._send(connection, "GET", "/balance")
+            return parse_units(str(_json_of(answer).get("balance", "")))
+        except (NotSent, Ambiguous, Refused):
+            return None
+
+    async def _send(
+        self, connection: Connection, method: str, path: str, body: bytes = b""
+    ) -> Answer:
+        url = connection.base_url.rstrip("/") + path
+        timestamp, nonce = str(int(clock.now().timestamp())), secrets.token_hex(16)
+        signature = sign(connection.secret, method, urlsplit(url).path, timestamp, nonce, body)
+        headers = {TIMESTAMP: timestamp, NONCE: nonce, SIGNATURE: signature}
+        if body:
+            headers["content-type"] = "application/json"
+        seconds = connection.timeout_seconds
+        return await self.client.send(
+            method, url, headers=headers, body=body, timeout_seconds=seconds
+        )
+
+
+def _order_in(
+    answer: Answer, content: dict[str, Any], submission: Submission
+) -> Accepted | Completed | Rejected | Uncertain:
+    """The order that an answer shows; anything not surely ours and understood is `Uncertain`."""
+    status = content.get("status")
+    if content.get("reference") != submission.reference:
+        return Uncertain(detail=f"http_{answer.status}")
+    if status == "rejected" and content.get("error") in _REJECTED_ORDER:
+        return Rejected(_REJECTED_ORDER[content["error"]], content["error"])
+    if answer.status != 200:
+        return Uncertain(detail=f"http_{answer.status}")
+    upstream_id = str(content.get("order_id") or "")[:96] or None
+    if status == "accepted":
+        return Accepted(upstream_id)
+    if status in ("completed", "partial"):
+        return _delivery_in(content, upstream_id)
+    if status == "refunded":
+        return Rejected(Category.UNKNOWN, "refunded")
+    return Uncertain(detail="state_unknown")
+
+
+def _delivery_in(content: dict[str, Any], upstream_id: str | None) -> Completed | Uncertain:
+    try:
+        cost = parse_units(str(content["charged"]))
+        codes = tuple(_code_of(entry) for entry in content["codes"])
+    except (Refused, KeyError, TypeError, ValueError):
+        return Uncertain(detail="delivery_unreadable")
+    if cost < 0:
+        return Uncertain(detail="delivery_unreadable")
+    return Completed(upstream_id, codes, cost)
+
+
+def _code_of(entry: dict[str, Any]) -> SuppliedCode:
+    number, secret = entry.get("number") or "", entry["secret"]
+    if not isinstance(number, str) or not isinstance(secret, str) or not secret.strip():
+        raise ValueError
+    if len(number) + len(secret) > MAX_CODE_LETTERS:
+        raise ValueError
+    return SuppliedCode(number.strip(), secret.strip())
+
+
+def _json_of(answer: Answer) -> dict[str, Any]:
+    """The JSON object of an answer; empty when there is none, which fits nothing above."""
+    try:
+        content = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,167 @@
+"""Use cases of the catalogue: an operator saves a product or a variant."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+from domain import audit
+from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog.rules import (
+    ProductDraft,
+    VariantDraft,
+    product_faults,
+    search_terms,
+    variant_faults,
+)
+from domain.kernel import (
+    Actor,
+    Conflict,
+    Connection,
+    Event,
+    IntegrityError,
+    Invalid,
+    NotFound,
+    Prefix,
+    Refused,
+    clock,
+    encode_id,
+    new_id,
+    record_events,
+    transaction,
+    wake_relay,
+)
+
+WRITE_SCOPE = "products:write"
+
+_TOUCH = """
+UPDATE variants SET version = version + 1, updated_at = $2 WHERE id = ANY($1) RETURNING id, version
+"""
+
+
+async def save_product(
+    actor: Actor,
+    draft: ProductDraft,
+    *,
+    product_id: UUID | None = None,
+    expected_version: int | None = None,
+) -> Product:
+    """Create a product, or change the one of this id (mission row A1). Audited.
+
+    Needs `products:write`. Refuses each field with a wrong value (INVALID), an unknown product or
+    category (NOT_FOUND), a slug that is taken, and a version other than the expected (CONFLICT).
+    """
+    actor.require_scope(WRITE_SCOPE)
+    _refuse(product_faults(draft))
+    values = {**asdict(draft), "tags": list(draft.tags), "status": ListingStatus(draft.status)}
+    values["search_terms"] = terms_of(draft)
+    try:
+        async with transaction() as conn:
+            product = await _product_to_save(product_id, expected_version)
+            if not await Category.exists(id=draft.category_id):
+                raise Refused(NotFound(what="category", field=("categoryId",)))
+            product.update_from_dict(values)
+            product.updated_at = clock.now()
+            await product.save(force_create=product_id is None, force_update=product_id is not None)
+            await audit.record(conn, actor, "product.save", product.id, _audited(asdict(draft)))
+            await record_events(conn, [product_saved(product.id, draft.slug, product.version)])
+    except IntegrityError as error:
+        raise Refused(Conflict(what="product", field=("slug",))) from error
+    wake_relay()
+    return product
+
+
+async def save_variant(
+    actor: Actor,
+    draft: VariantDraft,
+    *,
+    variant_id: UUID | None = None,
+    expected_version: int | None = None,
+) -> Variant:
+    """Create a variant of a product, or change the one of this id (mission row A1). Audited.
+
+    Needs `products:write`. Refuses as `save_product` does; the code (sku) is unique in the shop.
+    """
+    actor.require_scope(WRITE_SCOPE)
+    _refuse(variant_faults(draft))
+    values = asdict(draft)
+    values["delivery_kind"] = DeliveryKind(draft.delivery_kind)
+    values["status"] = ListingStatus(draft.status)
+    try:
+        async with transaction() as conn:
+            variant = await _variant_to_save(variant_id, expected_version)
+            if not await Product.exists(id=draft.product_id):
+                raise Refused(NotFound(what="product", field=("productId",)))
+            variant.update_from_dict(values)
+            variant.updated_at = clock.now()
+            await variant.save(force_create=variant_id is None, force_update=variant_id is not None)
+            await audit.record(conn, actor, "variant.save", variant.id, _audited(asdict(draft)))
+            await record_events(conn, [variant_saved(variant.id, draft.sku, variant.version)])
+    except IntegrityError as error:
+        raise Refused(Conflict(what="variant", field=("sku",))) from error
+    wake_relay()
+    return variant
+
+
+async def touch_variants(conn: Connection, variant_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Count a change of something that belongs to these variants, such as their prices.
+
+    Runs in the caller's transaction; gives each variant's new version, which is also the sequence
+    of the event that the caller writes. An unknown id is missing in the answer.
+    """
+    rows = await conn.fetch(_TOUCH, sorted(variant_ids), clock.now())
+    return {row["id"]: row["version"] for row in rows}
+
+
+def terms_of(draft: ProductDraft) -> list[str]:
+    """Under which terms a product is found: its names, brand and tags."""
+    return search_terms([draft.name_zh, draft.name_en, draft.brand, *draft.tags])
+
+
+def product_saved(product_id: UUID, slug: str, version: int) -> Event:
+    """The event `product.saved`; its sequence is the product's version."""
+    payload = {"productId": encode_id(Prefix.PRODUCT, product_id), "slug": slug, "version": version}
+    return Event("product.saved", product_id, version, payload)
+
+
+def variant_saved(variant_id: UUID, sku: str, version: int) -> Event:
+    """The event `variant.saved`; its sequence is the variant's version."""
+    payload = {"variantId": encode_id(Prefix.VARIANT, variant_id), "sku": sku, "version": version}
+    return Event("variant.saved", variant_id, version, payload)
+
+
+def _refuse(faults: list[Invalid]) -> None:
+    if faults:
+        raise Refused(*faults)
+
+
+async def _product_to_save(product_id: UUID | None, expected_version: int | None) -> Product:
+    if product_id is None:
+        return Product(id=new_id(), version=1, created_at=clock.now())
+    product = await Product.filter(id=product_id).select_for_update().first()
+    if product is None:
+        raise Refused(NotFound(what="product", field=("id",)))
+    _check_version("product", product.version, expected_version)
+    product.version += 1
+    return product
+
+
+async def _variant_to_save(variant_id: UUID | None, expected_version: int | None) -> Variant:
+    if variant_id is None:
+        return Variant(id=new_id(), version=1)
+    variant = await Variant.filter(id=variant_id).select_for_update().first()
+    if variant is None:
+        raise Refused(NotFound(what="variant", field=("id",)))
+    _check_version("variant", variant.version, expected_version)
+    variant.version += 1
+    return variant
+
+
+def _check_version(what: str, version: int, expected: int | None) -> None:
+    if expected is not None and expected != version:
+        raise Refused(Conflict(what=what, field=("expectedVersion",)))
+
+
+def _audited(values: dict[str, object]) -> dict[str, object]:
+    """A draft as the audit row keeps it: plain values, without the long texts."""
+    kept = {name: value for name, value in values.items() if not name.startswith("description")}
+    return {name: str(v) if isinstance(v, UUID) else v for name, v in kept.items()}

@@ -1,0 +1,21 @@
+"""The face of pricing."""
+
+from domain.pricing.importing import import_folder, import_prices
+from domain.pricing.models import Price
+from domain.pricing.queries import UnitPrice, prices_of, tier_prices_of
+from domain.pricing.rules import RETAIL, SHOP_CURRENCY, TIERS, TierPrice
+from domain.pricing.service import set_prices
+
+__all__ = [
+    "RETAIL",
+    "SHOP_CURRENCY",
+    "TIERS",
+    "Price",
+    "TierPrice",
+    "UnitPrice",
+    "import_folder",
+    "import_prices",
+    "prices_of",
+    "set_prices",
+    "tier_prices_of",
+]

@@ -1,0 +1,139 @@
+"""Prices from a CSV file, and the whole catalogue folder that ends with it."""
+
+from collections import defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from domain import audit, catalog
+from domain.kernel import (
+    Actor,
+    Connection,
+    Invalid,
+    Refused,
+    record_events,
+    transaction,
+    wake_relay,
+)
+from domain.pricing.queries import standing_prices
+from domain.pricing.rules import CURRENCIES, TIERS, TierPrice, price_faults
+from domain.pricing.service import WRITE_SCOPE, price_changed, save_prices
+
+FILE = "prices.csv"
+FOLDER_FILES = ("categories.csv", "products.csv", "variants.csv", FILE)
+COLUMNS = ("sku", "tier", "currency", "amount", "compare_at")
+
+Listed = dict[UUID, dict[str, tuple[TierPrice, catalog.CsvRow]]]
+
+
+async def import_folder(actor: Actor, folder: Path) -> dict[str, catalog.ImportReport]:
+    """Import categories.csv, products.csv, variants.csv and prices.csv of a folder, in this order.
+
+    A report for each file. Refuses with IMPORT_FILE_INVALID when one is missing or cannot be read;
+    all four are looked at before anything is written.
+    """
+    for name in FOLDER_FILES:
+        if not (folder / name).is_file():
+            missing = catalog.ImportFileInvalid(file=name, line=0, reason="file_missing")
+            raise Refused(missing)
+    with ExitStack() as opened:
+        files = [opened.enter_context((folder / name).open("rb")) for name in FOLDER_FILES]
+        catalog.read_csv(files[3], FILE, COLUMNS)
+        files[3].seek(0)
+        reports = await catalog.import_catalog(actor, *files[:3])
+        reports[FILE] = await import_prices(actor, files[3])
+    return reports
+
+
+async def import_prices(actor: Actor, file: BinaryIO) -> catalog.ImportReport:
+    """Create or update the prices of a CSV file (UTF-8, opened in binary), in one transaction.
+
+    Needs `prices:write`. A row is left out and reported when it is wrong by itself or when the
+    variant's price list would be (row E2). Running the file again changes nothing. Audited once.
+    """
+    actor.require_scope(WRITE_SCOPE)
+    rows, errors = catalog.read_csv(file, FILE, COLUMNS)
+    report = catalog.ImportReport(errors=errors)
+    skus = await catalog.variants_by_sku(list({row["sku"] for row in rows}))
+    ids = {sku: variant.id for sku, variant in skus.items()}
+    by_currency: dict[str, Listed] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        try:
+            _sort_in(row, ids, by_currency)
+        except Refused as refused:
+            report.errors.append(row.error(refused.refusals[0]))
+    async with transaction() as conn:
+        await conn.execute(catalog.LOCK_IMPORT)
+        for currency, listed in sorted(by_currency.items()):
+            await _import_currency(conn, currency, listed, report)
+        await audit.record(conn, actor, "price.import", None, catalog.counts_of({FILE: report}))
+    report.errors.sort(key=lambda error: error.line)
+    wake_relay()
+    return report
+
+
+def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, Listed]) -> None:
+    variant_id = ids.get(row["sku"])
+    if variant_id is None:
+        raise Refused(Invalid(reason="sku_unknown", field=("sku",)))
+    if row["tier"] not in TIERS:
+        raise Refused(Invalid(reason="tier", field=("tier",)))
+    if row["currency"] not in CURRENCIES:
+        raise Refused(Invalid(reason="currency", field=("currency",)))
+    units = row.units("amount")
+    if units is None:
+        raise Refused(Invalid(reason="price_not_above_zero", field=("amount",)))
+    prices = by_currency[row["currency"]][variant_id]
+    if row["tier"] in prices:
+        raise Refused(Invalid(reason="twice_in_file", field=("sku",)))
+    prices[row["tier"]] = (TierPrice(row["tier"], units, row.units("compare_at")), row)
+
+
+async def _import_currency(
+    conn: Connection, currency: str, listed: Listed, report: catalog.ImportReport
+) -> None:
+    standing = await standing_prices(conn, list(listed), currency)
+    changed: list[tuple[UUID, TierPrice]] = []
+    for variant_id, given in sorted(listed.items()):
+        before = standing.get(variant_id, {})
+        for tier, price in _sound(given, before, currency, report).items():
+            if tier not in before:
+                report.created += 1
+            elif before[tier] == price:
+                report.unchanged += 1
+                continue
+            else:
+                report.updated += 1
+            changed.append((variant_id, price))
+    await save_prices(conn, changed, currency)
+    touched = sorted({variant_id for variant_id, _ in changed})
+    for start in range(0, len(touched), 1_000):
+        versions = await catalog.touch_variants(conn, touched[start : start + 1_000])
+        await record_events(conn, [price_changed(*item, currency) for item in versions.items()])
+
+
+def _sound(
+    given: dict[str, tuple[TierPrice, catalog.CsvRow]],
+    before: dict[str, TierPrice],
+    currency: str,
+    report: catalog.ImportReport,
+) -> dict[str, TierPrice]:
+    """The given prices that may stand. Each round leaves out those at fault, and judges anew."""
+    kept = dict(given)
+    while kept:
+        prices = {**before, **{tier: price for tier, (price, _) in kept.items()}}
+        faults = price_faults(prices, currency)
+        # A fault of a price that stands already is caused by a new one: then none of these may.
+        wrong = {t: faults[t] for t in faults if t in kept} or (
+            dict.fromkeys(kept) if faults else {}
+        )
+        if not wrong:
+            break
+        for tier, fault in wrong.items():
+            _, row = kept.pop(tier)
+            reason = fault or Invalid(reason="price_tiers_rise", field=("amount",))
+            columns = {"compareAt": "compare_at"}
+            field = tuple(columns.get(name, name) for name in reason.field)
+            report.errors.append(row.error(Invalid(reason=reason.reason, field=field)))
+    return {tier: price for tier, (price, _) in kept.items()}

@@ -1,0 +1,121 @@
+"""Use case of prices: an operator sets them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from domain import audit, catalog
+from domain.kernel import (
+    Actor,
+    Connection,
+    Event,
+    Invalid,
+    NotFound,
+    Prefix,
+    Refused,
+    clock,
+    encode_id,
+    new_id,
+    plain,
+    record_events,
+    refuse_unless,
+    transaction,
+    wake_relay,
+)
+from domain.pricing.queries import standing_prices
+from domain.pricing.rules import CURRENCIES, SHOP_CURRENCY, TIERS, TierPrice, price_faults
+
+WRITE_SCOPE = "prices:write"
+
+_SAVE = """
+INSERT INTO prices (id, variant_id, tier, currency, amount, compare_at, updated_at)
+SELECT id, variant_id, tier, currency, amount, compare_at, $2
+FROM jsonb_to_recordset($1::jsonb)
+    AS r(id uuid, variant_id uuid, tier text, currency text, amount bigint, compare_at bigint)
+ON CONFLICT (variant_id, tier, currency) DO UPDATE SET amount = excluded.amount,
+    compare_at = excluded.compare_at, updated_at = excluded.updated_at
+"""
+
+
+async def set_prices(
+    actor: Actor, variant_id: UUID, prices: Sequence[TierPrice], currency: str = SHOP_CURRENCY
+) -> list[TierPrice]:
+    """Set prices of a variant for some tiers; the other tiers keep theirs. Audited (row E2).
+
+    Needs `prices:write`. Units of 1/10000. Refuses a price that is not above zero, a retail price
+    that cannot be charged, and tiers that do not fall from retail to gold, with the price at fault.
+    Returns all prices that stand afterwards, retail first.
+    """
+    actor.require_scope(WRITE_SCOPE)
+    refuse_unless(currency in CURRENCIES, Invalid(reason="currency", field=("currency",)))
+    _check_tiers(prices)
+    async with transaction() as conn:
+        # Counting the change first locks the variant: two price lists never mix.
+        versions = await catalog.touch_variants(conn, [variant_id])
+        if variant_id not in versions:
+            raise Refused(NotFound(what="variant", field=("variantId",)))
+        before = (await standing_prices(conn, [variant_id], currency)).get(variant_id, {})
+        after = {**before, **{price.tier: price for price in prices}}
+        _check_prices(prices, after, currency)
+        await save_prices(conn, [(variant_id, price) for price in prices], currency)
+        details = {
+            "currency": currency,
+            "from": _told(before.values()),
+            "to": _told(after.values()),
+        }
+        await audit.record(conn, actor, "price.set", variant_id, details)
+        await record_events(conn, [price_changed(variant_id, versions[variant_id], currency)])
+    wake_relay()
+    return [after[tier] for tier in TIERS if tier in after]
+
+
+async def save_prices(
+    conn: Connection, prices: Iterable[tuple[UUID, TierPrice]], currency: str
+) -> None:
+    """Write prices that were judged before, in the caller's transaction."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": new_id(),
+            "variant_id": variant_id,
+            "tier": price.tier,
+            "currency": currency,
+            "amount": price.units,
+            "compare_at": price.compare_at,
+        }
+        for variant_id, price in prices
+    ]
+    for batch in catalog.batches(rows):
+        await conn.execute(_SAVE, catalog.as_json(batch), clock.now())
+
+
+def price_changed(variant_id: UUID, version: int, currency: str) -> Event:
+    """The event `price.changed`; its sequence is the variant's new version."""
+    public = encode_id(Prefix.VARIANT, variant_id)
+    payload = {"variantId": public, "currency": currency, "version": version}
+    return Event("price.changed", variant_id, version, payload)
+
+
+def _check_tiers(prices: Sequence[TierPrice]) -> None:
+    seen: set[str] = set()
+    refuse_unless(bool(prices), Invalid(reason="price_list_empty", field=("prices",)))
+    for index, price in enumerate(prices):
+        place = ("prices", str(index), "tier")
+        refuse_unless(price.tier in TIERS, Invalid(reason="tier", field=place))
+        refuse_unless(price.tier not in seen, Invalid(reason="price_tier_twice", field=place))
+        seen.add(price.tier)
+
+
+def _check_prices(prices: Sequence[TierPrice], after: dict[str, TierPrice], currency: str) -> None:
+    """Every fault of the list that would stand, placed at the given price where there is one."""
+    index_of = {price.tier: index for index, price in enumerate(prices)}
+    faults: list[Invalid] = []
+    for tier, fault in price_faults(after, currency).items():
+        index = index_of.get(tier)
+        place = ("prices",) if index is None else ("prices", str(index), *fault.field)
+        faults.append(Invalid(reason=fault.reason, field=place))
+    if faults:
+        raise Refused(*faults)
+
+
+def _told(prices: Iterable[TierPrice]) -> dict[str, str]:
+    return {price.tier: plain(price.units) for price in prices}

@@ -1,0 +1,193 @@
+"""The catalogue as shoppers, partners and the back office see it."""
+
+import strawberry
+
+from domain import catalog, pricing
+from domain.agents import Tier
+from domain.catalog import DeliveryKind, ListingStatus, StockLevel
+from domain.kernel import Prefix
+from resolvers import catalog as resolvers
+from resolvers.permissions import Scope
+from schema.errors import UserError
+from schema.fields import field, mutation, presents
+from schema.paging import Connection
+from schema.scalars import Money, id_field
+
+strawberry.enum(DeliveryKind, description="How a variant reaches its buyer.")
+strawberry.enum(StockLevel, description="OUT also when nobody can deliver it.")
+strawberry.enum(ListingStatus, description="Only what is ACTIVE is shown and sold.")
+strawberry.enum(Tier, description="Price grades, dearest first.")
+
+
+@strawberry.type(description="A shelf.")
+@presents(catalog.ShownCategory)
+class Category:
+    id: strawberry.ID = id_field(Prefix.CATEGORY)
+    slug: str
+    name: str = field(description="In the language asked for.")
+    children: list["Category"]
+
+
+@strawberry.type(description="What is shown; its variants are what is bought.")
+@presents(catalog.ShownProduct)
+class Product:
+    id: strawberry.ID = id_field(Prefix.PRODUCT)
+    slug: str
+    name: str = field(description="In the language asked for.")
+    description: str
+    brand: str
+    region: str
+    tags: list[str]
+    category: Category = field(resolvers.category_of)
+    variants: list["Variant"] = field(resolvers.variants_of)
+
+
+@strawberry.type(description="What is bought; `sku` is its code.")
+@presents(catalog.ShownVariant)
+class Variant:
+    id: strawberry.ID = id_field(Prefix.VARIANT)
+    sku: str
+    name: str = field(description="In the language asked for.")
+    delivery_kind: DeliveryKind
+    face_value: Money | None = field(description="What is printed on the card.")
+    price: Money | None = field(
+        resolvers.price, description="For the caller's price grade; null: not for sale."
+    )
+    compare_at_price: Money | None = field(resolvers.compare_at_price)
+    stock_level: StockLevel = field(resolvers.stock_level)
+    min_quantity: int
+    max_quantity: int
+    product: Product = field(resolvers.product_of)
+
+
+@strawberry.type
+class CatalogQuery:
+    categories: list[Category] = field(
+        resolvers.categories, description="The roots of the tree of shelves."
+    )
+    product: Product | None = field(resolvers.product, description="By `id` or by `slug`.")
+    products: Connection[Product] = field(
+        resolvers.products,
+        description="What is for sale, in shelf order. `query` finds names, their beginnings and"
+        " pinyin; `category` includes the shelves below it.",
+    )
+
+
+@strawberry.type(description="A variant as a partner buys it, at the partner's own price.")
+@presents(catalog.ShownVariant)
+class PartnerVariant:
+    sku: str
+    name: str
+    delivery_kind: DeliveryKind
+    face_value: Money | None
+    price: Money | None = field(resolvers.price)
+    stock_level: StockLevel = field(resolvers.stock_level)
+    min_quantity: int
+    max_quantity: int
+
+
+@strawberry.type
+class CatalogPartnerQuery:
+    catalog: Connection[PartnerVariant] = field(
+        resolvers.catalog_of_partner,
+        permissions=[Scope("catalog:read")],
+        description="Every variant on sale, by sku.",
+    )
+
+
+@strawberry.type(description="The price of one unit for one tier.")
+@presents(pricing.TierPrice)
+class TierPrice:
+    tier: Tier
+    amount: Money = field(resolvers.tier_amount)
+    compare_at: Money | None = field(resolvers.tier_compare_at)
+
+
+@strawberry.type(description="A variant with all that an operator edits.")
+@presents(catalog.Variant)
+class VariantFile:
+    id: strawberry.ID = id_field(Prefix.VARIANT)
+    sku: str
+    name_zh: str
+    name_en: str
+    delivery_kind: DeliveryKind
+    face_value: Money | None
+    min_quantity: int
+    max_quantity: int
+    position: int
+    status: ListingStatus
+    version: int = field(description="Send it back as `expectedVersion`.")
+    prices: list[TierPrice] = field(resolvers.prices_of)
+
+
+@strawberry.type(description="A product with all that an operator edits.")
+@presents(catalog.Product)
+class ProductFile:
+    id: strawberry.ID = id_field(Prefix.PRODUCT)
+    category_id: strawberry.ID = id_field(Prefix.CATEGORY, "category_id")
+    slug: str
+    name_zh: str
+    name_en: str
+    description_zh: str
+    description_en: str
+    brand: str
+    region: str
+    tags: list[str]
+    position: int
+    status: ListingStatus
+    version: int = field(description="Send it back as `expectedVersion`.")
+    variants: list[VariantFile] = field(resolvers.variant_files_of)
+
+
+@strawberry.type
+class ProductSavePayload:
+    product: ProductFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class VariantSavePayload:
+    variant: VariantFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class PricesSetPayload:
+    prices: list[TierPrice] | None = field(
+        description="All prices of the variant, dearest tier first."
+    )
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class CatalogAdminQuery:
+    product_files: Connection[ProductFile] = field(
+        resolvers.product_files,
+        permissions=[Scope("products:read")],
+        description="All products whatever their status, oldest first.",
+    )
+
+
+@strawberry.type
+class CatalogAdminMutation:
+    product_save: ProductSavePayload = mutation(
+        resolvers.product_save,
+        payload=ProductSavePayload,
+        entity="product",
+        permissions=[Scope("products:write")],
+        description="Create a product, or replace the one of this id.",
+    )
+    variant_save: VariantSavePayload = mutation(
+        resolvers.variant_save,
+        payload=VariantSavePayload,
+        entity="variant",
+        permissions=[Scope("products:write")],
+        description="Create a variant, or replace the one of this id.",
+    )
+    prices_set: PricesSetPayload = mutation(
+        resolvers.prices_set,
+        payload=PricesSetPayload,
+        entity="prices",
+        permissions=[Scope("prices:write")],
+        description="Set prices of a variant for some tiers; the others keep theirs.",
+    )

@@ -1,0 +1,230 @@
+"""The ASGI application: GraphQL for three audiences, uploads, health, metrics, the built web shop."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hmac import compare_digest
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.kernel import connection, on_committed
+from resolvers.context import Context
+from schema.admin import schema as admin_schema
+from schema.locale import negotiate
+from schema.partner import schema as partner_schema
+from schema.shop import schema as shop_schema
+from server import metrics
+from server.credentials import actor_for, address_of
+from server.graphql import GraphQLView
+from server.logs import configure_logs
+from server.rate_limits import RateLimiter
+from server.settings import Settings, settings
+from server.uploads import card_import_route
+from server.waker import Waker
+from server.wiring import connect, disconnect
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(config: Settings | None = None) -> Starlette:
+    """The application for these settings; granian calls it once a process."""
+    config = config or settings()
+    configure_logs(config.log_level, config.log_format)
+    app = Starlette(routes=_routes(config), lifespan=_lifespan(config))
+    app.add_middleware(RequestFrame)
+    return app
+
+
+def _lifespan(config: Settings) -> Callable[[Starlette], Any]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await connect(config, "kameng-api")
+        waker = Waker(config.database_url)
+        on_committed(waker.wake)
+        app.state.redis = Redis.from_url(config.redis_url, socket_timeout=2)
+        app.state.rate_limits = RateLimiter(config.redis_url)
+        try:
+            yield
+        finally:
+            await waker.close()
+            await app.state.redis.aclose()
+            await disconnect()
+
+    return lifespan
+
+
+def _routes(config: Settings) -> list[BaseRoute]:
+    open_doors = config.environment != "production"
+    views = [
+        Route(
+            f"/graphql/{name}",
+            GraphQLView(schema, _context_of(config), ide=open_doors, introspection=open_doors),
+        )
+        for name, schema in (
+            ("shop", shop_schema),
+            ("partner", partner_schema),
+            ("admin", admin_schema),
+        )
+    ]
+    routes: list[BaseRoute] = [
+        *views,
+        card_import_route(config),
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz),
+        Route("/metrics", _metrics(config)),
+    ]
+    if (config.shop_folder / "index.html").is_file():
+        routes.append(Route("/{path:path}", _shop_files(config)))
+    return routes
+
+
+def _context_of(config: Settings) -> Callable[[HTTPConnection], Awaitable[Context]]:
+    async def context_of(request: HTTPConnection) -> Context:
+        address = address_of(request, config)
+        request_id = request.state.request_id
+        body = getattr(request.state, "graphql_body", b"")
+        actor = await actor_for(request.headers, address, request_id, body)
+        return Context(
+            actor=actor,
+            language=negotiate(request.headers.get("accept-language")),
+            request_id=request_id,
+            rate_limits=request.app.state.rate_limits,
+            client=address,
+            user_agent=request.headers.get("user-agent", "")[:200],
+        )
+
+    return context_of
+
+
+async def _healthz(request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+async def _readyz(request: Request) -> Response:
+    """The process can serve: database and Valkey answer. 503 names what does not."""
+    checks = {"database": _check_database(), "valkey": _check_valkey(request)}
+    results = {name: await check for name, check in checks.items()}
+    ready = all(result == "ok" for result in results.values())
+    return JSONResponse({"ready": ready, **results}, 200 if ready else 503)
+
+
+async def _check_database() -> str:
+    try:
+        async with connection() as conn:
+            await conn.fetchval("SELECT 1 FROM accounts LIMIT 1")
+    except Exception as error:
+        log.warning("not_ready", part="database", problem=type(error).__name__)
+        return "unreachable or not migrated"
+    return "ok"
+
+
+async def _check_valkey(request: Request) -> str:
+    try:
+        await request.app.state.redis.ping()
+    except Exception as error:
+        log.warning("not_ready", part="valkey", problem=type(error).__name__)
+        return "unreachable"
+    return "ok"
+
+
+def _metrics(config: Settings) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        token = config.metrics_token.get_secret_value()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        local = not token and (request.client is None or request.client.host in ("127.0.0.1", "::1"))
+        if not local and not (token and compare_digest(token.encode(), given.encode())):
+            raise HTTPException(403)
+        return Response(await metrics.render(), media_type="text/plain; version=0.0.4")
+
+    return answer
+
+
+def _shop_files(config: Settings) -> Callable[[Request], Awaitable[Response]]:
+    """The built web shop; a path that is no file is the shop's own route."""
+    files = StaticFiles(directory=config.shop_folder)
+
+    async def answer(request: Request) -> Response:
+        path = request.path_params["path"]
+        if path.startswith("graphql"):
+            raise HTTPException(404)
+        try:
+            return await files.get_response(path or "index.html", request.scope)
+        except HTTPException as error:
+            if error.status_code != 404 or "." in path.rpartition("/")[2]:
+                raise
+        return FileResponse(config.shop_folder / "index.html")
+
+    return answer
+
+
+class RequestFrame:
+    """Gives each request its id, its security headers, one log line and one measurement."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = time.perf_counter(), 0
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = [(b"x-request-id", request_id.encode()), *SECURITY_HEADERS]
+                present = {name.lower() for name, _ in message.get("headers", [])}
+                fresh = [header for header in extra if header[0] not in present]
+                message["headers"] = [*message.get("headers", []), *fresh]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, framed)
+        finally:
+            elapsed = time.perf_counter() - started
+            metrics.request_done(_route_of(scope), status, elapsed)
+            structlog.contextvars.unbind_contextvars("request_id")
+            log.debug(
+                "request",
+                request_id=request_id,
+                path=scope.get("path"),
+                status=status,
+                ms=round(elapsed * 1000, 1),
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id when it is harmless, else a fresh one."""
+    for name, value in scope.get("headers", ()):
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value.decode("latin-1")):
+            return str(value.decode("latin-1"))
+    return uuid4().hex
+
+
+def _route_of(scope: Scope) -> str:
+    """A label of few values: the route's pattern, never the path."""
+    return str(getattr(scope.get("route"), "path", "other"))

@@ -1,0 +1,219 @@
+"""Makers of objects with honest defaults. A test names only what it is about."""
+
+from itertools import count
+from uuid import UUID
+
+from domain import ledger
+from domain.agents.models import Agent, AgentStatus, Tier
+from domain.cards.models import Card, CardBatch, CardState
+from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.commissions.models import CommissionRule, RuleKind, RuleScope
+from domain.identity.models import User, UserRole
+from domain.kernel import (
+    SCALE,
+    Actor,
+    ActorKind,
+    Money,
+    clock,
+    new_data_key,
+    new_id,
+    transaction,
+    wrap_key,
+)
+from domain.ledger import AccountKind, Posting, TransferKind, account_id
+from domain.pricing.models import Price
+from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
+
+CNY = "CNY"
+_numbers = count(1)
+
+OPERATOR = Actor(
+    kind=ActorKind.OPERATOR, user_id=UUID(int=1), scopes=frozenset({"*"}), ip="127.0.0.1"
+)
+
+
+def yuan(amount: int | str) -> int:
+    """Units from whole yuan, or from a decimal text."""
+    whole, _, rest = str(amount).partition(".")
+    return int(whole) * SCALE + int(rest.ljust(4, "0") or 0)
+
+
+async def user(login: str = "", role: UserRole = UserRole.BUYER, referrer: UUID | None = None) -> User:
+    """A login with a wallet; nobody can sign in with its password."""
+    made = await User.create(
+        login=login or f"user{next(_numbers)}",
+        role=role,
+        password_hash=None if role is UserRole.GUEST else "!",
+        referrer_agent_id=referrer,
+        created_at=clock.now(),
+    )
+    async with transaction() as conn:
+        await ledger.open_accounts(conn, [(AccountKind.WALLET, made.id, CNY)])
+    return made
+
+
+def actor_of(who: User) -> Actor:
+    """The user as one who asks."""
+    return Actor(kind=ActorKind.USER, user_id=who.id)
+
+
+async def buyer(balance: int = 1_000 * SCALE, referrer: UUID | None = None) -> Actor:
+    """A buyer with money in the wallet."""
+    made = await user(referrer=referrer)
+    if balance:
+        await top_up(made.id, balance)
+    return actor_of(made)
+
+
+async def top_up(user_id: UUID, units: int) -> None:
+    """Money from outside into a wallet."""
+    await ledger.top_up(OPERATOR, user_id, Money(units, CNY), "test", f"topup{next(_numbers)}")
+
+
+async def agent(parent: Agent | None = None, tier: Tier = Tier.GOLD) -> Agent:
+    """An agent with its login, under a parent or at the top."""
+    login = await user()
+    number = next(_numbers)
+    made = await Agent.create(
+        user_id=login.id,
+        code=f"AGENT{number}",
+        name=f"Agent {number}",
+        tier=tier,
+        depth=parent.depth + 1 if parent else 1,
+        parent_id=parent.id if parent else None,
+        parent_depth=parent.depth if parent else None,
+        status=AgentStatus.ACTIVE,
+        created_at=clock.now(),
+    )
+    async with transaction() as conn:
+        await ledger.open_accounts(conn, [(AccountKind.COMMISSION, made.id, CNY)])
+    return made
+
+
+async def agent_chain() -> list[Agent]:
+    """Three agents, the top one first: gold, silver, bronze."""
+    top = await agent(tier=Tier.GOLD)
+    middle = await agent(top, Tier.SILVER)
+    return [top, middle, await agent(middle, Tier.BRONZE)]
+
+
+async def product(status: ListingStatus = ListingStatus.ACTIVE) -> Product:
+    """A product on a shelf of its own."""
+    number, moment = next(_numbers), clock.now()
+    shelf = await Category.create(
+        slug=f"shelf{number}", name_zh=f"分类{number}", name_en=f"Shelf {number}"
+    )
+    return await Product.create(
+        slug=f"product{number}",
+        category=shelf,
+        name_zh=f"商品{number}",
+        name_en=f"Product {number}",
+        status=status,
+        created_at=moment,
+        updated_at=moment,
+    )
+
+
+async def variant(
+    *,
+    price: int = 49 * SCALE,
+    tier_prices: dict[Tier, int] | None = None,
+    cards: int = 0,
+    unit_cost: int = 40 * SCALE,
+    of: Product | None = None,
+    **changes: object,
+) -> Variant:
+    """A card variant with a retail price and, if wanted, tier prices and cards in stock."""
+    moment = clock.now()
+    values: dict[str, object] = {
+        "product": of or await product(),
+        "sku": f"SKU-{next(_numbers)}",
+        "name_zh": "五十元",
+        "name_en": "50 yuan",
+        "delivery_kind": DeliveryKind.CARD_CODE,
+        "status": ListingStatus.ACTIVE,
+        "updated_at": moment,
+    }
+    made = await Variant.create(**{**values, **changes})
+    prices = {Tier.RETAIL: price, **(tier_prices or {})}
+    for tier, amount in prices.items():
+        await Price.create(
+            variant_id=made.id, tier=tier.value, currency=CNY, amount=amount, updated_at=moment
+        )
+    if cards:
+        await stock(made, cards, unit_cost)
+    return made
+
+
+async def stock(of: Variant, quantity: int, unit_cost: int = 40 * SCALE) -> list[Card]:
+    """Cards on the shelf, booked as bought; their codes are not sealed, so they cannot be shown."""
+    moment, batch_id = clock.now(), new_id()
+    wrapped, version = wrap_key(new_data_key(), batch_id.bytes)
+    batch = await CardBatch.create(
+        id=batch_id,
+        variant_id=of.id,
+        source="test",
+        content_digest=batch_id.bytes,
+        unit_cost=unit_cost,
+        currency=CNY,
+        wrapped_key=wrapped,
+        key_version=version,
+        accepted=quantity,
+        imported_at=moment,
+    )
+    made = [
+        Card(
+            variant_id=of.id,
+            batch=batch,
+            state=CardState.AVAILABLE,
+            fingerprint=new_id().bytes,
+            masked="****",
+            unit_cost=unit_cost,
+            created_at=moment,
+        )
+        for _ in range(quantity)
+    ]
+    await Card.bulk_create(made)
+    if unit_cost:
+        cost = unit_cost * quantity
+        legs = [
+            (account_id(AccountKind.INVENTORY, None, CNY), -cost),
+            (account_id(AccountKind.BANK, None, CNY), cost),
+        ]
+        async with transaction() as conn:
+            await ledger.post(conn, [Posting(TransferKind.CARD_PURCHASE, batch_id, CNY, legs)])
+    return made
+
+
+async def rule(
+    level: int, kind: RuleKind, value: int = 0, scope: RuleScope = RuleScope.DEFAULT, of: UUID | None = None
+) -> CommissionRule:
+    """A commission rule in force."""
+    return await CommissionRule.create(
+        scope=scope, scope_id=of, level=level, kind=kind, value=value, valid_from=clock.now()
+    )
+
+
+async def offer(of: Variant, cost: int, code: str = "", priority: int = 100) -> SupplierOffer:
+    """An offer of a supplier that nobody answers for."""
+    number, moment = next(_numbers), clock.now()
+    supplier = await Supplier.create(
+        code=code or f"supplier{number}",
+        name=f"Supplier {number}",
+        adapter="none",
+        base_url="http://127.0.0.1:9",
+        secret_sealed=b"",
+        state=SupplierState.ACTIVE,
+        created_at=moment,
+    )
+    async with transaction() as conn:
+        await ledger.open_accounts(conn, [(AccountKind.SUPPLIER, supplier.id, CNY)])
+    return await SupplierOffer.create(
+        supplier=supplier,
+        variant_id=of.id,
+        item=f"item{number}",
+        cost=cost,
+        currency=CNY,
+        priority=priority,
+        updated_at=moment,
+    )
