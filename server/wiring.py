@@ -82,4 +82,7 @@ async def migrate(database_url: str) -> None:
     """Bring the database's tables up to date."""
     config = tortoise_config(database_url, pool_size=1, application="kameng-migrate")
     del config["connections"]["default"]["credentials"]["server_settings"]
-    await run_migrations(config=config)
+    try:
+        await run_migrations(config=config)
+    finally:
+        await Tortoise.close_connections()
