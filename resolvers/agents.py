@@ -7,7 +7,7 @@ from strawberry import Parent
 
 from domain import agents, commissions, ledger
 from domain.checkout import CURRENCY
-from domain.kernel import Money, Page, decode_id, page_request
+from domain.kernel import Money, Page, Prefix, decode_id, page_request
 from resolvers.context import Info
 
 
@@ -71,14 +71,14 @@ async def agent_create(
     code: str | None = None,
 ) -> agents.Agent:
     """Make a user an agent (back office)."""
-    above = decode_id("agt", parent_id, field=("parentId",)) if parent_id else None
-    user = decode_id("usr", user_id, field=("userId",))
+    above = decode_id(Prefix.AGENT, parent_id, field=("parentId",)) if parent_id else None
+    user = decode_id(Prefix.USER, user_id, field=("userId",))
     return await agents.create_agent(info.context.actor, user, name, tier, above, code)
 
 
 async def agent_tier_set(info: Info, agent_id: strawberry.ID, tier: agents.Tier) -> agents.Agent:
     """Give an agent another price grade (back office)."""
-    agent = decode_id("agt", agent_id, field=("agentId",))
+    agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
     return await agents.set_tier(info.context.actor, agent, tier)
 
 

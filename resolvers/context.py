@@ -8,6 +8,7 @@ import strawberry
 from domain.kernel import Actor
 from resolvers.loaders import Loaders
 
+
 class RateLimits(Protocol):
     """Counts executed fields, not requests: aliases count singly."""
 
@@ -25,7 +26,11 @@ class Context:
     rate_limits: RateLimits
     client: str = ""  # the caller's address, for counting tries
     user_agent: str = ""
-    loaders: Loaders = field(default_factory=Loaders)
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Loaders remember what they read for this caller, so they live as long as the request."""
+        self.loaders = Loaders(self.actor, self.language)
 
 
 Info = strawberry.Info[Context, None]

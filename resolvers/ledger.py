@@ -4,9 +4,9 @@ from strawberry import Parent
 
 from domain import identity, ledger
 from domain.checkout import CURRENCY
-from domain.kernel import Money, Page, page_request, parse_units
+from domain.kernel import Page, page_request
 from resolvers.context import Info
-from resolvers.orders import MoneyInput
+from resolvers.money import MoneyInput, money_of
 
 
 async def wallet_of_viewer(info: Info) -> ledger.Wallet:
@@ -26,6 +26,6 @@ async def wallet_topup(
 ) -> dict[str, object]:
     """An operator credits a buyer's wallet with money received outside."""
     user = await identity.get_by_login(info.context.actor, login)
-    money = Money(parse_units(amount.amount, field=("amount", "amount")), amount.currency)
+    money = money_of(amount, "amount")
     replayed = await ledger.top_up(info.context.actor, user.id, money, note, idempotency_key)
     return {"wallet": await ledger.wallet_of(user.id, money.currency), "replayed": replayed}

@@ -1,21 +1,15 @@
 """How the fields of orders are answered."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 import strawberry
 from strawberry import Parent
 
 from domain import cards, catalog, checkout, orders
-from domain.kernel import Money, Page, decode_id, page_request, parse_units
+from domain.kernel import Money, Page, Prefix, decode_id, page_request
 from resolvers.context import Info
-
-
-@strawberry.input(description="An amount with its currency.")
-class MoneyInput:
-    amount: Decimal
-    currency: str
+from resolvers.money import MoneyInput, money_of
 
 
 @strawberry.input(description="One variant and how many pieces of it.")
@@ -63,7 +57,7 @@ def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
 def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
     if money is None:
         return None
-    return parse_units(money.amount, field=("lines", str(index), name, "amount"))
+    return money_of(money, "lines", str(index), name).units
 
 
 async def order_cards_reveal(
@@ -72,14 +66,14 @@ async def order_cards_reveal(
     """The codes of the caller's own order; each look is audited."""
     wanted = None
     if card_ids is not None:
-        wanted = [decode_id("crd", card, field=("cardIds",)) for card in card_ids]
-    order = decode_id("ord", order_id, field=("orderId",))
+        wanted = [decode_id(Prefix.CARD, card, field=("cardIds",)) for card in card_ids]
+    order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
     return await orders.reveal_cards(info.context.actor, order, wanted)
 
 
 async def order(info: Info, id: strawberry.ID) -> orders.Order | None:
     """One of the caller's own orders."""
-    return await orders.find_order(info.context.actor, decode_id("ord", id))
+    return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))
 
 
 async def orders_of_viewer(
@@ -106,7 +100,9 @@ async def cards_of_line(line: Parent[orders.OrderLine], info: Info) -> list[card
     return await info.context.loaders.cards.load(line.id)
 
 
-async def variant_of_line(line: Parent[orders.OrderLine], info: Info) -> catalog.Variant:
+async def variant_of_line(
+    line: Parent[orders.OrderLine], info: Info
+) -> catalog.ShownVariant | None:
     """What was bought."""
     return await info.context.loaders.variants.load(line.variant_id)
 
@@ -140,7 +136,7 @@ async def all_orders(
 
 async def any_order(info: Info, id: strawberry.ID) -> orders.Order | None:
     """Any order (back office)."""
-    return await orders.find_any_order(info.context.actor, decode_id("ord", id))
+    return await orders.find_any_order(info.context.actor, decode_id(Prefix.ORDER, id))
 
 
 async def order_place(
@@ -151,7 +147,7 @@ async def order_place(
     max_unit_cost: MoneyInput,
 ) -> OrderOutcome:
     """A partner's purchase: its own id makes it happen once, for ever."""
-    limit = parse_units(max_unit_cost.amount, field=("maxUnitCost", "amount"))
+    limit = money_of(max_unit_cost, "maxUnitCost").units
     wish = checkout.LineWish(sku=sku, quantity=quantity, max_price=limit)
     purchase = checkout.Purchase((wish,), f"external:{external_id}", external_id=external_id)
     return show_placed(info, await checkout.place_order(info.context.actor, purchase))
@@ -165,7 +161,7 @@ async def partner_order(
         return await orders.find_by_external_id(info.context.actor, external_id)
     if id is None:
         return None
-    return await orders.find_order(info.context.actor, decode_id("ord", id))
+    return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))
 
 
 async def partner_cards_reveal(info: Info, external_id: str) -> list[cards.OpenedCard]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.kernel import Money, Page, PageRequest, connection, page_of
-from domain.ledger.models import AccountKind
+from domain.ledger.models import AccountKind, TransferKind
 from domain.ledger.rules import account_id
 
 # A kept balance is read as it stands; any other account is its last checkpoint and what followed.
@@ -42,8 +42,8 @@ class Wallet:
 class AccountEntry:
     """One movement of an account, newest first in lists."""
 
-    id: int
-    kind: str
+    id: UUID
+    kind: TransferKind
     amount: Money
     at: datetime
     note: str
@@ -69,12 +69,12 @@ async def entries_of(account: UUID, page: PageRequest) -> Page[AccountEntry]:
         rows = await conn.fetch(_ENTRIES, account, before, page.first + 1)
     entries = [
         AccountEntry(
-            row["id"],
-            row["kind"],
+            UUID(int=row["id"]),
+            TransferKind(row["kind"]),
             Money(row["amount"], row["currency"]),
             row["posted_at"],
             row["note"],
         )
         for row in rows
     ]
-    return page_of(page, entries, lambda entry: (entry.id,))
+    return page_of(page, entries, lambda entry: (entry.id.int,))

@@ -1,0 +1,238 @@
+"""What must be true of the database at every moment: one check for each invariant.
+
+`kameng check-invariants` and the fault tests run them; each counts violations and reads only.
+The names follow the design's invariants I1 to I18; those of parts that do not exist yet (coupons,
+settlements) come with these parts.
+"""
+
+from dataclasses import dataclass
+
+from domain import ledger
+from domain.kernel import clock, connection
+
+OVERDUE_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A promise and the SQL that counts where it is broken."""
+
+    name: str
+    promise: str
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How often one promise is broken; 0 is what everybody hopes for."""
+
+    name: str
+    promise: str
+    violations: int
+
+
+INVARIANTS = (
+    Invariant(
+        "I1",
+        "every transfer sums to zero, has entries, and so do all accounts together",
+        """
+        SELECT (SELECT count(*) FROM (
+                SELECT t.id FROM transfers t LEFT JOIN entries e ON e.transfer_id = t.id
+                GROUP BY t.id HAVING coalesce(sum(e.amount), 1) <> 0) unbalanced)
+            + (SELECT count(*) FROM (
+                SELECT a.currency FROM entries e JOIN accounts a ON a.id = e.account_id
+                GROUP BY a.currency HAVING sum(e.amount) <> 0) lost)
+        """,
+    ),
+    Invariant(
+        "I2",
+        "a kept balance is the sum of its entries, and none is below zero",
+        """
+        SELECT count(*) FROM accounts a
+        LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM entries GROUP BY 1) e
+            ON e.account_id = a.id
+        WHERE a.keeps_balance AND (a.balance <> coalesce(e.amount, 0) OR a.balance < 0)
+        """,
+    ),
+    Invariant(
+        "I4",
+        "money and cards agree: each delivered line has its revenue and its cards, no other line",
+        """
+        SELECT count(*) FROM order_lines l
+        LEFT JOIN transfers t ON t.kind = 'sale' AND t.reference = l.id
+        LEFT JOIN LATERAL (
+            SELECT sum(e.amount) AS amount FROM entries e JOIN accounts a ON a.id = e.account_id
+            WHERE e.transfer_id = t.id AND a.kind = 'revenue') booked ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS number FROM cards c
+            WHERE c.order_line_id = l.id AND c.state = 'sold') sold ON true
+        WHERE (l.status = 'DELIVERED') <> (t.id IS NOT NULL)
+            OR coalesce(booked.amount, 0) <>
+                CASE WHEN l.status = 'DELIVERED' THEN l.unit_price * l.quantity ELSE 0 END
+            OR sold.number <> l.delivered_quantity
+        """,
+    ),
+    Invariant(
+        "I5",
+        "a card belongs to one order line, and a code is stored once per variant",
+        """
+        SELECT (SELECT count(*) FROM cards WHERE (state = 'sold') <> (sold_at IS NOT NULL))
+            + (SELECT count(*) FROM (
+                SELECT 1 FROM cards WHERE state <> 'void'
+                GROUP BY variant_id, fingerprint HAVING count(*) > 1) twice)
+            + (SELECT count(*) FROM cards c JOIN order_lines l ON l.id = c.order_line_id
+                WHERE l.variant_id <> c.variant_id)
+        """,
+    ),
+    Invariant(
+        "I6",
+        "each batch has the cards it accepted, each with its sealed code",
+        """
+        SELECT (SELECT count(*) FROM card_batches b WHERE b.accepted <>
+                (SELECT count(*) FROM cards c WHERE c.batch_id = b.id))
+            + (SELECT count(*) FROM cards c
+                WHERE NOT EXISTS (SELECT 1 FROM card_secrets s WHERE s.card_id = c.id))
+        """,
+    ),
+    Invariant(
+        "I7",
+        "an order is paid once, with its total",
+        """
+        SELECT count(*) FROM orders o
+        LEFT JOIN transfers t ON t.kind = 'payment' AND t.reference = o.id
+        LEFT JOIN LATERAL (
+            SELECT sum(e.amount) AS amount FROM entries e JOIN accounts a ON a.id = e.account_id
+            WHERE e.transfer_id = t.id AND a.kind = 'prepayment') paid ON true
+        WHERE paid.amount IS DISTINCT FROM o.total
+        """,
+    ),
+    Invariant(
+        "I8",
+        "a line is delivered whole or refunded, and an order says what its lines say",
+        """
+        SELECT (SELECT count(*) FROM order_lines
+                WHERE delivered_quantity NOT IN (0, quantity))
+            + (SELECT count(*) FROM order_lines l
+                LEFT JOIN transfers t ON t.kind = 'refund' AND t.reference = l.id
+                WHERE (l.status = 'REFUNDED') <> (t.id IS NOT NULL))
+            + (SELECT count(*) FROM orders o WHERE
+                (o.status IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')) <>
+                NOT EXISTS (SELECT 1 FROM order_lines l
+                    WHERE l.order_id = o.id AND l.status IN ('QUEUED', 'DELIVERING')))
+        """,
+    ),
+    Invariant(
+        "I9",
+        "no two purchases for one line, and no next supplier while the last outcome is open",
+        """
+        SELECT (SELECT count(*) FROM (
+                SELECT line_id FROM fulfilment_attempts WHERE status = 'succeeded' AND NOT parked
+                GROUP BY 1 HAVING count(*) > 1) twice)
+            + (SELECT count(*) FROM fulfilment_attempts earlier
+                JOIN fulfilment_attempts later USING (line_id)
+                WHERE later.number > earlier.number
+                    AND (earlier.finished_at IS NULL OR later.opened_at < earlier.opened_at))
+            + (SELECT count(*) FROM fulfilment_attempts a WHERE a.status = 'succeeded'
+                AND NOT EXISTS (SELECT 1 FROM card_batches b WHERE b.supplier_attempt_id = a.id))
+        """,
+    ),
+    Invariant(
+        "I10",
+        "each look at a card has its audit row",
+        """
+        SELECT count(*) FROM cards c WHERE c.reveal_count > (
+            SELECT count(*) FROM audit_entries a
+            WHERE a.target = c.id AND a.action = 'card.reveal')
+        """,
+    ),
+    Invariant(
+        "I12",
+        "the tree of agents has three levels at most and no circle; no reward without a sale",
+        """
+        SELECT (SELECT count(*) FROM agents a LEFT JOIN agents p ON p.id = a.parent_id
+                WHERE a.depth <> coalesce(p.depth, 0) + 1 OR a.depth > 3)
+            + (SELECT count(*) FROM commissions c JOIN order_lines l ON l.id = c.order_line_id
+                WHERE l.status <> 'DELIVERED' OR NOT l.consumer)
+        """,
+    ),
+    Invariant(
+        "I13",
+        "the commissions of a line are within its margin and booked to the last 1/10000",
+        """
+        SELECT (SELECT count(*) FROM order_lines l JOIN (
+                    SELECT order_line_id, sum(amount) AS amount FROM commissions GROUP BY 1) c
+                ON c.order_line_id = l.id
+                WHERE c.amount > l.unit_price * l.quantity - l.cost)
+            + (SELECT count(*) FROM (
+                SELECT agent_id, currency, sum(amount) AS amount FROM commissions GROUP BY 1, 2) c
+                LEFT JOIN accounts a ON a.kind = 'commission' AND a.owner_id = c.agent_id
+                    AND a.currency = c.currency
+                LEFT JOIN LATERAL (
+                    SELECT sum(e.amount) AS amount FROM entries e
+                    JOIN transfers t ON t.id = e.transfer_id
+                    WHERE e.account_id = a.id AND t.kind = 'sale') booked ON true
+                WHERE booked.amount IS DISTINCT FROM c.amount)
+        """,
+    ),
+    Invariant(
+        "I15",
+        "an idempotency key of a purchase stands for an order that exists",
+        """
+        SELECT count(*) FROM idempotency_keys k WHERE k.operation = 'orderCreate'
+            AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = k.result)
+        """,
+    ),
+    Invariant(
+        "I16",
+        "events are told in order, each number once, none forgotten",
+        """
+        SELECT (SELECT count(*) FROM (
+                SELECT subject, sequence FROM outbox_events WHERE type LIKE 'order.%'
+                GROUP BY 1, 2 HAVING count(*) > 1) twice)
+            + (SELECT count(*) FROM orders o WHERE o.event_count < (
+                SELECT coalesce(max(sequence), 0) FROM outbox_events WHERE subject = o.id))
+            + (SELECT count(*) FROM outbox_events
+                WHERE published_at IS NULL AND occurred_at < $1)
+        """,
+    ),
+    Invariant(
+        "I17",
+        "all work is done or due: nothing is overdue for long",
+        """
+        SELECT (SELECT count(*) FROM order_lines WHERE due_at < $1)
+            + (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at < $1)
+            + (SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at < $1)
+        """,
+    ),
+    Invariant(
+        "I18",
+        "nothing was sold below its cost unless an operator allowed it",
+        """
+        SELECT count(*) FROM order_lines l JOIN variants v ON v.id = l.variant_id
+        WHERE l.status = 'DELIVERED' AND l.cost > l.unit_price * l.quantity
+            AND NOT v.sold_below_cost
+            AND NOT EXISTS (SELECT 1 FROM fulfilment_attempts a
+                WHERE a.line_id = l.id AND a.status = 'succeeded')
+        """,
+    ),
+)
+
+
+async def find_violations() -> list[Finding]:
+    """Run every check. Reads whole tables: minutes on a large installation, harmless always."""
+    overdue = clock.now().timestamp() - OVERDUE_SECONDS
+    findings = []
+    async with connection() as conn:
+        await conn.execute("SET statement_timeout = 0")
+        try:
+            for invariant in INVARIANTS:
+                args = [overdue] if "$1" in invariant.broken else []
+                sql = invariant.broken.replace("$1", "to_timestamp($1)")
+                count = int(await conn.fetchval(sql, *args))
+                findings.append(Finding(invariant.name, invariant.promise, count))
+        finally:
+            await conn.execute("RESET statement_timeout")
+    report = await ledger.verify()
+    chain = "the hash chain over all transfers holds from end to end"
+    findings.insert(2, Finding("I3", chain, len(report.faults)))
+    return findings

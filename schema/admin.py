@@ -1,0 +1,44 @@
+"""The back office's schema, at /graphql/admin."""
+
+import strawberry
+
+from schema.agents import AgentDepthError, AgentsAdminMutation, AgentsAdminQuery
+from schema.cards import CardsAdminMutation, CardsAdminQuery
+from schema.catalog import CatalogAdminMutation, CatalogAdminQuery
+from schema.documents import RootSchema
+from schema.identity import IdentityAdminMutation, IdentityAdminQuery
+from schema.ledger import LedgerAdminMutation
+from schema.limits import ADMIN
+from schema.orders import OrderAdminQuery
+from schema.scalars import SCALARS
+from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
+from schema.webhooks import WebhooksMutation, WebhooksQuery
+
+
+@strawberry.type
+class Query(
+    AgentsAdminQuery,
+    CardsAdminQuery,
+    CatalogAdminQuery,
+    IdentityAdminQuery,
+    OrderAdminQuery,
+    SuppliersAdminQuery,
+    WebhooksQuery,
+):
+    """What may be read."""
+
+
+@strawberry.type
+class Mutation(
+    AgentsAdminMutation,
+    CardsAdminMutation,
+    CatalogAdminMutation,
+    IdentityAdminMutation,
+    LedgerAdminMutation,
+    SuppliersAdminMutation,
+    WebhooksMutation,
+):
+    """What may be done."""
+
+
+schema = RootSchema(Query, Mutation, limits=ADMIN, types=[AgentDepthError], scalar_map=SCALARS)

@@ -1,0 +1,150 @@
+"""Orders as their buyers, partners and the back office see them."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import checkout, orders
+from domain.kernel import Prefix
+from domain.orders import LineStatus, OrderStatus
+from resolvers import orders as resolvers
+from resolvers.permissions import Scope, SignedIn
+from schema.cards import CardSecret, DeliveredCard
+from schema.catalog import Variant
+from schema.errors import UserError
+from schema.fields import Rate, RateZone, field, mutation, presents
+from schema.paging import Connection
+from schema.scalars import Money, id_field
+
+strawberry.enum(OrderStatus, description="Where an order stands. The last three are final.")
+strawberry.enum(LineStatus, description="Where a line stands. The last two are final.")
+
+
+@strawberry.type(description="One variant in an order, at the price locked when it was placed.")
+@presents(orders.OrderLine)
+class OrderLine:
+    id: strawberry.ID = id_field(Prefix.ORDER_LINE)
+    sku: str
+    variant: Variant = field(resolvers.variant_of_line)
+    quantity: int
+    unit_price: Money = field(resolvers.unit_price)
+    total: Money = field(resolvers.line_total)
+    status: LineStatus
+    delivered_at: datetime | None
+    failure_code: str | None = field(description="Why it was refunded.")
+    cards: list[DeliveredCard] = field(resolvers.cards_of_line, size=5)
+
+
+@strawberry.type(description="A purchase.")
+@presents(orders.Order)
+class Order:
+    id: strawberry.ID = id_field(Prefix.ORDER)
+    number: str = field(description="For people: on receipts, in talks with support.")
+    external_id: str | None = field(description="The partner's own id.")
+    status: OrderStatus
+    lines: list[OrderLine] = field(resolvers.lines, size=3)
+    cards: list[DeliveredCard] = field(resolvers.cards_of_order, size=5)
+    total: Money = field(resolvers.order_total)
+    placed_at: datetime
+    paid_at: datetime | None
+    next_poll_after_ms: int | None = field(
+        resolvers.next_poll_after_ms,
+        description="When to ask again; null once nothing can change.",
+    )
+    version: int = field(description="Grows with each change.")
+
+
+@strawberry.type(description="Fewer cards are left than were asked for.")
+@presents(checkout.StockShort)
+class StockShortError(UserError):
+    requested: int
+    available: int
+
+
+@strawberry.type(description="The price is not the one that was shown.")
+@presents(checkout.PriceChanged)
+class PriceChangedError(UserError):
+    expected: Money
+    actual: Money
+
+
+@strawberry.type
+class OrderPayload:
+    order: Order | None
+    replayed: bool = field(
+        default=False, description="The key came before: this is the order made then."
+    )
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class CardsRevealPayload:
+    secrets: list[CardSecret] = field(default_factory=list, sensitive=True)
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class OrderQuery:
+    order: Order | None = field(
+        resolvers.order,
+        permissions=[SignedIn()],
+        rate=Rate(RateZone.ORDER_LOOKUP),
+        description="One of the caller's own orders.",
+    )
+
+
+@strawberry.type
+class OrderMutation:
+    order_create: OrderPayload = mutation(
+        resolvers.order_create,
+        payload=OrderPayload,
+        permissions=[SignedIn()],
+        description="Buy with the wallet. The same `idempotencyKey` again answers the same order.",
+    )
+    order_cards_reveal: CardsRevealPayload = mutation(
+        resolvers.order_cards_reveal,
+        payload=CardsRevealPayload,
+        entity="secrets",
+        permissions=[SignedIn()],
+        rate=Rate(RateZone.REVEAL),
+        sensitive=True,
+        description="The codes of the caller's own order. Each look is written to the audit log.",
+    )
+
+
+@strawberry.type
+class OrderPartnerQuery:
+    order: Order | None = field(
+        resolvers.partner_order,
+        permissions=[Scope("orders:read")],
+        rate=Rate(RateZone.ORDER_LOOKUP),
+        description="By `externalId` or by `id`.",
+    )
+
+
+@strawberry.type
+class OrderPartnerMutation:
+    order_place: OrderPayload = mutation(
+        resolvers.order_place,
+        payload=OrderPayload,
+        permissions=[Scope("orders:write")],
+        description="Buy. `externalId` is the partner's own and makes the order happen once, for"
+        " ever. Refused when a unit costs more than `maxUnitCost`.",
+    )
+    order_cards_reveal: CardsRevealPayload = mutation(
+        resolvers.partner_cards_reveal,
+        payload=CardsRevealPayload,
+        entity="secrets",
+        permissions=[Scope("orders:write")],
+        rate=Rate(RateZone.REVEAL),
+        sensitive=True,
+        description="The codes of the partner's own order.",
+    )
+
+
+@strawberry.type
+class OrderAdminQuery:
+    orders: Connection[Order] = field(
+        resolvers.all_orders, permissions=[Scope("orders:read")], description="Newest first."
+    )
+    order: Order | None = field(resolvers.any_order, permissions=[Scope("orders:read")])

@@ -1,0 +1,35 @@
+"""The partners' schema, at /graphql/partner: catalogue, orders, balance, webhooks."""
+
+import strawberry
+
+from schema.catalog import CatalogPartnerQuery
+from schema.documents import RootSchema
+from schema.ledger import BalanceShortError, LedgerPartnerQuery
+from schema.limits import PARTNER
+from schema.orders import (
+    OrderPartnerMutation,
+    OrderPartnerQuery,
+    PriceChangedError,
+    StockShortError,
+)
+from schema.scalars import SCALARS
+from schema.webhooks import WebhooksMutation, WebhooksQuery
+
+
+@strawberry.type
+class Query(CatalogPartnerQuery, OrderPartnerQuery, LedgerPartnerQuery, WebhooksQuery):
+    """What may be read."""
+
+
+@strawberry.type
+class Mutation(OrderPartnerMutation, WebhooksMutation):
+    """What may be done."""
+
+
+schema = RootSchema(
+    Query,
+    Mutation,
+    limits=PARTNER,
+    types=[BalanceShortError, PriceChangedError, StockShortError],
+    scalar_map=SCALARS,
+)

@@ -1,0 +1,31 @@
+"""The shop's schema: what a buyer's browser or mini-program may ask, at /graphql/shop."""
+
+import strawberry
+
+from schema.agents import Agent
+from schema.catalog import CatalogQuery
+from schema.documents import RootSchema
+from schema.identity import IdentityMutation, ViewerQuery
+from schema.ledger import BalanceShortError
+from schema.limits import SHOP
+from schema.orders import OrderMutation, OrderQuery, PriceChangedError, StockShortError
+from schema.scalars import SCALARS
+
+
+@strawberry.type
+class Query(CatalogQuery, OrderQuery, ViewerQuery):
+    """What may be read."""
+
+
+@strawberry.type
+class Mutation(IdentityMutation, OrderMutation):
+    """What may be done."""
+
+
+schema = RootSchema(
+    Query,
+    Mutation,
+    limits=SHOP,
+    types=[Agent, BalanceShortError, PriceChangedError, StockShortError],
+    scalar_map=SCALARS,
+)

@@ -1,0 +1,367 @@
+"""`kameng`, the command-line program. Each command says with `--help` what it does."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from granian.constants import Interfaces
+from granian.server import Server as Granian
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from domain.kernel import Actor, ActorKind, Refused
+from server.settings import Settings, settings
+
+app = typer.Typer(
+    name="kameng",
+    help="Kameng 卡盟: a commerce system for virtual cards.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they would show secrets
+    rich_markup_mode="rich",
+)
+catalog_commands = typer.Typer(help="Products, variants and prices.", no_args_is_help=True)
+cards_commands = typer.Typer(help="The card store.", no_args_is_help=True)
+bench_commands = typer.Typer(help="Measure how fast this installation is.", no_args_is_help=True)
+app.add_typer(catalog_commands, name="catalog")
+app.add_typer(cards_commands, name="cards")
+app.add_typer(bench_commands, name="bench")
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+Result = TypeVar("Result")
+Port = Annotated[int | None, typer.Option(help="Port of the API. / API 端口。", envvar="PORT")]
+
+
+@app.command()
+def demo(
+    port: Port = None,
+    detach: Annotated[bool, typer.Option(help="Return once all is ready.")] = False,
+) -> None:
+    """Run a filled shop with all it needs, until Ctrl-C.
+
+    Example: kameng demo --port 8001
+    """
+    from server import demo as running
+
+    config = _with_port(port)
+    if detach:
+        running.detach(["--port", str(config.port)], config)
+    else:
+        running.run(running.Wish(config))
+
+
+@app.command()
+def dev(port: Port = None) -> None:
+    """The demo for developers: starts anew whenever a source changes.
+
+    Example: kameng dev
+    """
+    from server import demo as running
+
+    running.run(running.Wish(_with_port(port), reload=True))
+
+
+@app.command()
+def stop() -> None:
+    """End a demo that runs in the background.
+
+    Example: kameng stop
+    """
+    from server import demo as running
+
+    running.stop()
+
+
+@app.command()
+def serve(port: Port = None) -> None:
+    """Serve the API (three GraphQL endpoints, uploads, health, metrics).
+
+    Example: KAMENG_WORKERS=4 kameng serve --port 8000
+    """
+    from server.preflight import check_servers
+
+    config = _with_port(port)
+    os.environ["KAMENG_PORT"] = str(config.port)  # granian's workers read the settings themselves
+    asyncio.run(check_servers(config))
+    Granian(
+        "server.app:create_app",
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=config.workers,
+        backlog=2048,
+        log_enabled=True,
+        respawn_failed_workers=True,
+        workers_kill_timeout=15,
+    ).serve()
+
+
+@app.command()
+def worker() -> None:
+    """Run the jobs: fulfilment, failover, webhooks.
+
+    Example: kameng worker
+    """
+    from server import worker as running
+    from server.preflight import check_servers
+
+    asyncio.run(check_servers(settings()))
+    running.run(settings())
+
+
+@app.command()
+def scheduler() -> None:
+    """Run the relay of events and everything that is done at intervals. Two may run: one works.
+
+    Example: kameng scheduler
+    """
+    from server import scheduler as running
+    from server.preflight import check_servers
+
+    asyncio.run(check_servers(settings()))
+    running.run(settings())
+
+
+@app.command()
+def simulator() -> None:
+    """Run the supplier simulator: a supplier with its own book, balance and faults.
+
+    Example: KAMENG_SIMULATOR_PORT=8090 kameng simulator
+    """
+    Granian(
+        "server.simulator:create_app",
+        address="127.0.0.1",
+        port=settings().simulator_port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=1,  # its book has one writer
+    ).serve()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date and open the platform's accounts.
+
+    Example: KAMENG_DATABASE_URL=postgres://kameng:secret@127.0.0.1/kameng kameng migrate
+    """
+    from server.preflight import check_database
+    from server.wiring import migrate as bring_up_to_date
+
+    async def work() -> None:
+        await check_database(settings(), migrated=False)
+        await bring_up_to_date(settings().database_url)
+        await _connected(_open_accounts)
+
+    asyncio.run(work())
+    console.print("The tables are up to date. / 数据库表已是最新。")
+
+
+@app.command()
+def seed() -> None:
+    """Fill the installation with the demo shop of demo/*.csv. Not for production.
+
+    Example: kameng seed
+    """
+    from server import seeding
+    from server.preflight import check_database
+
+    async def work() -> None:
+        await check_database(settings())
+        await seeding.seed(settings(), console.print)
+
+    asyncio.run(work())
+    console.print("The demo shop is in place. / 演示商店已就绪。")
+
+
+@app.command(name="export-schema")
+def export_schema(
+    check: Annotated[bool, typer.Option(help="Only compare; fail when they differ.")] = False,
+) -> None:
+    """Write the SDL of the three endpoints to schema/*.graphql.
+
+    Example: kameng export-schema --check
+    """
+    from server.sdl import snapshots
+
+    stale = [path for path, text in snapshots().items() if not path.exists() or path.read_text() != text]
+    if check and stale:
+        errors.print(f"Out of date: {', '.join(map(str, stale))}; run `kameng export-schema`.")
+        raise typer.Exit(1)
+    for path, text in snapshots().items():
+        path.write_text(text)
+        console.print(path)
+
+
+@app.command(name="create-operator")
+def create_operator(
+    login: str,
+    scopes: Annotated[str, typer.Option(help="Comma-separated; * for all.")] = "*",
+) -> None:
+    """Create a login for the back office; asks for its password.
+
+    Example: kameng create-operator anna --scopes 'products:write,cards:write'
+    """
+    from domain import identity
+
+    password = os.environ.get("KAMENG_OPERATOR_PASSWORD") or typer.prompt(
+        "Password / 密码", hide_input=True, confirmation_prompt=True
+    )
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    asyncio.run(_connected(lambda: identity.create_operator(login, password, wanted)))
+    console.print(f"Operator {login} may sign in at /graphql/admin.")
+
+
+@catalog_commands.command("import")
+def catalog_import(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Import categories, products, variants and prices from a folder of CSV files.
+
+    Example: kameng catalog import demo
+    """
+    from domain import pricing
+
+    reports = asyncio.run(_connected(lambda: pricing.import_folder(_operator(), folder)))
+    table = Table("file", "created", "updated", "unchanged", "refused")
+    for name, report in reports.items():
+        counts = (report.created, report.updated, report.unchanged, len(report.errors))
+        table.add_row(name, *map(str, counts))
+    console.print(table)
+    refused = [error for report in reports.values() for error in report.errors]
+    for error in refused:
+        errors.print(f"{error.file}:{error.line}: {error.reason} {error.text}", markup=False)
+    raise typer.Exit(1 if refused else 0)
+
+
+@cards_commands.command("import")
+def cards_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    sku: Annotated[str, typer.Option(help="The variant that the cards are of.")],
+    cost: Annotated[str, typer.Option(help="What one card cost, e.g. 45.50.")],
+    source: Annotated[str, typer.Option(help="Where they came from.")] = "import",
+    expires: Annotated[str | None, typer.Option(help="Last day of validity, 2030-12-31.")] = None,
+) -> None:
+    """Import a file of card codes: CSV (secret, or number,secret) or text, one card a line.
+
+    The same file again changes nothing. Example: kameng cards import codes.csv --sku STEAM-CNY-50
+    --cost 45.50
+    """
+    from domain import cards, kernel
+    from domain.checkout import CURRENCY
+
+    wish = cards.ImportWish(
+        sku=sku,
+        source=source,
+        unit_cost=kernel.parse_units(cost),
+        currency=CURRENCY,
+        expires_on=date.fromisoformat(expires) if expires else None,
+    )
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with bar as progress, file.open("rb") as opened:
+        task = progress.add_task(f"Importing {file.name}", total=file.stat().st_size)
+
+        def note(done: int) -> None:
+            progress.update(task, completed=done)
+
+        work = _connected(lambda: cards.import_cards(_operator(), wish, opened, progress=note))
+        report = asyncio.run(work)
+    console.print(
+        f"accepted {report.accepted}, duplicates {report.duplicates}, rejected {report.rejected}"
+        + (" (this file was imported before)" if report.replayed else "")
+    )
+    for problem in report.problems:
+        errors.print(f"line {problem.line}: {problem.reason}", markup=False)
+
+
+@app.command(name="check-invariants")
+def check_invariants() -> None:
+    """Look for broken promises in the database, one check for each invariant.
+
+    Example: kameng check-invariants
+    """
+    from domain.invariants import find_violations
+
+    found = asyncio.run(_connected(find_violations))
+    table = Table("", "invariant", "what it promises", "violations")
+    for check in found:
+        mark = "[green]✓[/]" if not check.violations else "[red]✗[/]"
+        table.add_row(mark, check.name, check.promise, str(check.violations))
+    console.print(table)
+    raise typer.Exit(1 if any(check.violations for check in found) else 0)
+
+
+@app.command(name="verify-ledger")
+def verify_ledger() -> None:
+    """Recompute the ledger's hash chain and compare it with its seals.
+
+    Example: kameng verify-ledger
+    """
+    from domain import ledger
+
+    report = asyncio.run(_connected(ledger.verify))
+    for fault in report.faults:
+        errors.print(fault, style="red", markup=False)
+    console.print(f"{report.links} transfers sealed, {report.unsealed} wait for the sealer.")
+    if report.faults:
+        raise typer.Exit(1)
+    console.print("The chain holds. / 哈希链完整。")
+
+
+def main() -> None:
+    """Entry of the program: what is expected to go wrong is told in a sentence, not a traceback."""
+    from server.embedded import ServerFailed
+    from server.keyfile import KeyFileUnusable
+    from server.preflight import NotReady
+    from server.processes import CannotStart
+    from schema.locale import refusal_text
+
+    try:
+        app()
+    except (CannotStart, KeyFileUnusable, NotReady, ServerFailed) as error:
+        errors.print(f"[red]{error}[/]" if "[" not in str(error) else str(error))
+    except Refused as refused:
+        for refusal in refused.refusals:
+            for language in ("en", "zh"):
+                errors.print(f"{refusal.code}: {refusal_text(refusal, language)}", markup=False)
+    else:
+        return
+    sys.exit(1)
+
+
+async def _connected(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Do something with the domain open."""
+    from server.preflight import check_database
+    from server.wiring import connect, disconnect
+
+    await check_database(settings())
+    await connect(settings(), "kameng-cli")
+    try:
+        return await work()
+    finally:
+        await disconnect()
+
+
+async def _open_accounts() -> None:
+    from domain import ledger
+    from domain.checkout import CURRENCY
+
+    await ledger.open_platform_accounts(CURRENCY)
+
+
+def _operator() -> Actor:
+    """Whoever may run commands on the machine is an operator; the audit log says `operator`."""
+    return Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}), ip="local")
+
+
+def _with_port(port: int | None) -> Settings:
+    return settings().model_copy(update={"port": port} if port else {})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Fills an installation with the demo shop, by the import code that an operator uses.
+
+Running it again changes nothing that stands already; a top-up and a batch of cards come once.
+"""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from domain import agents, cards, commissions, identity, ledger, pricing, suppliers
+from domain.checkout import CURRENCY
+from domain.identity import User, UserRole
+from domain.kernel import Actor, ActorKind, Money, Refused, parse_units
+from server.processes import CannotStart
+from server.settings import Settings
+from server.wiring import connect, disconnect
+
+FOLDER = Path("demo")
+PASSWORDS = {  # of a shop that sells nothing real, on loopback
+    "operator": "demo-operator-7Q4",
+    "buyer": "demo-buyer-7Q4",
+    "partner": "demo-partner-7Q4",
+    "agent": "demo-agent-7Q4",
+}
+BUYER_BALANCE = Money(1_000 * 10_000, CURRENCY)
+PARTNER_BALANCE = Money(5_000 * 10_000, CURRENCY)
+AGENT_BALANCE = Money(2_000 * 10_000, CURRENCY)
+TOKEN_MINUTES = 30 * 24 * 60
+PARTNER_SCOPES = (
+    "catalog:read",
+    "orders:read",
+    "orders:write",
+    "wallet:read",
+    "webhooks:read",
+    "webhooks:write",
+)
+SKU_OF_THE_PURCHASE = "STEAM-CNY-50"
+PURCHASE = """
+mutation Buy($input: OrderCreateInput!) {
+  orderCreate(input: $input) {
+    order { id number status total { amount currency } cards { id masked } }
+    replayed
+    userErrors { code message field retryable }
+  }
+}
+"""
+SYSTEM_SEED = Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}))
+
+Say = Callable[[str], None]
+
+
+async def seed(settings: Settings, say: Say) -> None:
+    """Fill the connected installation; `say` is told of each step."""
+    if settings.environment == "production":
+        raise CannotStart(
+            "The demo's logins have known passwords: KAMENG_ENVIRONMENT=production refuses them."
+            "\n演示账号的密码是公开的：生产环境（KAMENG_ENVIRONMENT=production）拒绝导入。"
+        )
+    await connect(settings, "kameng-seed")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        operator = await _operator()
+        say("Importing the catalogue ...")
+        for name, report in (await pricing.import_folder(operator, FOLDER)).items():
+            _refuse_errors(name, report.errors)
+        await _import_suppliers(operator, settings)
+        await _import_agents(operator)
+        await _import_rules(operator)
+        await _import_stock(operator, say)
+        await _people(operator)
+    finally:
+        await disconnect()
+
+
+async def describe(settings: Settings, origin: str) -> dict[str, Any]:
+    """What var/demo.json tells: addresses, logins with fresh tokens, one purchase."""
+    await connect(settings, "kameng-describe")
+    try:
+        buyer = await _signed_in("buyer", PASSWORDS["buyer"])
+        operator = await _signed_in("operator", PASSWORDS["operator"])
+        reps = [await _signed_in(login, PASSWORDS["agent"]) for login in _three_levels()]
+        partner_key = await _partner_key()
+    finally:
+        await disconnect()
+    return {
+        "shop": f"{origin}/graphql/shop",
+        "partner": f"{origin}/graphql/partner",
+        "admin": f"{origin}/graphql/admin",
+        "simulator": settings.simulator_url,
+        "web_shop": (settings.shop_folder / "index.html").is_file(),
+        "buyer": buyer,
+        "agents": reps,
+        "operator": operator,
+        "partner_key": partner_key,
+        "purchase": _purchase(f"{origin}/graphql/shop", buyer["token"]),
+    }
+
+
+def as_curl(purchase: dict[str, Any]) -> str:
+    """The purchase as a command for a terminal; the key is made fresh by the shell."""
+    headers = " ".join(f"-H {shlex.quote(f'{k}: {v}')}" for k, v in purchase["headers"].items())
+    body = json.dumps(purchase["body"], ensure_ascii=False)
+    quoted = shlex.quote(body).replace("{{key}}", "'$(date +%s%N)'")
+    return f"curl -s {shlex.quote(purchase['url'])} {headers} -d {quoted}"
+
+
+def _purchase(url: str, token: str) -> dict[str, Any]:
+    query = " ".join(PURCHASE.split())
+    line = {"sku": SKU_OF_THE_PURCHASE, "quantity": 1}
+    return {
+        "url": url,
+        "headers": {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+        "body": {
+            "query": query,
+            "variables": {"input": {"idempotencyKey": "{{key}}", "lines": [line]}},
+        },
+    }
+
+
+async def _operator() -> Actor:
+    user = await identity.find_user("operator")
+    if user is None:
+        user = await identity.create_operator("operator", PASSWORDS["operator"], ["*"])
+    return Actor(kind=ActorKind.OPERATOR, user_id=user.id, scopes=frozenset({"*"}))
+
+
+async def _import_suppliers(operator: Actor, settings: Settings) -> None:
+    addresses = {"simulator_url": settings.simulator_url}
+    with (FOLDER / "suppliers.csv").open("rb") as file:
+        report = await suppliers.import_suppliers(operator, file, addresses)
+    _refuse_errors("suppliers.csv", report.errors)
+    with (FOLDER / "offers.csv").open("rb") as file:
+        report = await suppliers.import_offers(operator, file)
+    _refuse_errors("offers.csv", report.errors)
+
+
+async def _import_agents(operator: Actor) -> None:
+    made: dict[str, agents.Agent] = {}
+    for row in _rows("agents.csv"):
+        user = await _user(row["login"], PASSWORDS["agent"], row["name"])
+        agent = await agents.agent_of_user(user.id)
+        if agent is None:
+            parent = made[row["parent_login"]].id if row["parent_login"] else None
+            tier = agents.Tier(row["tier"])
+            agent = await agents.create_agent(operator, user.id, row["name"], tier, parent)
+        made[row["login"]] = agent
+        await ledger.top_up(operator, user.id, AGENT_BALANCE, "demo", f"demo:{row['login']}")
+
+
+async def _import_rules(operator: Actor) -> None:
+    with (FOLDER / "commission_rules.csv").open(encoding="utf-8") as file:
+        _, refused = await commissions.import_rules(operator, file)
+    _refuse_errors("commission_rules.csv", refused)
+
+
+async def _import_stock(operator: Actor, say: Say) -> None:
+    """Make card files as an operator would upload them, and import them."""
+    rows = list(_rows("stock.csv"))
+    say(f"Importing cards of {len(rows)} variants ...")
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of"
+               " {task.total} cards"), TimeElapsedColumn())
+    total = sum(int(row["quantity"]) for row in rows)
+    with Progress(*columns, console=Console(), transient=True) as progress:
+        task = progress.add_task("Sealing", total=total)
+        for row in rows:
+            await _import_cards(operator, row)
+            progress.advance(task, int(row["quantity"]))
+
+
+async def _import_cards(operator: Actor, row: dict[str, str]) -> None:
+    formats = (row["number_format"], row["secret_format"])
+    content = cards.card_file(*formats, count=int(row["quantity"]), seed=row["sku"])
+    wish = cards.ImportWish(
+        sku=row["sku"],
+        source=row["source"],
+        unit_cost=parse_units(row["unit_cost"]),
+        currency=CURRENCY,
+        expires_on=date.fromisoformat(row["expires_on"]) if row["expires_on"] else None,
+    )
+    report = await cards.import_cards(operator, wish, content)
+    _refuse_errors(f"cards of {row['sku']}", report.problems)
+
+
+async def _people(operator: Actor) -> None:
+    third_level = await identity.find_user(_three_levels()[-1])
+    agent = await agents.agent_of_user(third_level.id) if third_level else None
+    referrer = agent.code if agent else None
+    buyer = await _user("buyer", PASSWORDS["buyer"], "Demo", referrer)
+    await ledger.top_up(operator, buyer.id, BUYER_BALANCE, "demo", "demo:buyer")
+    partner = await _user("partner", PASSWORDS["partner"], "Partner")
+    await ledger.top_up(operator, partner.id, PARTNER_BALANCE, "demo", "demo:partner")
+
+
+async def _partner_key() -> dict[str, str]:
+    """A fresh key each time: the secret of an older one cannot be shown again."""
+    operator = await _operator()
+    partner = await identity.find_user("partner")
+    assert partner is not None
+    key = await identity.create_api_key(
+        operator, partner.id, "demo", PARTNER_SCOPES, require_signature=False
+    )
+    return {"key": key.key, "signing_secret": key.signing_secret}
+
+
+async def _signed_in(login: str, password: str) -> dict[str, str]:
+    signed_in = await identity.sign_in(login, password, "demo", access_minutes=TOKEN_MINUTES)
+    return {"login": login, "password": password, "token": signed_in.access_token}
+
+
+async def _user(login: str, password: str, name: str, promoter_code: str | None = None) -> User:
+    found = await identity.find_user(login)
+    if found is not None:
+        return found
+    wish = agents.SignUp(login, password, name, promoter_code)
+    signed_in = await agents.sign_up(wish, "demo")
+    return signed_in.user
+
+
+def _three_levels() -> list[str]:
+    """The logins of a chain of three agents, top first."""
+    rows = {row["login"]: row["parent_login"] for row in _rows("agents.csv")}
+    for login, parent in rows.items():
+        if parent and rows.get(parent):
+            return [rows[parent], parent, login]
+    raise CannotStart("demo/agents.csv has no chain of three agents.")
+
+
+def _rows(name: str) -> Iterable[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _refuse_errors(name: str, errors: Iterable[object]) -> None:
+    shown = [str(error) for error in errors][:5]
+    if shown:
+        raise CannotStart(f"{name} has rows that cannot be imported: {'; '.join(shown)}")
