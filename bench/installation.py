@@ -1,0 +1,151 @@
+"""An installation to measure: its own servers under var/bench, and the processes of a real one."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import asyncpg
+
+from bench.load import Plan
+from server.embedded import free_port, postgres_program, start_postgres, start_valkey
+from server.processes import Supervisor, wait_until
+from server.settings import Settings
+from server.wiring import migrate
+
+FOLDER = Path("var/bench")
+RESULTS = Path("bench/results")
+LIMITS = Path("bench/limits.sql")
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What a benchmark needs to know of the running installation."""
+
+    settings: Settings
+    origin: str
+
+    def database(self, name: str) -> str:
+        """The URL of another database on the same server."""
+        return self.settings.database_url.rpartition("/")[0] + f"/{name}"
+
+
+@contextmanager
+def installed(programs: tuple[str, ...], prepare: Any) -> Iterator[tuple[Installation, Any]]:
+    """Fresh tables, filled by `prepare(settings)`, with these programs running; all ends after."""
+    with ExitStack() as stack:
+        postgres, valkey = start_postgres(FOLDER), start_valkey(FOLDER)
+        stack.callback(postgres.stop)
+        stack.callback(valkey.stop)
+        asyncio.run(_fresh_database(postgres.url, "bench"))
+        port = free_port()
+        settings = Settings(
+            _env_file=None,
+            database_url=postgres.url.rpartition("/")[0] + "/bench",
+            redis_url=valkey.url,
+            port=port,
+            workers=WORKERS,
+            key_file=FOLDER / "keys.json",
+        )
+        asyncio.run(migrate(settings.database_url))
+        prepared = asyncio.run(prepare(settings))
+        environment = {
+            "KAMENG_DATABASE_URL": settings.database_url,
+            "KAMENG_REDIS_URL": settings.redis_url,
+            "KAMENG_PORT": str(port),
+            "KAMENG_WORKERS": str(WORKERS),
+            "KAMENG_KEY_FILE": str(settings.key_file),
+        }
+        supervisor = Supervisor(programs, environment, FOLDER, print)
+        stack.callback(supervisor.stop)
+        supervisor.start()
+        origin = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _ready(origin), "The API", supervisor.logs / "serve.log")
+        yield Installation(settings, origin), prepared
+
+
+def load(plan: Plan) -> dict[str, Any]:
+    """Run the clients in a process of their own."""
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.load"],
+        input=json.dumps(asdict(plan)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result: dict[str, Any] = json.loads(run.stdout)
+    return result
+
+
+def pgbench(url: str, script: str, clients: int, seconds: int) -> float:
+    """Transactions a second of a pgbench script."""
+    path = FOLDER / "limit.pgbench"
+    path.write_text(script)
+    run = subprocess.run(
+        [
+            *(str(postgres_program("pgbench")), "-n", "-M", "prepared", "-f", str(path)),
+            *("-c", str(clients), "-j", "2", "-T", str(seconds), url),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"tps = ([0-9.]+)", run.stdout)
+    if found is None:
+        raise RuntimeError(f"pgbench said nothing of its rate: {run.stdout[-300:]}")
+    return float(found[1])
+
+
+async def fresh_limits(installation: Installation, cards: int) -> str:
+    """A database with the bare function and its rows; its URL."""
+    url = installation.database("bench_limit")
+    await _fresh_database(installation.settings.database_url, "bench_limit")
+    conn = await asyncpg.connect(url)
+    try:
+        await conn.execute(LIMITS.read_text().replace(":cards", str(cards)))
+        await conn.execute("ANALYZE")
+    finally:
+        await conn.close()
+    return url
+
+
+def write_results(name: str, rows: list[dict[str, Any]]) -> Path:
+    """bench/results/<name>.json: `rate`, `limit` and `ratio` of each measurement, by its name."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    told = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "results": rows}
+    path.write_text(json.dumps(told, indent=2) + "\n")
+    return path
+
+
+async def _fresh_database(url: str, name: str) -> None:
+    conn = await asyncpg.connect(url.rpartition("/")[0] + "/postgres")
+    try:
+        await conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await conn.execute(f"CREATE DATABASE {name}")
+    finally:
+        await conn.close()
+
+
+def _ready(origin: str) -> bool:
+    try:
+        with urlopen(f"{origin}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def run_name() -> str:
+    """A text that no earlier run used."""
+    return f"{time.time_ns():x}"
