@@ -137,7 +137,7 @@ def simulator() -> None:
     Example: KAMENG_SIMULATOR_PORT=8090 kameng simulator
     """
     Granian(
-        "server.simulator:create_app",
+        "adapters.sandbox.simulator:app",
         address="127.0.0.1",
         port=settings().simulator_port,
         interface=Interfaces.ASGI,

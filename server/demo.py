@@ -56,7 +56,12 @@ def run(wish: Wish) -> None:
         asyncio.run(_fill(installed))
         stack.callback(supervisor.stop)
         supervisor.start()
-        wait_until(_answers(installed, "/readyz"), "The API", supervisor.logs / "serve.log")
+        wait_until(_answers(f"{_origin(installed)}/readyz"), "The API", supervisor.logs / "serve.log")
+        simulator = installed.simulator_url
+        wait_until(
+            _answers(f"{simulator}/healthz"), "The simulator", supervisor.logs / "simulator.log"
+        )
+        asyncio.run(seeding.fill_simulator(simulator))
         known = asyncio.run(seeding.describe(installed, _origin(installed)))
         _publish(known)
         stack.callback(DEMO_FILE.unlink, missing_ok=True)
@@ -201,9 +206,9 @@ def _origin(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
 
 
-def _answers(settings: Settings, path: str) -> Callable[[], bool]:
+def _answers(url: str) -> Callable[[], bool]:
     def ready() -> bool:
-        with suppress(URLError, OSError), urlopen(_origin(settings) + path, timeout=2) as answer:  # noqa: S310
+        with suppress(URLError, OSError), urlopen(url, timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
         return False
 

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from adapters.sandbox.simulator import load_items
 from domain import agents, cards, commissions, identity, ledger, pricing, suppliers
 from domain.checkout import CURRENCY
 from domain.identity import User, UserRole
@@ -22,7 +23,7 @@ from server.processes import CannotStart
 from server.settings import Settings
 from server.wiring import connect, disconnect
 
-FOLDER = Path("demo")
+FOLDER = Path(__file__).parents[1] / "demo"
 PASSWORDS = {  # of a shop that sells nothing real, on loopback
     "operator": "demo-operator-7Q4",
     "buyer": "demo-buyer-7Q4",
@@ -77,6 +78,11 @@ async def seed(settings: Settings, say: Say) -> None:
         await _people(operator)
     finally:
         await disconnect()
+
+
+async def fill_simulator(url: str) -> None:
+    """Tell the running simulator which items its suppliers have, and at what price."""
+    await load_items(url, _rows("offers.csv"))
 
 
 async def describe(settings: Settings, origin: str) -> dict[str, Any]:

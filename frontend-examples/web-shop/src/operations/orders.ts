@@ -1,0 +1,57 @@
+import { graphql } from "../gql";
+
+export const OrderCreateMutation = graphql(/* GraphQL */ `
+  mutation OrderCreate($input: OrderCreateInput!) {
+    orderCreate(input: $input) {
+      replayed
+      order { id number }
+      userErrors {
+        __typename code message field retryable
+        ... on StockShortError { available }
+        ... on PriceChangedError { actual { amount currency } }
+        ... on BalanceShortError { required { amount currency } }
+      }
+    }
+  }
+`);
+
+export const OrderQuery = graphql(/* GraphQL */ `
+  query Order($id: ID!) {
+    order(id: $id) {
+      id number status placedAt paidAt nextPollAfterMs version
+      total { amount currency }
+      lines {
+        id sku quantity status deliveredAt failureCode
+        unitPrice { amount currency }
+        total { amount currency }
+        variant { id name product { id slug name brand } }
+        cards { id masked expiresOn firstRevealedAt revealCount }
+      }
+    }
+  }
+`);
+
+export const OrdersQuery = graphql(/* GraphQL */ `
+  query Orders($first: Int!, $after: String) {
+    viewer {
+      id
+      orders(first: $first, after: $after) {
+        nodes {
+          id number status placedAt
+          total { amount currency }
+          lines { id quantity variant { id name product { id name brand } } }
+        }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+`);
+
+export const RevealMutation = graphql(/* GraphQL */ `
+  mutation Reveal($input: OrderCardsRevealInput!) {
+    orderCardsReveal(input: $input) {
+      secrets { cardId number secret expiresOn }
+      userErrors { __typename code message field retryable }
+    }
+  }
+`);
