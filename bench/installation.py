@@ -107,13 +107,17 @@ def pgbench(url: str, script: str, clients: int, seconds: int) -> float:
     return float(found[1])
 
 
-async def fresh_limits(installation: Installation, cards: int) -> str:
+def fresh_limits(installation: Installation, cards: int) -> str:
     """A database with the bare function and its rows; its URL."""
+    return asyncio.run(_limits(installation, LIMITS.read_text().replace(":cards", str(cards))))
+
+
+async def _limits(installation: Installation, script: str) -> str:
     url = installation.database("bench_limit")
     await _fresh_database(installation.settings.database_url, "bench_limit")
     conn = await asyncpg.connect(url)
     try:
-        await conn.execute(LIMITS.read_text().replace(":cards", str(cards)))
+        await conn.execute(script)
         await conn.execute("ANALYZE")
     finally:
         await conn.close()

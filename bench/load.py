@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Plan:
-    """What to send. `{{n}}` in the body becomes a number that is never used twice."""
+    """What to send: `{{n}}` becomes a text that is never used twice, `{{sku}}` one of the skus."""
 
     url: str
     body: str
     tokens: list[str] = field(repr=False)
+    skus: list[str]
     clients: int
     seconds: float
     warm_seconds: float
@@ -78,7 +79,10 @@ async def _client(
     )
     good = plan.good.encode()
     while (sent := time.perf_counter()) < end:
-        body = plan.body.replace("{{n}}", f"{plan.run}-{next(numbers)}").encode()
+        number = next(numbers)
+        sku = plan.skus[number % len(plan.skus)] if plan.skus else ""
+        text = plan.body.replace("{{n}}", f"{plan.run}-{number}").replace("{{sku}}", sku)
+        body = text.encode()
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await _answer(reader)
         if sent >= start and time.perf_counter() <= end:

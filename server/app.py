@@ -1,4 +1,4 @@
-"""The ASGI application: GraphQL for three audiences, uploads, health, metrics, the built web shop."""
+"""The ASGI application: GraphQL for three audiences, uploads, health, metrics, the web shop."""
 
 import re
 import time
@@ -150,7 +150,9 @@ def _metrics(config: Settings) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         token = config.metrics_token.get_secret_value()
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        local = not token and (request.client is None or request.client.host in ("127.0.0.1", "::1"))
+        local = not token and (
+            request.client is None or request.client.host in ("127.0.0.1", "::1")
+        )
         if not local and not (token and compare_digest(token.encode(), given.encode())):
             raise HTTPException(403)
         return Response(await metrics.render(), media_type="text/plain; version=0.0.4")

@@ -191,7 +191,9 @@ def export_schema(
     """
     from server.sdl import snapshots
 
-    stale = [path for path, text in snapshots().items() if not path.exists() or path.read_text() != text]
+    stale = [
+        path for path, text in snapshots().items() if not path.exists() or path.read_text() != text
+    ]
     if check and stale:
         errors.print(f"Out of date: {', '.join(map(str, stale))}; run `kameng export-schema`.")
         raise typer.Exit(1)
@@ -279,6 +281,45 @@ def cards_import(
         errors.print(f"line {problem.line}: {problem.reason}", markup=False)
 
 
+@bench_commands.command("purchase")
+def bench_purchase(
+    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 10,
+    stock: Annotated[int, typer.Option(help="Cards to sell.")] = 100_000,
+) -> None:
+    """Whole purchases a second over HTTP, beside the bare SQL function.
+
+    Example: kameng bench purchase --clients 8 --clients 32 --seconds 20
+    """
+    from bench import purchase
+
+    _show_measured(purchase.measure(clients or [8, 32], seconds, stock))
+
+
+@bench_commands.command("catalogue")
+def bench_catalogue(
+    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 10,
+) -> None:
+    """First pages of the catalogue a second over HTTP, beside one bare SQL statement.
+
+    Example: kameng bench catalogue
+    """
+    from bench import catalogue
+
+    _show_measured(catalogue.measure(clients or [8, 32], seconds))
+
+
+def _show_measured(rows: list[dict[str, Any]]) -> None:
+    table = Table("name", "rate /s", "limit /s", "ratio", "p50 ms", "p99 ms", "answers")
+    for row in rows:
+        shown = (
+            row[key] for key in ("name", "rate", "limit", "ratio", "p50_ms", "p99_ms", "answers")
+        )
+        table.add_row(*map(str, shown))
+    console.print(table)
+
+
 @app.command(name="check-invariants")
 def check_invariants() -> None:
     """Look for broken promises in the database, one check for each invariant.
@@ -315,11 +356,11 @@ def verify_ledger() -> None:
 
 def main() -> None:
     """Entry of the program: what is expected to go wrong is told in a sentence, not a traceback."""
+    from schema.locale import refusal_text
     from server.embedded import ServerFailed
     from server.keyfile import KeyFileUnusable
     from server.preflight import NotReady
     from server.processes import CannotStart
-    from schema.locale import refusal_text
 
     try:
         app()

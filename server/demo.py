@@ -56,7 +56,9 @@ def run(wish: Wish) -> None:
         asyncio.run(_fill(installed))
         stack.callback(supervisor.stop)
         supervisor.start()
-        wait_until(_answers(f"{_origin(installed)}/readyz"), "The API", supervisor.logs / "serve.log")
+        wait_until(
+            _answers(f"{_origin(installed)}/readyz"), "The API", supervisor.logs / "serve.log"
+        )
         simulator = installed.simulator_url
         wait_until(
             _answers(f"{simulator}/healthz"), "The simulator", supervisor.logs / "simulator.log"
@@ -208,7 +210,7 @@ def _origin(settings: Settings) -> str:
 
 def _answers(url: str) -> Callable[[], bool]:
     def ready() -> bool:
-        with suppress(URLError, OSError), urlopen(url, timeout=2) as answer:  # noqa: S310
+        with suppress(URLError, OSError), urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
         return False
 

@@ -17,8 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from adapters.sandbox.simulator import load_items
 from domain import agents, cards, commissions, identity, ledger, pricing, suppliers
 from domain.checkout import CURRENCY
-from domain.identity import User, UserRole
-from domain.kernel import Actor, ActorKind, Money, Refused, parse_units
+from domain.identity import User
+from domain.kernel import Actor, ActorKind, Money, parse_units
 from server.processes import CannotStart
 from server.settings import Settings
 from server.wiring import connect, disconnect
@@ -170,8 +170,12 @@ async def _import_stock(operator: Actor, say: Say) -> None:
     """Make card files as an operator would upload them, and import them."""
     rows = list(_rows("stock.csv"))
     say(f"Importing cards of {len(rows)} variants ...")
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of"
-               " {task.total} cards"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} cards"),
+        TimeElapsedColumn(),
+    )
     total = sum(int(row["quantity"]) for row in rows)
     with Progress(*columns, console=Console(), transient=True) as progress:
         task = progress.add_task("Sealing", total=total)

@@ -18,11 +18,13 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "",
-        description="PostgreSQL URL (postgres://user:password@host:port/name). Empty: one under var/.",
+        repr=False,  # it holds a password
+        description="postgres://user:password@host:port/name. Empty: `demo` starts one under var/.",
     )
     redis_url: str = Field(
         "",
-        description="Valkey or Redis, redis://:password@host:port/0. Empty: start one under var/.",
+        repr=False,
+        description="redis://:password@host:port/0. Empty: `demo` starts one under var/.",
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, description="Port that the API listens on.")
@@ -75,3 +77,17 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process."""
     return Settings()
+
+
+def env_example() -> str:
+    """The text of .env.example: every setting with its default, as a comment to uncomment."""
+    lines = [
+        "# Every setting of Kameng with its default. Copy this file to .env and uncomment.",
+        "",
+    ]
+    for name, each in Settings.model_fields.items():
+        default = each.default
+        value = default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+        shown = value.lower() if isinstance(default, bool) else value
+        lines += [f"# {each.description}", f"#KAMENG_{name.upper()}={shown}", ""]
+    return "\n".join(lines)

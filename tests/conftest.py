@@ -69,7 +69,9 @@ def valkey_url(servers: dict[str, str], worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def test_settings(database_url: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def test_settings(
+    database_url: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     """Settings of an installation on the worker's own servers."""
     return Settings(
         _env_file=None,

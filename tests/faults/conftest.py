@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -50,10 +51,8 @@ class Installation:
         """kill -9, children included."""
         for program in programs:
             process = self.running.pop(program)
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
-            except ProcessLookupError:
-                pass
             process.wait()
 
     def wait_for_crash(self, program: str, seconds: float = 30) -> None:

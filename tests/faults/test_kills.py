@@ -134,5 +134,3 @@ def bought_upstream(installation: Installation) -> int:
     """How many orders stand in the supplier's own book."""
     answer = httpx.get(f"{installation.simulator}/control/book").json()
     return len([order for order in answer["orders"] if order["codes"]])
-
-

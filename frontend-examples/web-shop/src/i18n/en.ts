@@ -23,7 +23,7 @@ export const en = {
   "list.empty": "Nothing matches",
   "list.emptyText": "Try another word, or look through all cards.",
   "list.more": "Load more",
-  "list.from": "from",
+  "list.from": "from {price}",
   "list.loading": "Loading",
   "stock.IN_STOCK": "In stock",
   "stock.LOW": "Few left",

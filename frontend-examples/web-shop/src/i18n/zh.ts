@@ -25,7 +25,7 @@ export const zh: Record<MessageKey, string> = {
   "list.empty": "没有找到相关卡券",
   "list.emptyText": "换个关键词，或看看全部卡券。",
   "list.more": "加载更多",
-  "list.from": "起",
+  "list.from": "{price} 起",
   "list.loading": "加载中",
   "stock.IN_STOCK": "现货",
   "stock.LOW": "库存紧张",

@@ -1,0 +1,58 @@
+"""`kameng bench catalogue`: first pages of 20 products with variants, price and stock a second."""
+
+import json
+from typing import Any
+
+from bench.filling import fill_for_browsing
+from bench.installation import installed, load, pgbench, run_name, write_results
+from bench.load import Plan
+
+PRODUCTS = 200
+PAGE = (
+    "{ products(first: 20) { nodes { id slug name variants {"
+    " id sku name stockLevel price { amount currency } } } pageInfo { hasNextPage endCursor } } }"
+)
+LIMIT = """
+SELECT jsonb_agg(page) FROM (
+    SELECT p.id, p.slug, p.name_en, (
+        SELECT jsonb_agg(jsonb_build_object('id', v.id, 'sku', v.sku, 'name', v.name_en,
+            'price', (SELECT amount FROM prices WHERE variant_id = v.id AND tier = 'retail'),
+            'stock', (SELECT count(*) FROM (SELECT 1 FROM cards
+                WHERE variant_id = v.id AND state = 'available' LIMIT 11) some)))
+        FROM variants v WHERE v.product_id = p.id) AS variants
+    FROM products p WHERE p.status = 'active' ORDER BY p.position, p.id LIMIT 20
+) page;
+"""
+
+
+def measure(clients: list[int], seconds: int) -> list[dict[str, Any]]:
+    """One row for each number of clients; the limit is the same page as one SQL statement."""
+    rows = []
+    with installed(("serve",), lambda settings: fill_for_browsing(settings, PRODUCTS)) as (
+        installation,
+        _,
+    ):
+        for number in clients:
+            plan = Plan(
+                url=f"{installation.origin}/graphql/shop",
+                body=json.dumps({"query": PAGE}),
+                tokens=[],
+                skus=[],
+                clients=number,
+                seconds=seconds,
+                warm_seconds=2,
+                run=run_name(),
+                good='"hasNextPage": true',
+            )
+            measured = load(plan)
+            limit = pgbench(installation.settings.database_url, LIMIT, number, seconds)
+            rows.append(
+                {
+                    "name": f"catalogue_{number}_clients",
+                    **measured,
+                    "limit": round(limit, 1),
+                    "ratio": round(measured["rate"] / limit, 3),
+                }
+            )
+    write_results("catalogue", rows)
+    return rows

@@ -1,0 +1,166 @@
+"""Rows for the benchmarks, written through the domain wherever that is fast enough."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain import agents, ledger
+from domain.agents import Tier
+from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.checkout import CURRENCY
+from domain.commissions import RuleKind, RuleScope, save_rule
+from domain.kernel import (
+    SCALE,
+    Actor,
+    ActorKind,
+    Money,
+    clock,
+    new_data_key,
+    new_id,
+    transaction,
+    wrap_key,
+)
+from server.settings import Settings
+from server.wiring import connect, disconnect
+
+OPERATOR = Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}))
+PRICE, COST = 49 * SCALE, 40 * SCALE
+WALLET = Money(1_000_000 * SCALE, CURRENCY)
+_CARDS = """
+INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost, reveal_count,
+    created_at)
+SELECT uuidv7(), $1, $2, 'available', uuid_send(gen_random_uuid()), '****', $3, 0, now()
+FROM generate_series(1, $4)
+"""
+_BATCH = """
+INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
+    key_version, accepted, duplicates, rejected, imported_at)
+VALUES ($1, $2, 'bench', $3, $4, $5, $6, $7, $8, 0, 0, now())
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What the clients need."""
+
+    tokens: list[str] = field(repr=False)
+    skus: list[str]
+
+
+async def fill_for_purchases(settings: Settings, buyers: int, variants: int, cards: int) -> Shop:
+    """Buyers below a chain of three agents, variants with cards enough for the run."""
+    await connect(settings, "bench")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        chain = await _chain()
+        for level, percent in ((1, 5), (2, 3), (3, 2)):
+            await save_rule(
+                OPERATOR, RuleScope.DEFAULT, None, level, RuleKind.PERCENT, percent * SCALE
+            )
+        made = await _variants(variants, per_product=1)
+        for variant in made:
+            await _stock(variant.id, cards // variants)
+        tokens = [await _buyer(number, chain) for number in range(buyers)]
+        await _analyze()
+        return Shop(tokens, [variant.sku for variant in made])
+    finally:
+        await disconnect()
+
+
+async def fill_for_browsing(settings: Settings, products: int) -> Shop:
+    """Products of two variants each, with prices and some stock."""
+    await connect(settings, "bench")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        made = await _variants(products * 2, per_product=2)
+        for variant in made:
+            await _stock(variant.id, 20)
+        await _analyze()
+        return Shop([], [variant.sku for variant in made])
+    finally:
+        await disconnect()
+
+
+async def _chain() -> str:
+    """Three agents; the promoter code of the lowest."""
+    parent: UUID | None = None
+    for level, tier in enumerate((Tier.GOLD, Tier.SILVER, Tier.BRONZE), 1):
+        login = await agents.sign_in_guest(f"bench-agent-{level}", "bench")
+        agent = await agents.create_agent(OPERATOR, login.user.id, f"Agent {level}", tier, parent)
+        parent = agent.id
+    return agent.code
+
+
+async def _buyer(number: int, code: str) -> str:
+    """A guest with money, a customer of the agent of this code; its token."""
+    signed_in = await agents.sign_in_guest(f"bench-buyer-{number}", "bench")
+    user = signed_in.user
+    agent = await agents.find_by_code(code)
+    assert agent is not None
+    user.referrer_agent_id = agent.id
+    await user.save(update_fields=["referrer_agent_id"])
+    await ledger.top_up(OPERATOR, user.id, WALLET, "bench", f"bench-{number}")
+    return str(signed_in.access_token)
+
+
+async def _variants(number: int, per_product: int) -> list[Variant]:
+    moment = clock.now()
+    shelf = await Category.create(slug="bench", name_zh="测试", name_en="Bench")
+    made = []
+    for each in range(number):
+        if each % per_product == 0:
+            product = await Product.create(
+                slug=f"product-{each}",
+                category=shelf,
+                name_zh=f"商品{each}",
+                name_en=f"Product {each}",
+                status=ListingStatus.ACTIVE,
+                created_at=moment,
+                updated_at=moment,
+            )
+        variant = await Variant.create(
+            product=product,
+            sku=f"BENCH-{each}",
+            name_zh="五十元",
+            name_en="50 yuan",
+            delivery_kind=DeliveryKind.CARD_CODE,
+            status=ListingStatus.ACTIVE,
+            updated_at=moment,
+        )
+        made.append(variant)
+    await _price(made)
+    return made
+
+
+async def _price(variants: list[Variant]) -> None:
+    tiers = {
+        "retail": PRICE,
+        "bronze": PRICE - SCALE,
+        "silver": PRICE - 2 * SCALE,
+        "gold": PRICE - 3 * SCALE,
+    }
+    async with transaction() as conn:
+        await conn.executemany(
+            "INSERT INTO prices (id, variant_id, tier, currency, amount, updated_at)"
+            " VALUES ($1, $2, $3, $4, $5, now())",
+            [
+                (new_id(), variant.id, tier, CURRENCY, amount)
+                for variant in variants
+                for tier, amount in tiers.items()
+            ],
+        )
+
+
+async def _stock(variant_id: UUID, cards: int) -> None:
+    """Cards without codes: nobody reveals them here, and sealing is measured elsewhere."""
+    batch = new_id()
+    wrapped, version = wrap_key(new_data_key(), batch.bytes)
+    async with transaction() as conn:
+        await conn.execute(
+            _BATCH, batch, variant_id, batch.bytes, COST, CURRENCY, wrapped, version, cards
+        )
+        await conn.execute(_CARDS, variant_id, batch, COST, cards)
+
+
+async def _analyze() -> None:
+    async with transaction() as conn:
+        await conn.execute("ANALYZE")

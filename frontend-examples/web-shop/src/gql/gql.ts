@@ -1,0 +1,112 @@
+/* eslint-disable */
+import * as types from './graphql';
+import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
+
+/**
+ * Map of all GraphQL operations in the project.
+ *
+ * This map has several performance disadvantages:
+ * 1. It is not tree-shakeable, so it will include all operations in the project.
+ * 2. It is not minifiable, so the string of a GraphQL query will be multiple times inside the bundle.
+ * 3. It does not support dead code elimination, so it will add unused operations.
+ *
+ * Therefore it is highly recommended to use the babel or swc plugin for production.
+ * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
+ */
+type Documents = {
+    "\n  query Categories {\n    categories { id slug name children { id slug name } }\n  }\n": typeof types.CategoriesDocument,
+    "\n  query Products($first: Int!, $after: String, $query: String, $category: ID) {\n    products(first: $first, after: $after, query: $query, category: $category) {\n      nodes {\n        id slug name brand region\n        variants { id stockLevel price { amount currency } }\n      }\n      pageInfo { hasNextPage endCursor }\n    }\n  }\n": typeof types.ProductsDocument,
+    "\n  query Product($slug: String!) {\n    product(slug: $slug) {\n      id slug name description brand region tags\n      category { id name }\n      variants {\n        id sku name deliveryKind stockLevel minQuantity maxQuantity\n        faceValue { amount currency }\n        price { amount currency }\n        compareAtPrice { amount currency }\n      }\n    }\n  }\n": typeof types.ProductDocument,
+    "\n  mutation OrderCreate($input: OrderCreateInput!) {\n    orderCreate(input: $input) {\n      replayed\n      order { id number }\n      userErrors {\n        __typename code message field retryable\n        ... on StockShortError { available }\n        ... on PriceChangedError { actual { amount currency } }\n        ... on BalanceShortError { required { amount currency } }\n      }\n    }\n  }\n": typeof types.OrderCreateDocument,
+    "\n  query Order($id: ID!) {\n    order(id: $id) {\n      id number status placedAt paidAt nextPollAfterMs version\n      total { amount currency }\n      lines {\n        id sku quantity status deliveredAt failureCode\n        unitPrice { amount currency }\n        total { amount currency }\n        variant { id name product { id slug name brand } }\n        cards { id masked expiresOn firstRevealedAt revealCount }\n      }\n    }\n  }\n": typeof types.OrderDocument,
+    "\n  query Orders($first: Int!, $after: String) {\n    viewer {\n      id\n      orders(first: $first, after: $after) {\n        nodes {\n          id number status placedAt\n          total { amount currency }\n          lines { id quantity variant { id name product { id name brand } } }\n        }\n        pageInfo { hasNextPage endCursor }\n      }\n    }\n  }\n": typeof types.OrdersDocument,
+    "\n  mutation Reveal($input: OrderCardsRevealInput!) {\n    orderCardsReveal(input: $input) {\n      secrets { cardId number secret expiresOn }\n      userErrors { __typename code message field retryable }\n    }\n  }\n": typeof types.RevealDocument,
+    "\n  query Viewer {\n    viewer { id login displayName guest wallet { id available { amount currency } } }\n  }\n": typeof types.ViewerDocument,
+    "\n  mutation SignUp($input: UserCreateInput!) {\n    userCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": typeof types.SignUpDocument,
+    "\n  mutation SignIn($input: SessionCreateInput!) {\n    sessionCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": typeof types.SignInDocument,
+    "\n  mutation Refresh($input: SessionRefreshInput!) {\n    sessionRefresh(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": typeof types.RefreshDocument,
+    "\n  mutation SignOut {\n    sessionRevoke(input: {}) { userErrors { __typename code message field retryable } }\n  }\n": typeof types.SignOutDocument,
+};
+const documents: Documents = {
+    "\n  query Categories {\n    categories { id slug name children { id slug name } }\n  }\n": types.CategoriesDocument,
+    "\n  query Products($first: Int!, $after: String, $query: String, $category: ID) {\n    products(first: $first, after: $after, query: $query, category: $category) {\n      nodes {\n        id slug name brand region\n        variants { id stockLevel price { amount currency } }\n      }\n      pageInfo { hasNextPage endCursor }\n    }\n  }\n": types.ProductsDocument,
+    "\n  query Product($slug: String!) {\n    product(slug: $slug) {\n      id slug name description brand region tags\n      category { id name }\n      variants {\n        id sku name deliveryKind stockLevel minQuantity maxQuantity\n        faceValue { amount currency }\n        price { amount currency }\n        compareAtPrice { amount currency }\n      }\n    }\n  }\n": types.ProductDocument,
+    "\n  mutation OrderCreate($input: OrderCreateInput!) {\n    orderCreate(input: $input) {\n      replayed\n      order { id number }\n      userErrors {\n        __typename code message field retryable\n        ... on StockShortError { available }\n        ... on PriceChangedError { actual { amount currency } }\n        ... on BalanceShortError { required { amount currency } }\n      }\n    }\n  }\n": types.OrderCreateDocument,
+    "\n  query Order($id: ID!) {\n    order(id: $id) {\n      id number status placedAt paidAt nextPollAfterMs version\n      total { amount currency }\n      lines {\n        id sku quantity status deliveredAt failureCode\n        unitPrice { amount currency }\n        total { amount currency }\n        variant { id name product { id slug name brand } }\n        cards { id masked expiresOn firstRevealedAt revealCount }\n      }\n    }\n  }\n": types.OrderDocument,
+    "\n  query Orders($first: Int!, $after: String) {\n    viewer {\n      id\n      orders(first: $first, after: $after) {\n        nodes {\n          id number status placedAt\n          total { amount currency }\n          lines { id quantity variant { id name product { id name brand } } }\n        }\n        pageInfo { hasNextPage endCursor }\n      }\n    }\n  }\n": types.OrdersDocument,
+    "\n  mutation Reveal($input: OrderCardsRevealInput!) {\n    orderCardsReveal(input: $input) {\n      secrets { cardId number secret expiresOn }\n      userErrors { __typename code message field retryable }\n    }\n  }\n": types.RevealDocument,
+    "\n  query Viewer {\n    viewer { id login displayName guest wallet { id available { amount currency } } }\n  }\n": types.ViewerDocument,
+    "\n  mutation SignUp($input: UserCreateInput!) {\n    userCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": types.SignUpDocument,
+    "\n  mutation SignIn($input: SessionCreateInput!) {\n    sessionCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": types.SignInDocument,
+    "\n  mutation Refresh($input: SessionRefreshInput!) {\n    sessionRefresh(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n": types.RefreshDocument,
+    "\n  mutation SignOut {\n    sessionRevoke(input: {}) { userErrors { __typename code message field retryable } }\n  }\n": types.SignOutDocument,
+};
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ *
+ *
+ * @example
+ * ```ts
+ * const query = graphql(`query GetUser($id: ID!) { user(id: $id) { name } }`);
+ * ```
+ *
+ * The query argument is unknown!
+ * Please regenerate the types.
+ */
+export function graphql(source: string): unknown;
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Categories {\n    categories { id slug name children { id slug name } }\n  }\n"): (typeof documents)["\n  query Categories {\n    categories { id slug name children { id slug name } }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Products($first: Int!, $after: String, $query: String, $category: ID) {\n    products(first: $first, after: $after, query: $query, category: $category) {\n      nodes {\n        id slug name brand region\n        variants { id stockLevel price { amount currency } }\n      }\n      pageInfo { hasNextPage endCursor }\n    }\n  }\n"): (typeof documents)["\n  query Products($first: Int!, $after: String, $query: String, $category: ID) {\n    products(first: $first, after: $after, query: $query, category: $category) {\n      nodes {\n        id slug name brand region\n        variants { id stockLevel price { amount currency } }\n      }\n      pageInfo { hasNextPage endCursor }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Product($slug: String!) {\n    product(slug: $slug) {\n      id slug name description brand region tags\n      category { id name }\n      variants {\n        id sku name deliveryKind stockLevel minQuantity maxQuantity\n        faceValue { amount currency }\n        price { amount currency }\n        compareAtPrice { amount currency }\n      }\n    }\n  }\n"): (typeof documents)["\n  query Product($slug: String!) {\n    product(slug: $slug) {\n      id slug name description brand region tags\n      category { id name }\n      variants {\n        id sku name deliveryKind stockLevel minQuantity maxQuantity\n        faceValue { amount currency }\n        price { amount currency }\n        compareAtPrice { amount currency }\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation OrderCreate($input: OrderCreateInput!) {\n    orderCreate(input: $input) {\n      replayed\n      order { id number }\n      userErrors {\n        __typename code message field retryable\n        ... on StockShortError { available }\n        ... on PriceChangedError { actual { amount currency } }\n        ... on BalanceShortError { required { amount currency } }\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation OrderCreate($input: OrderCreateInput!) {\n    orderCreate(input: $input) {\n      replayed\n      order { id number }\n      userErrors {\n        __typename code message field retryable\n        ... on StockShortError { available }\n        ... on PriceChangedError { actual { amount currency } }\n        ... on BalanceShortError { required { amount currency } }\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Order($id: ID!) {\n    order(id: $id) {\n      id number status placedAt paidAt nextPollAfterMs version\n      total { amount currency }\n      lines {\n        id sku quantity status deliveredAt failureCode\n        unitPrice { amount currency }\n        total { amount currency }\n        variant { id name product { id slug name brand } }\n        cards { id masked expiresOn firstRevealedAt revealCount }\n      }\n    }\n  }\n"): (typeof documents)["\n  query Order($id: ID!) {\n    order(id: $id) {\n      id number status placedAt paidAt nextPollAfterMs version\n      total { amount currency }\n      lines {\n        id sku quantity status deliveredAt failureCode\n        unitPrice { amount currency }\n        total { amount currency }\n        variant { id name product { id slug name brand } }\n        cards { id masked expiresOn firstRevealedAt revealCount }\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Orders($first: Int!, $after: String) {\n    viewer {\n      id\n      orders(first: $first, after: $after) {\n        nodes {\n          id number status placedAt\n          total { amount currency }\n          lines { id quantity variant { id name product { id name brand } } }\n        }\n        pageInfo { hasNextPage endCursor }\n      }\n    }\n  }\n"): (typeof documents)["\n  query Orders($first: Int!, $after: String) {\n    viewer {\n      id\n      orders(first: $first, after: $after) {\n        nodes {\n          id number status placedAt\n          total { amount currency }\n          lines { id quantity variant { id name product { id name brand } } }\n        }\n        pageInfo { hasNextPage endCursor }\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation Reveal($input: OrderCardsRevealInput!) {\n    orderCardsReveal(input: $input) {\n      secrets { cardId number secret expiresOn }\n      userErrors { __typename code message field retryable }\n    }\n  }\n"): (typeof documents)["\n  mutation Reveal($input: OrderCardsRevealInput!) {\n    orderCardsReveal(input: $input) {\n      secrets { cardId number secret expiresOn }\n      userErrors { __typename code message field retryable }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Viewer {\n    viewer { id login displayName guest wallet { id available { amount currency } } }\n  }\n"): (typeof documents)["\n  query Viewer {\n    viewer { id login displayName guest wallet { id available { amount currency } } }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation SignUp($input: UserCreateInput!) {\n    userCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"): (typeof documents)["\n  mutation SignUp($input: UserCreateInput!) {\n    userCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation SignIn($input: SessionCreateInput!) {\n    sessionCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"): (typeof documents)["\n  mutation SignIn($input: SessionCreateInput!) {\n    sessionCreate(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation Refresh($input: SessionRefreshInput!) {\n    sessionRefresh(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"): (typeof documents)["\n  mutation Refresh($input: SessionRefreshInput!) {\n    sessionRefresh(input: $input) {\n      accessToken refreshToken\n      userErrors { __typename code message field retryable }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation SignOut {\n    sessionRevoke(input: {}) { userErrors { __typename code message field retryable } }\n  }\n"): (typeof documents)["\n  mutation SignOut {\n    sessionRevoke(input: {}) { userErrors { __typename code message field retryable } }\n  }\n"];
+
+export function graphql(source: string) {
+  return (documents as any)[source] ?? {};
+}
+
+export type DocumentType<TDocumentNode extends DocumentNode<any, any>> = TDocumentNode extends DocumentNode<  infer TType,  any>  ? TType  : never;
