@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as run_migrations
 
@@ -30,6 +31,18 @@ STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 60_000
 
 
+class StatelessConnection(asyncpg.Connection):
+    """A connection that carries no state from one use to the next, so that nothing is reset.
+
+    Each use is one transaction; settings and locks end with it. The reset that a pool sends would
+    cost every purchase a round trip. Who does change a session must change it back.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing to reset."""
+        return ""
+
+
 def tortoise_config(
     database_url: str, pool_size: int = 12, application: str = "kameng"
 ) -> dict[str, Any]:
@@ -44,6 +57,7 @@ def tortoise_config(
         "minsize": 1,
         "maxsize": pool_size,
         "application_name": application,
+        "connection_class": StatelessConnection,
         "server_settings": {
             "lock_timeout": str(LOCK_TIMEOUT_MS),
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),

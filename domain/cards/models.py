@@ -24,7 +24,9 @@ class CardBatch(Model):
     id = fields.UUIDField(primary_key=True, default=new_id)
     variant_id = fields.UUIDField()
     source = fields.CharField(max_length=64)
-    content_digest = fields.BinaryField()  # keyed digest of the input: the same file twice is one batch
+    content_digest = (
+        fields.BinaryField()
+    )  # keyed digest of the input: the same file twice is one batch
     unit_cost = fields.BigIntField()
     currency = fields.CharField(max_length=3)
     wrapped_key = fields.BinaryField()
@@ -47,6 +49,11 @@ class CardBatch(Model):
                 fields=("supplier_attempt_id",),
                 name="batch_once_per_attempt",
                 condition="supplier_attempt_id IS NOT NULL",
+            ),
+            UniqueConstraint(
+                fields=("variant_id", "content_digest"),
+                name="batch_once_per_file",
+                condition="undone_at IS NULL",
             ),
         )
 
@@ -75,12 +82,17 @@ class Card(Model):
         table = "cards"
         indexes = (("batch_id",),)
         constraints = (
-            UniqueConstraint(fields=("variant_id", "fingerprint"), name="card_code_once"),
+            UniqueConstraint(
+                fields=("variant_id", "fingerprint"),
+                name="card_code_once",
+                condition="state <> 'void'",  # a batch that was undone may be imported again
+            ),
             CheckConstraint(
                 check="state IN ('available', 'reserved', 'sold', 'void')", name="card_state_known"
             ),
             CheckConstraint(
-                check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name="card_owned_once"
+                check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)",
+                name="card_owned_once",
             ),
             CheckConstraint(
                 check="(order_line_id IS NULL) = (unit_number IS NULL)", name="card_unit_of_a_line"
@@ -94,7 +106,7 @@ class Card(Model):
 
 
 class CardSecret(Model):
-    """The sealed code of one card: its associated data binds card, variant, batch and key version."""
+    """The sealed code of one card, bound to card, variant, batch and key version."""
 
     card_id = fields.UUIDField(primary_key=True)
     sealed = fields.BinaryField()

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ('imported_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('undone_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'card_batches', 'app': 'domain', 'constraints': [CheckConstraint(check='unit_cost >= 0', name='batch_cost_not_negative'), UniqueConstraint(fields=('supplier_attempt_id',), name='batch_once_per_attempt', condition='supplier_attempt_id IS NOT NULL')], 'indexes': [Index(fields=['variant_id'])], 'pk_attr': 'id', 'table_description': 'One import of cards of one variant. Its data key, wrapped, seals each of its codes.'},
+            options={'table': 'card_batches', 'app': 'domain', 'constraints': [CheckConstraint(check='unit_cost >= 0', name='batch_cost_not_negative'), UniqueConstraint(fields=('supplier_attempt_id',), name='batch_once_per_attempt', condition='supplier_attempt_id IS NOT NULL'), UniqueConstraint(fields=('variant_id', 'content_digest'), name='batch_once_per_file', condition='undone_at IS NULL')], 'indexes': [Index(fields=['variant_id'])], 'pk_attr': 'id', 'table_description': 'One import of cards of one variant. Its data key, wrapped, seals each of its codes.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                 ('reveal_count', fields.IntField(default=0)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'cards', 'app': 'domain', 'constraints': [UniqueConstraint(fields=('variant_id', 'fingerprint'), name='card_code_once'), CheckConstraint(check="state IN ('available', 'reserved', 'sold', 'void')", name='card_state_known'), CheckConstraint(check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name='card_owned_once'), CheckConstraint(check='(order_line_id IS NULL) = (unit_number IS NULL)', name='card_unit_of_a_line'), UniqueConstraint(fields=('order_line_id', 'unit_number'), name='card_one_per_unit', condition='order_line_id IS NOT NULL')], 'indexes': [Index(fields=['batch_id'])], 'pk_attr': 'id', 'table_description': 'One sellable secret: everything about it except the secret itself.'},
+            options={'table': 'cards', 'app': 'domain', 'constraints': [UniqueConstraint(fields=('variant_id', 'fingerprint'), name='card_code_once', condition="state <> 'void'"), CheckConstraint(check="state IN ('available', 'reserved', 'sold', 'void')", name='card_state_known'), CheckConstraint(check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name='card_owned_once'), CheckConstraint(check='(order_line_id IS NULL) = (unit_number IS NULL)', name='card_unit_of_a_line'), UniqueConstraint(fields=('order_line_id', 'unit_number'), name='card_one_per_unit', condition='order_line_id IS NOT NULL')], 'indexes': [Index(fields=['batch_id'])], 'pk_attr': 'id', 'table_description': 'One sellable secret: everything about it except the secret itself.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('card_id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ('sealed', fields.BinaryField()),
             ],
-            options={'table': 'card_secrets', 'app': 'domain', 'pk_attr': 'card_id', 'table_description': 'The sealed code of one card: its associated data binds card, variant, batch and key version.'},
+            options={'table': 'card_secrets', 'app': 'domain', 'pk_attr': 'card_id', 'table_description': 'The sealed code of one card, bound to card, variant, batch and key version.'},
             bases=['Model'],
         ),
         ops.CreateModel(

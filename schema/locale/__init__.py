@@ -58,6 +58,11 @@ def request_text(code: str, language: str, values: Mapping[str, object]) -> str:
     return _fill("requests", code, language, values)
 
 
+def reason_text(reason: str, language: str) -> str:
+    """The sentence for the reason of one row of a file."""
+    return _say("reason", reason, language)
+
+
 def _fill(table: str, code: str, language: str, values: Mapping[str, object]) -> str:
     said = {name: _say(name, value, language) for name, value in values.items()}
     try:

@@ -1,0 +1,78 @@
+"""Pure rules of cards: how a code is compared, shown, packed and bound to its row."""
+
+import unicodedata
+from collections.abc import Iterator
+from random import Random
+from uuid import UUID
+
+import orjson
+
+MAX_SECRET_LETTERS = 400
+MAX_NUMBER_LETTERS = 100
+MAX_SHOWN_LETTERS = 4
+DOTS = "••••"
+_FOLDED = str.maketrans("", "", " -\t")
+_DIGITS = "0123456789"
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+def canonical(number: str, secret: str) -> bytes:
+    """The form in which two codes are compared: blanks, dashes and case make no difference.
+
+    Folding refuses at worst a code that differs by case only, and tells so; it never lets the same
+    code in twice (row B2, invariant I5).
+    """
+    folded = (unicodedata.normalize("NFKC", text).translate(_FOLDED) for text in (number, secret))
+    return "\0".join(text.upper() for text in folded).encode()
+
+
+def masked(number: str, secret: str) -> str:
+    """What may be shown of a card: the end of its number, else of its secret, a quarter at most."""
+    text = number or secret
+    shown = min(MAX_SHOWN_LETTERS, len(text) // 4)
+    return DOTS + (text[-shown:] if shown else "")
+
+
+def text_fault(number: str, secret: str) -> str | None:
+    """Why a code cannot be stored, as a key of the texts; None when it can."""
+    if not secret:
+        return "card_secret_missing"
+    if len(secret) > MAX_SECRET_LETTERS or len(number) > MAX_NUMBER_LETTERS:
+        return "card_too_long"
+    if any(unicodedata.category(letter) == "Cc" for letter in number + secret):
+        return "card_control_letters"
+    return None
+
+
+def packed(number: str, secret: str) -> bytes:
+    """A code as it is sealed."""
+    return orjson.dumps([number, secret])
+
+
+def unpacked(plaintext: bytes) -> tuple[str, str]:
+    """Number and secret of an opened code."""
+    number, secret = orjson.loads(plaintext)
+    return number, secret
+
+
+def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, key_version: int) -> bytes:
+    """What a sealed code is bound to: moved to another row it does not open."""
+    return card_id.bytes + variant_id.bytes + batch_id.bytes + key_version.to_bytes(4, "big")
+
+
+def sample_codes(
+    number_format: str, secret_format: str, count: int, seed: str
+) -> Iterator[tuple[str, str]]:
+    """Codes of a form, for demos: `#` is a digit, `?` a letter. The same seed gives the same."""
+    chance = Random(seed)
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < count:
+        code = _filled(number_format, chance), _filled(secret_format, chance)
+        if code not in seen:
+            seen.add(code)
+            yield code
+
+
+def _filled(form: str, chance: Random) -> str:
+    choices = {"#": _DIGITS, "?": _LETTERS}
+    return "".join(chance.choice(choices.get(letter, letter)) for letter in form)

@@ -1,0 +1,51 @@
+import { useState } from "react";
+import { type CombinedError, useClient } from "urql";
+import type { OrderCreateMutation as OrderCreateData } from "../gql/graphql";
+import { OrderCreateMutation } from "../operations/orders";
+import { type Attempt, closeAttempt, isUndecided, mayHaveHappened, openAttempt, startAttempt } from "./attempt";
+
+export type BuyRefusal = OrderCreateData["orderCreate"]["userErrors"][number];
+
+export interface Buying {
+  /** A purchase that has no answer yet: only this same one may be sent again. */
+  open: Attempt | null;
+  working: boolean;
+  refusals: readonly BuyRefusal[];
+  error: CombinedError | undefined;
+  buy(wanted: Omit<Attempt, "idempotencyKey" | "buyer">): Promise<string | null>;
+}
+
+interface Outcome {
+  refusals: readonly BuyRefusal[];
+  error: CombinedError | undefined;
+}
+
+const NOTHING: Outcome = { refusals: [], error: undefined };
+// What a purchase may change on screen: the document cache asks again for answers that hold these.
+const CHANGES = { additionalTypenames: ["Order", "Wallet", "Variant"] };
+
+export function useBuy(buyer: string | undefined, sku: string | undefined): Buying {
+  const client = useClient();
+  const [working, setWorking] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome>(NOTHING);
+  const open = buyer && sku ? openAttempt(buyer, sku) : null;
+
+  const buy: Buying["buy"] = async (wanted) => {
+    if (!buyer) return null;
+    const attempt = open ?? startAttempt({ ...wanted, buyer });
+    const { idempotencyKey, buyer: _, ...line } = attempt;
+    setWorking(true);
+    setOutcome(NOTHING);
+    const { data, error } = await client
+      .mutation(OrderCreateMutation, { input: { idempotencyKey, lines: [line] } }, CHANGES)
+      .toPromise();
+    const payload = data?.orderCreate;
+    const refusals = payload?.userErrors ?? [];
+    const undecided = error ? mayHaveHappened(error) : refusals.some((each) => isUndecided(each.code));
+    if (!undecided) closeAttempt();
+    setOutcome({ refusals, error });
+    setWorking(false);
+    return payload?.order?.id ?? null;
+  };
+  return { open, working, ...outcome, buy };
+}

@@ -1,0 +1,32 @@
+import { Link } from "react-router";
+import type { OrderQuery } from "../gql/graphql";
+import { useI18n } from "../i18n";
+import { CardArt } from "./CardArt";
+
+export type ShopOrder = NonNullable<OrderQuery["order"]>;
+
+export function OrderLines({ order }: { order: ShopOrder }) {
+  const { t, money } = useI18n();
+  return (
+    <ul className="orders">
+      {order.lines.map((line) => (
+        <li key={line.id} className="order-row">
+          <CardArt small brand={line.variant.product.brand || line.variant.product.name} />
+          <span className="order-row-text">
+            <Link to={`/card/${encodeURIComponent(line.variant.product.slug)}`}>
+              <strong>{line.variant.product.name}</strong>
+            </Link>
+            <span className="muted">
+              {line.variant.name} · {money(line.unitPrice)} × {line.quantity}
+            </span>
+            {line.failureCode && <span className="muted">{t("line.failure", { code: line.failureCode })}</span>}
+          </span>
+          <span className="order-row-end">
+            <span className="price">{money(line.total)}</span>
+            <span className="muted">{t(`line.${line.status}`)}</span>
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,112 @@
+"""Cards: masked to everybody, opened to their buyer, imported by the back office."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from domain import cards
+from domain.kernel import Prefix
+from resolvers import cards as resolvers
+from resolvers.permissions import Scope
+from schema.errors import UserError
+from schema.fields import field, mutation, presents
+from schema.paging import Connection
+from schema.scalars import Money, id_field
+
+
+@strawberry.type(description="A card that was delivered; its code is shown by orderCardsReveal.")
+@presents(cards.Card)
+class DeliveredCard:
+    id: strawberry.ID = id_field(Prefix.CARD)
+    masked: str = field(description="The end of its number or code.")
+    expires_on: date | None
+    first_revealed_at: datetime | None
+    reveal_count: int
+
+
+@strawberry.type(description="The code of a card.")
+@presents(cards.OpenedCard)
+class CardSecret:
+    card_id: strawberry.ID = id_field(Prefix.CARD, "card_id")
+    number: str | None
+    secret: str
+    expires_on: date | None
+
+
+@strawberry.type(description="Cards of one variant that came in together.")
+@presents(cards.CardBatch)
+class CardBatch:
+    id: strawberry.ID = id_field(Prefix.CARD_BATCH)
+    variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    source: str
+    unit_cost: Money = field(resolvers.unit_cost)
+    accepted: int
+    duplicates: int
+    rejected: int
+    expires_on: date | None
+    imported_at: datetime
+    undone_at: datetime | None
+
+
+@strawberry.type(description="A row that was left out, and why.")
+@presents(cards.RowProblem)
+class CardRowProblem:
+    line: int
+    reason: str = field(description="Stable key, such as card_twice_in_store.")
+
+
+@strawberry.type(description="What an import did.")
+@presents(cards.CardImportReport)
+class CardImportReport:
+    batch_id: strawberry.ID = id_field(Prefix.CARD_BATCH, "batch_id")
+    accepted: int
+    duplicates: int
+    rejected: int
+    problems: list[CardRowProblem]
+    replayed: bool = field(description="The same file was imported before; nothing was stored.")
+
+
+@strawberry.type(description="What an undo did.")
+@presents(cards.UndoReport)
+class CardUndoReport:
+    batch_id: strawberry.ID = id_field(Prefix.CARD_BATCH, "batch_id")
+    voided: int = field(description="Cards that were taken back.")
+    kept: int = field(description="Cards that are sold and stay so.")
+
+
+@strawberry.type
+class CardImportPayload:
+    report: CardImportReport | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class CardBatchUndoPayload:
+    report: CardUndoReport | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class CardsAdminQuery:
+    card_batches: Connection[CardBatch] = field(
+        resolvers.card_batches, permissions=[Scope("cards:read")], description="Newest first."
+    )
+
+
+@strawberry.type
+class CardsAdminMutation:
+    card_import: CardImportPayload = mutation(
+        resolvers.card_import,
+        payload=CardImportPayload,
+        entity="report",
+        permissions=[Scope("cards:write")],
+        description="Store the cards of a small file; large ones are sent to /admin/card-imports."
+        " The same file again changes nothing.",
+    )
+    card_batch_undo: CardBatchUndoPayload = mutation(
+        resolvers.card_batch_undo,
+        payload=CardBatchUndoPayload,
+        entity="report",
+        permissions=[Scope("cards:write")],
+        description="Take back the unsold cards of an import.",
+    )
