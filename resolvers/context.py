@@ -32,5 +32,10 @@ class Context:
         """Loaders remember what they read for this caller, so they live as long as the request."""
         self.loaders = Loaders(self.actor, self.language)
 
+    def sign_in(self, actor: Actor) -> None:
+        """Answer what follows in this request for the one who has just signed in."""
+        self.actor = actor
+        self.loaders = Loaders(actor, self.language)
+
 
 Info = strawberry.Info[Context, None]

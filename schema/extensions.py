@@ -37,8 +37,8 @@ class Permission(Protocol):
 class Rate:
     """Counts a field in a zone, per account and per address.
 
-    `account` names the argument that says whose secret is being guessed (the login of a sign-in);
-    without it the signed-in caller is the account.
+    `account` names the argument that says whose secret is being guessed (`login`, or a path such
+    as `password.login`); without it the signed-in caller is the account.
     """
 
     zone: RateZone
@@ -75,13 +75,21 @@ class RateExtension(FieldExtension):
     ) -> Any:
         """Count first, so that a refused try costs no password hash."""
         context = info.context
-        named = kwargs.get(self.rate.account) if self.rate.account else context.actor.user_id
-        subject = "" if named is None else str(named)
+        subject = self._named(kwargs) if self.rate.account else str(context.actor.user_id or "")
         wait_ms: int = await context.rate_limits.hit(self.rate.zone, subject, context.client)
         if wait_ms > 0:
             details = {"retryAfterMs": wait_ms}
             raise RequestRefused("RATE_LIMITED", details=details, seconds=-(-wait_ms // 1000))
         return await await_maybe(next_(source, info, **kwargs))
+
+    def _named(self, kwargs: Mapping[str, Any]) -> str:
+        """The argument at the path; empty when it was not given. Never a whole input: that may
+        hold a password."""
+        first, *rest = (self.rate.account or "").split(".")
+        found = kwargs.get(first)
+        for name in rest:
+            found = getattr(found, name, None)
+        return found if isinstance(found, str) else ""
 
 
 class PayloadExtension(FieldExtension):

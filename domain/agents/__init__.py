@@ -12,12 +12,14 @@ from domain.agents.queries import (
 )
 from domain.agents.refusals import AgentDepthExceeded
 from domain.agents.service import create_agent, set_tier
+from domain.agents.signup import SignUp, sign_in_guest, sign_up
 
 __all__ = [
     "MAX_DEPTH",
     "Agent",
     "AgentDepthExceeded",
     "AgentStatus",
+    "SignUp",
     "Tier",
     "agent_of_user",
     "agents_by_id",
@@ -27,5 +29,7 @@ __all__ = [
     "list_agents",
     "list_downline",
     "set_tier",
+    "sign_in_guest",
+    "sign_up",
     "tier_of",
 ]

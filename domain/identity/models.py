@@ -37,7 +37,8 @@ class User(Model):
             CheckConstraint(check="login = lower(login)", name="user_login_folded"),
             CheckConstraint(check="role IN ('guest', 'buyer', 'operator')", name="user_role_known"),
             CheckConstraint(
-                check="(role = 'guest') = (password_hash IS NULL)", name="user_password_unless_guest"
+                check="(role = 'guest') = (password_hash IS NULL)",
+                name="user_password_unless_guest",
             ),
         )
 
@@ -46,7 +47,9 @@ class Session(Model):
     """One sign-in. Tokens are opaque; only their digests are stored."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
-    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("domain.User", on_delete=fields.RESTRICT)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "domain.User", on_delete=fields.RESTRICT
+    )
     access_digest = fields.BinaryField()
     access_expires_at = fields.DatetimeField()
     refresh_digest = fields.BinaryField()
@@ -75,16 +78,16 @@ class SpentRefresh(Model):
 
     class Meta:
         table = "spent_refreshes"
-        constraints = (
-            UniqueConstraint(fields=("digest",), name="spent_refresh_once"),
-        )
+        constraints = (UniqueConstraint(fields=("digest",), name="spent_refresh_once"),)
 
 
 class ApiKey(Model):
     """A partner's key: opaque, shown once, stored as a digest; the signing secret is sealed."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
-    owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("domain.User", on_delete=fields.RESTRICT)
+    owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "domain.User", on_delete=fields.RESTRICT
+    )
     name = fields.CharField(max_length=64)
     hint = fields.CharField(max_length=16)
     digest = fields.BinaryField()
@@ -99,9 +102,7 @@ class ApiKey(Model):
 
     class Meta:
         table = "api_keys"
-        constraints = (
-            UniqueConstraint(fields=("digest",), name="api_key_once"),
-        )
+        constraints = (UniqueConstraint(fields=("digest",), name="api_key_once"),)
 
 
 class SpentNonce(Model):

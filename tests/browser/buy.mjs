@@ -15,7 +15,7 @@ if (!demoFile || !shotsFolder) {
 const { shop, buyer } = JSON.parse(readFileSync(demoFile, "utf8"));
 mkdirSync(shotsFolder, { recursive: true });
 
-const DELIVERY_MS = 30_000;
+const DELIVERY_MS = 20_000;
 const UNITS = 10_000n;
 
 /** "19.5" -> 195000n: money is compared in whole units of 1/10000, as the shop does it. */
@@ -52,7 +52,7 @@ async function delivered(page) {
   const status = page.getByTestId("order-status");
   await status.waitFor();
   const done = '[data-testid="order-status"][data-status="DELIVERED"]';
-  await page.waitForSelector(done, { timeout: DELIVERY_MS });
+  await page.waitForSelector(done);
 }
 
 async function revealedCode(page) {
@@ -102,6 +102,7 @@ const browser = await chromium.launch({
 const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 900 } });
 const faults = [];
 page.on("pageerror", (error) => faults.push(error.message));
+page.setDefaultTimeout(DELIVERY_MS);
 const shot = (name) => page.screenshot({ path: path.join(shotsFolder, `${name}.png`) });
 try {
   const spent = await buyOne(page, shot);
@@ -109,6 +110,7 @@ try {
   console.log(`bought, delivered and revealed; the wallet went down by ${spent} units of 1/10000`);
 } catch (error) {
   await shot("failed");
+  for (const fault of faults) console.error(`page error: ${fault}`);
   console.error(error);
   process.exitCode = 1;
 } finally {

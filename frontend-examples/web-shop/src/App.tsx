@@ -14,7 +14,10 @@ export function App() {
   const { t } = useI18n();
   const { lost } = useSession();
   const { pathname } = useLocation();
-  useEffect(() => window.scrollTo(0, 0), [pathname]);
+  useEffect(() => {
+    // Braces on purpose: newer browsers give a promise back, which React would take for a clean-up.
+    window.scrollTo(0, 0);
+  }, [pathname]);
   return (
     <>
       <button type="button" className="skip" onClick={() => document.getElementById("main")?.focus()}>

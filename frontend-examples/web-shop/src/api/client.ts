@@ -1,4 +1,4 @@
-import { authExchange } from "@urql/exchange-auth";
+import { authExchange, type AuthUtilities } from "@urql/exchange-auth";
 import { cacheExchange, Client, type CombinedError, fetchExchange } from "urql";
 import { RefreshMutation } from "../operations/session";
 import { accessToken, forgetTokens, keepTokens, refreshToken } from "./tokens";
@@ -8,9 +8,27 @@ export function topLevelCode(error: CombinedError | undefined): string | undefin
   return typeof code === "string" ? code : undefined;
 }
 
+// A refresh token is good for one use. A language switch makes a second client, which must wait for the
+// first one's refresh instead of spending the same token again.
+let refreshing: Promise<void> | null = null;
+
 const isUnauthenticated = (error: CombinedError): boolean =>
   topLevelCode(error) === "UNAUTHENTICATED" ||
   (error.response as Response | undefined)?.status === 401;
+
+async function refresh(tools: AuthUtilities, onSessionLost: () => void): Promise<void> {
+  const token = refreshToken();
+  if (!token) return;
+  const { data, error } = await tools.mutate(RefreshMutation, { input: { refreshToken: token } });
+  const payload = data?.sessionRefresh;
+  if (payload?.accessToken) {
+    keepTokens(payload);
+  } else if (payload || (error && isUnauthenticated(error))) {
+    // The server refused: the session is over. A lost connection alone does not end it.
+    forgetTokens();
+    onSessionLost();
+  }
+}
 
 /**
  * One client per language and session, so that no answer of one language or person is ever shown to
@@ -33,20 +51,11 @@ export function makeClient(language: string, onSessionLost: () => void): Client 
         // After a reload only the refresh token is left: trade it before the first request.
         willAuthError: () => accessToken() === null && refreshToken() !== null,
         didAuthError: (error) => isUnauthenticated(error) && refreshToken() !== null,
-        async refreshAuth() {
-          const token = refreshToken();
-          if (!token) return;
-          const { data, error } = await tools.mutate(RefreshMutation, {
-            input: { refreshToken: token },
+        refreshAuth() {
+          refreshing ??= refresh(tools, onSessionLost).finally(() => {
+            refreshing = null;
           });
-          const payload = data?.sessionRefresh;
-          if (payload?.accessToken) {
-            keepTokens(payload);
-          } else if (payload || (error && isUnauthenticated(error))) {
-            // The server refused: the session is over. A lost connection alone does not end it.
-            forgetTokens();
-            onSessionLost();
-          }
+          return refreshing;
         },
       })),
       fetchExchange,

@@ -8,7 +8,8 @@ function hash(text: string): number {
 }
 
 function initials(brand: string): string {
-  const words = brand.trim().split(/[\s&·-]+/u).filter(Boolean);
+  // "China" begins many brands and tells none of them apart.
+  const words = brand.trim().replace(/^中国(?=.)/u, "").split(/[\s&·-]+/u).filter(Boolean);
   const first = words[0] ?? "";
   if (/\p{Script=Han}/u.test(first)) return Array.from(first).slice(0, 2).join("");
   const letters = words.length > 1 ? words.slice(0, 2).map((word) => Array.from(word)[0]) : Array.from(first).slice(0, 2);

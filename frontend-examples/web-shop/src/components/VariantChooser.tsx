@@ -32,7 +32,7 @@ export function VariantChooser({ variants, chosen, disabled, onChoose }: Variant
             {variant.price ? money(variant.price) : t("price.none")}
             {variant.compareAtPrice && (
               <s>
-                <span className="visually-hidden">{t("product.save")} </span>
+                <span className="visually-hidden">{t("product.was")} </span>
                 {money(variant.compareAtPrice)}
               </s>
             )}

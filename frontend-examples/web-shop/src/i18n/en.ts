@@ -36,7 +36,7 @@ export const en = {
   "product.total": "Total",
   "product.limits": "{min} to {max} per order",
   "product.face": "Face value {amount}",
-  "product.save": "was",
+  "product.was": "was",
   "product.buy": "Buy now",
   "product.buying": "Placing the order…",
   "product.signIn": "Sign in to buy",

@@ -38,7 +38,7 @@ export const zh: Record<MessageKey, string> = {
   "product.total": "合计",
   "product.limits": "每单 {min} 至 {max} 件",
   "product.face": "面值 {amount}",
-  "product.save": "原价",
+  "product.was": "原价",
   "product.buy": "立即购买",
   "product.buying": "正在下单…",
   "product.signIn": "登录后购买",

@@ -1,0 +1,43 @@
+"""What identity refuses. No text tells whether a login exists, but the sign-up that needs to."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from domain.kernel import Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsWrong(Refusal):
+    """Login or password are wrong, or the login is closed: one answer for all."""
+
+    code: ClassVar[str] = "CREDENTIALS_WRONG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginTaken(Refusal):
+    """Somebody has this login."""
+
+    code: ClassVar[str] = "LOGIN_TAKEN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordWeak(Refusal):
+    """The password would be guessed soon."""
+
+    code: ClassVar[str] = "PASSWORD_WEAK"
+    minimum: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnded(Refusal):
+    """The refresh token is no longer good: expired, revoked, or used twice."""
+
+    code: ClassVar[str] = "SESSION_ENDED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureWrong(Refusal):
+    """A partner's request is not signed as it must be, is too old, or came before."""
+
+    code: ClassVar[str] = "SIGNATURE_WRONG"
+    reason: str

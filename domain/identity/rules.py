@@ -1,0 +1,105 @@
+"""Pure rules of identity: logins, passwords, tokens, signatures."""
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{2,63}")
+MIN_PASSWORD = 10
+MAX_PASSWORD = 128
+MAX_DEVICE_ID = 200
+TOKEN_BYTES = 32
+SIGNATURE_WINDOW_SECONDS = 300
+MAX_NONCE_LETTERS = 64
+# The most tried passwords of ten letters and more; anything shorter is refused by its length.
+COMMON = frozenset(
+    {
+        "1234567890",
+        "0123456789",
+        "0987654321",
+        "1111111111",
+        "123456789a",
+        "12345678910",
+        "1q2w3e4r5t",
+        "1qaz2wsx3edc",
+        "qwertyuiop",
+        "qwerty123456",
+        "password12",
+        "password123",
+        "password1234",
+        "iloveyou12",
+        "woaini1314520",
+        "aini1314520",
+        "admin123456",
+        "abcdefghij",
+        "abc1234567",
+        "a123456789",
+        "q1w2e3r4t5",
+        "letmein123",
+    }
+)
+
+
+def folded_login(text: str) -> str:
+    """The form in which logins are kept and compared."""
+    return text.strip().lower()
+
+
+def is_login(folded: str) -> bool:
+    """3 to 64 letters: small letters, digits and `. _ @ + -`."""
+    return LOGIN.fullmatch(folded) is not None
+
+
+def is_weak(password: str, login: str) -> bool:
+    """Too short or too long, the login itself, one letter over and over, or known to everybody."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        return True
+    folded = password.casefold()
+    return folded in COMMON or len(set(folded)) < 3 or folded == login
+
+
+def new_token(prefix: str) -> str:
+    """An opaque token: what it is, and 256 random bits."""
+    return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a partner signs, and the header `Partner-Signature: t=...,n=...,v1=...` beside it."""
+
+    header: str = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The parts of the header."""
+
+    timestamp: int
+    nonce: str
+    digest: str = field(repr=False)
+
+
+def read_signature(header: str) -> Signature | None:
+    """The header's parts; None when it cannot be read."""
+    parts = dict(part.strip().split("=", 1) for part in header.split(",") if "=" in part)
+    timestamp, nonce, digest = (parts.get(name, "") for name in ("t", "n", "v1"))
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return None
+    if not 8 <= len(nonce) <= MAX_NONCE_LETTERS or not digest.isascii():
+        return None
+    return Signature(int(timestamp), nonce, digest)
+
+
+def sign(secret: str, timestamp: int, nonce: str, body: bytes) -> str:
+    """HMAC-SHA256 over `t.n.body`, in hexadecimal."""
+    message = f"{timestamp}.{nonce}.".encode() + body
+    return hmac.new(secret.encode(), message, sha256).hexdigest()
+
+
+def is_signed(secret: str, signature: Signature, body: bytes) -> bool:
+    """Whether the digest is the one that only the secret's holder can make."""
+    expected = sign(secret, signature.timestamp, signature.nonce, body)
+    return hmac.compare_digest(expected, signature.digest)

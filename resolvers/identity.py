@@ -1,0 +1,132 @@
+"""How the fields of sign-up, sign-in and keys are answered."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import strawberry
+from strawberry import Parent
+
+from domain import agents, identity
+from domain.identity import SignedIn, User, UserRole
+from domain.kernel import Actor, ActorKind, Invalid, Prefix, Refused, decode_id
+from resolvers.context import Info
+
+
+@strawberry.input(description="A login and its password.")
+class PasswordLogin:
+    login: str
+    password: str
+
+
+@strawberry.input(description="A device: an id that its app made up and keeps, 16 letters or more.")
+class GuestLogin:
+    device_id: str
+
+
+@dataclass(frozen=True)
+class SessionOutcome:
+    """What the payload shows of a sign-in. A repr shows no token."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    viewer: User
+
+
+async def viewer(info: Info) -> User | None:
+    """The caller; null when nobody is signed in."""
+    user_id = info.context.actor.user_id
+    return await identity.get_user(user_id) if user_id else None
+
+
+def is_guest(user: Parent[User]) -> bool:
+    """Whether it is known by a device only."""
+    return user.role is UserRole.GUEST
+
+
+async def user_create(
+    info: Info,
+    login: str,
+    password: str,
+    display_name: str = "",
+    promoter_code: str | None = None,
+) -> SessionOutcome:
+    """Sign up, and in."""
+    wish = agents.SignUp(login, password, display_name, promoter_code)
+    return _signed_in(info, await agents.sign_up(wish, info.context.user_agent))
+
+
+async def session_create(
+    info: Info, password: PasswordLogin | None = None, guest: GuestLogin | None = None
+) -> SessionOutcome:
+    """Sign in by password, or as the guest of a device."""
+    client = info.context.user_agent
+    if bool(password) == bool(guest):
+        raise Refused(Invalid(reason="sign_in_way"))
+    if password:
+        return _signed_in(info, await identity.sign_in(password.login, password.password, client))
+    assert guest is not None
+    return _signed_in(info, await agents.sign_in_guest(guest.device_id, client))
+
+
+async def operator_session_create(info: Info, login: str, password: str) -> SessionOutcome:
+    """Sign an operator in; anybody else hears that the credentials are wrong."""
+    user = await identity.find_user(login)
+    if user is None or user.role is not UserRole.OPERATOR:
+        # The same work and the same answer as for a wrong password.
+        await identity.sign_in("", password, info.context.user_agent)
+    return _signed_in(info, await identity.sign_in(login, password, info.context.user_agent))
+
+
+async def session_refresh(info: Info, refresh_token: str) -> SessionOutcome:
+    """New tokens for a refresh token."""
+    return _signed_in(info, await identity.refresh(refresh_token, info.context.user_agent))
+
+
+async def session_revoke(info: Info, id: strawberry.ID | None = None) -> dict[str, object]:
+    """End one of the caller's sessions, or this one."""
+    session = decode_id(Prefix.SESSION, id) if id else None
+    await identity.revoke(info.context.actor, session)
+    return {}
+
+
+async def user_by_login(info: Info, login: str) -> User:
+    """A user (back office)."""
+    return await identity.get_by_login(info.context.actor, login)
+
+
+async def api_key_create(
+    info: Info,
+    owner_id: strawberry.ID,
+    name: str,
+    scopes: list[str],
+    require_signature: bool = True,
+    allowed_ips: list[str] | None = None,
+) -> dict[str, object]:
+    """A key for a partner (back office)."""
+    made = await identity.create_api_key(
+        info.context.actor,
+        decode_id(Prefix.USER, owner_id, field=("ownerId",)),
+        name,
+        scopes,
+        require_signature=require_signature,
+        allowed_ips=allowed_ips or (),
+    )
+    return {"api_key": made.row, "key": made.key, "signing_secret": made.signing_secret}
+
+
+def _signed_in(info: Info, signed_in: SignedIn) -> SessionOutcome:
+    """The rest of the answer is asked as the one who has just signed in."""
+    user = signed_in.user
+    info.context.sign_in(
+        Actor(
+            kind=ActorKind.GUEST if user.role is UserRole.GUEST else ActorKind.USER,
+            user_id=user.id,
+            session_id=signed_in.session_id,
+            ip=info.context.actor.ip,
+            request_id=info.context.request_id,
+        )
+    )
+    return SessionOutcome(
+        signed_in.access_token, signed_in.refresh_token, signed_in.expires_at, user
+    )

@@ -1,0 +1,144 @@
+"""Sign-up, sign-in, sessions; and who the caller is."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import identity
+from domain.kernel import Prefix
+from resolvers import agents as agent_resolvers
+from resolvers import identity as resolvers
+from resolvers import ledger as ledger_resolvers
+from resolvers import orders as order_resolvers
+from resolvers.permissions import Scope, SignedIn
+from schema.agents import Agent
+from schema.errors import UserError
+from schema.fields import Rate, RateZone, field, mutation, presents
+from schema.ledger import Wallet
+from schema.orders import Order
+from schema.paging import Connection
+from schema.scalars import id_field
+
+
+@strawberry.type(description="The caller.")
+@presents(identity.User)
+class Viewer:
+    id: strawberry.ID = id_field(Prefix.USER)
+    login: str
+    display_name: str
+    guest: bool = field(resolvers.is_guest, description="Known by a device only.")
+    wallet: Wallet = field(ledger_resolvers.wallet_of_viewer)
+    orders: Connection[Order] = field(order_resolvers.orders_of_viewer, description="Newest first.")
+    agent: Agent | None = field(agent_resolvers.agent_of_viewer)
+
+
+@strawberry.type
+class SessionPayload:
+    access_token: str | None = field(
+        description="Send it as `Authorization: Bearer ...`; it ends soon."
+    )
+    refresh_token: str | None = field(description="Good once, for new tokens.")
+    expires_at: datetime | None = field(description="When the access token ends.")
+    viewer: Viewer | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class AckPayload:
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ViewerQuery:
+    viewer: Viewer | None = field(resolvers.viewer, description="Null when nobody is signed in.")
+
+
+@strawberry.type
+class IdentityMutation:
+    user_create: SessionPayload = mutation(
+        resolvers.user_create,
+        payload=SessionPayload,
+        rate=Rate(RateZone.SIGNUP),
+        sensitive=True,
+        description="Sign up, and in. A promoter code binds the buyer to its agent.",
+    )
+    session_create: SessionPayload = mutation(
+        resolvers.session_create,
+        payload=SessionPayload,
+        rate=Rate(RateZone.LOGIN, account="password.login"),
+        sensitive=True,
+        description="Sign in by `password`, or as the `guest` of a device: exactly one of them.",
+    )
+    session_refresh: SessionPayload = mutation(
+        resolvers.session_refresh,
+        payload=SessionPayload,
+        rate=Rate(RateZone.LOGIN),
+        description="New tokens. A refresh token used twice ends its session.",
+    )
+    session_revoke: AckPayload = mutation(
+        resolvers.session_revoke,
+        payload=AckPayload,
+        permissions=[SignedIn()],
+        description="Sign out: this session, or another of the caller's own.",
+    )
+
+
+@strawberry.type(description="A login, for the back office.")
+@presents(identity.User)
+class User:
+    id: strawberry.ID = id_field(Prefix.USER)
+    login: str
+    display_name: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@strawberry.type(description="A partner's key; the key itself is shown once, when it is made.")
+@presents(identity.ApiKey)
+class ApiKey:
+    id: strawberry.ID = id_field(Prefix.API_KEY)
+    name: str
+    hint: str
+    scopes: list[str]
+    require_signature: bool
+    created_at: datetime
+
+
+@strawberry.type
+class ApiKeyCreatePayload:
+    api_key: ApiKey | None
+    key: str | None = field(description="Shown this once.")
+    signing_secret: str | None = field(description="Shown this once.")
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class IdentityAdminQuery:
+    viewer: Viewer | None = field(resolvers.viewer)
+    user: User = field(
+        resolvers.user_by_login, permissions=[Scope("users:read")], description="By login."
+    )
+
+
+@strawberry.type
+class IdentityAdminMutation:
+    session_create: SessionPayload = mutation(
+        resolvers.operator_session_create,
+        payload=SessionPayload,
+        rate=Rate(RateZone.LOGIN, account="login"),
+        sensitive=True,
+        description="Sign an operator in.",
+    )
+    session_refresh: SessionPayload = mutation(
+        resolvers.session_refresh, payload=SessionPayload, rate=Rate(RateZone.LOGIN)
+    )
+    session_revoke: AckPayload = mutation(
+        resolvers.session_revoke, payload=AckPayload, permissions=[SignedIn()]
+    )
+    api_key_create: ApiKeyCreatePayload = mutation(
+        resolvers.api_key_create,
+        payload=ApiKeyCreatePayload,
+        permissions=[Scope("keys:write")],
+        sensitive=True,
+        description="A key for a partner. Key and signing secret are shown this once.",
+    )
