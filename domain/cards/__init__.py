@@ -16,6 +16,7 @@ from domain.cards.store import (
     StoredPurchase,
     mark_revealed,
     open_codes,
+    sell,
     store_purchased,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "list_batches",
     "mark_revealed",
     "open_codes",
+    "sell",
     "stock_of",
     "store_purchased",
     "undo_batch",

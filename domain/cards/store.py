@@ -27,11 +27,15 @@ ON CONFLICT DO NOTHING RETURNING 1
 """
 _INSERT_CARDS = """
 INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost, expires_on,
-    order_line_id, unit_number, sold_at, reveal_count, created_at)
-SELECT c.id, $1, $2, $3, c.fingerprint, c.masked, $4, c.expires_on, $5, c.unit_number, $6, 0, $7
-FROM unnest($8::uuid[], $9::bytea[], $10::text[], $11::date[], $12::int[])
-    AS c (id, fingerprint, masked, expires_on, unit_number)
+    reveal_count, created_at)
+SELECT c.id, $1, $2, 'available', c.fingerprint, c.masked, $3, c.expires_on, 0, $4
+FROM unnest($5::uuid[], $6::bytea[], $7::text[], $8::date[])
+    AS c (id, fingerprint, masked, expires_on)
 ON CONFLICT DO NOTHING RETURNING id, fingerprint
+"""
+_SELL = """
+UPDATE cards c SET state = 'sold', order_line_id = $2, unit_number = wanted.unit, sold_at = $3
+FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, unit) WHERE c.id = wanted.id
 """
 _INSERT_SECRETS = """
 INSERT INTO card_secrets (card_id, sealed) SELECT * FROM unnest($1::uuid[], $2::bytea[])
@@ -124,29 +128,19 @@ async def insert_batch(conn: Connection, batch: Batch) -> bool:
     return found is not None
 
 
-async def insert_cards(
-    conn: Connection, batch: Batch, codes: Sequence[Code], line_id: UUID | None = None
-) -> dict[bytes, UUID]:
-    """Seal and store codes; the ids of those that were not in the store yet, by fingerprint.
-
-    With `line_id` they are born sold, as units 1, 2, 3 ... of that order line.
-    """
-    moment = clock.now()
+async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) -> dict[bytes, UUID]:
+    """Seal and store codes; the ids of those that were not in the store yet, by fingerprint."""
     ids = [new_id() for _ in codes]
     rows = await conn.fetch(
         _INSERT_CARDS,
         batch.variant_id,
         batch.id,
-        "sold" if line_id else "available",
         batch.unit_cost,
-        line_id,
-        moment if line_id else None,
-        moment,
+        clock.now(),
         ids,
         [fingerprint for fingerprint, _, _, _ in codes],
         [masked(number, secret) for _, number, secret, _ in codes],
         [expires_on or batch.expires_on for _, _, _, expires_on in codes],
-        [unit if line_id else None for unit in range(1, len(codes) + 1)],
     )
     stored = {row["fingerprint"]: row["id"] for row in rows}
     secrets = {code[0]: packed(code[1], code[2]) for code in codes}
@@ -169,13 +163,12 @@ async def store_purchased(
     codes: Sequence[tuple[str, str]],
     unit_cost: int,
     currency: str,
-    line_id: UUID | None,
     expires_on: date | None = None,
 ) -> StoredPurchase:
-    """Store what a supplier delivered for an attempt, in the caller's transaction.
+    """Store what a supplier delivered for an attempt as stock, in the caller's transaction.
 
-    With `line_id` the cards are the buyer's at once; without they become stock. A code that is in
-    the store already is counted and left out: it cannot be sold twice, whoever sends it.
+    A code that is in the store already is counted and left out: it cannot be sold twice, whoever
+    sends it. The caller sells the cards to the line they were bought for when they are whole.
     """
     batch = Batch.new(variant_id, source, attempt_id.bytes, unit_cost, currency)
     batch.supplier_attempt_id, batch.expires_on = attempt_id, expires_on
@@ -185,11 +178,16 @@ async def store_purchased(
         by_fingerprint.setdefault(fingerprint, (fingerprint, number, secret, None))
     if not await insert_batch(conn, batch):
         raise RuntimeError("the goods of an attempt are stored once")
-    stored = await insert_cards(conn, batch, list(by_fingerprint.values()), line_id)
+    stored = await insert_cards(conn, batch, list(by_fingerprint.values()))
     duplicates = len(codes) - len(stored)
     counted = "UPDATE card_batches SET accepted = $2, duplicates = $3 WHERE id = $1"
     await conn.execute(counted, batch.id, len(stored), duplicates)
     return StoredPurchase(batch.id, tuple(stored.values()), duplicates)
+
+
+async def sell(conn: Connection, card_ids: Sequence[UUID], line_id: UUID) -> None:
+    """Give cards to an order line as its units 1, 2, 3 ...; the database refuses a sold one."""
+    await conn.execute(_SELL, list(card_ids), line_id, clock.now())
 
 
 async def open_codes(conn: Connection, card_ids: Sequence[UUID]) -> list[OpenedCard]:

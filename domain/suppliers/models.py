@@ -33,7 +33,9 @@ class Supplier(Model):
 
     class Meta:
         table = "suppliers"
-        constraints = (CheckConstraint(check="state IN ('active', 'paused')", name="supplier_state_known"),)
+        constraints = (
+            CheckConstraint(check="state IN ('active', 'paused')", name="supplier_state_known"),
+        )
 
 
 class SupplierOffer(Model):

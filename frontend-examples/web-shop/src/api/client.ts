@@ -1,7 +1,7 @@
 import { authExchange, type AuthUtilities } from "@urql/exchange-auth";
 import { cacheExchange, Client, type CombinedError, fetchExchange } from "urql";
 import { RefreshMutation } from "../operations/session";
-import { accessToken, forgetTokens, keepTokens, refreshToken } from "./tokens";
+import { accessToken, dropAccessToken, forgetTokens, keepTokens, refreshToken } from "./tokens";
 
 export function topLevelCode(error: CombinedError | undefined): string | undefined {
   const code = error?.graphQLErrors[0]?.extensions?.["code"];
@@ -19,6 +19,8 @@ const isUnauthenticated = (error: CombinedError): boolean =>
 async function refresh(tools: AuthUtilities, onSessionLost: () => void): Promise<void> {
   const token = refreshToken();
   if (!token) return;
+  // The server refuses any request with an expired token, the one that renews it too.
+  dropAccessToken();
   const { data, error } = await tools.mutate(RefreshMutation, { input: { refreshToken: token } });
   const payload = data?.sessionRefresh;
   if (payload?.accessToken) {

@@ -18,6 +18,10 @@ export function keepTokens(pair: TokenPair): void {
   if (pair.refreshToken) sessionStorage.setItem(REFRESH_KEY, pair.refreshToken);
 }
 
+export function dropAccessToken(): void {
+  access = null;
+}
+
 export function forgetTokens(): void {
   access = null;
   sessionStorage.removeItem(REFRESH_KEY);

@@ -1,0 +1,57 @@
+"""Pure rules of fulfilment: which offer comes next, when to ask again, when to give up."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.suppliers import Candidate, Capabilities
+
+# A supplier must not begin a submission after this long, so a worker that slept cannot buy late.
+VALID_FOR = timedelta(seconds=20)
+# An attempt whose worker died while submitting is queried once it surely cannot begin any more.
+FIRST_QUERY_AFTER = VALID_FOR + timedelta(seconds=5)
+QUERY_PAUSES = (1, 2, 4, 8, 15, 30, 60, 120, 300, 600)  # seconds
+# A claimed query is asked again by somebody else after this long.
+QUERY_LEASE = timedelta(seconds=30)
+# A line between two attempts is looked at again after this long.
+LINE_LEASE = timedelta(seconds=30)
+# A line whose attempt stays open this long is told to the operators, again and again.
+INCIDENT_AFTER = timedelta(hours=24)
+
+
+def next_offer(
+    candidates: Sequence[Candidate], tried: Collection[UUID], max_unit_cost: int
+) -> Candidate | None:
+    """The best offer that was not tried yet and costs no more than the guard (rows D2, D7)."""
+    open_ = [each for each in candidates if each.offer_id not in tried]
+    fitting = [each for each in open_ if each.cost <= max_unit_cost]
+    return min(fitting, key=_rank, default=None)
+
+
+def _rank(candidate: Candidate) -> tuple[int, int, int, UUID]:
+    """Priorities first, then the cheaper, then whichever: always the same."""
+    return (
+        candidate.offer_priority,
+        candidate.supplier_priority,
+        candidate.cost,
+        candidate.offer_id,
+    )
+
+
+def next_query_in(queries: int) -> timedelta:
+    """How long to wait before query number `queries` + 1."""
+    return timedelta(seconds=QUERY_PAUSES[min(queries, len(QUERY_PAUSES) - 1)])
+
+
+def is_final_not_found(
+    capabilities: Capabilities, not_found_answers: int, opened_at: datetime, moment: datetime
+) -> bool:
+    """Whether "no such order" may be believed.
+
+    Only from a supplier that is asked by our own reference, often enough, and after the moment from
+    which it cannot begin the order any more, and has had time to write it down.
+    """
+    if not capabilities.query_by_own_reference or capabilities.not_found_answers == 0:
+        return False
+    settled = opened_at + VALID_FOR + timedelta(seconds=capabilities.settle_seconds)
+    return not_found_answers >= capabilities.not_found_answers and moment >= settled

@@ -1,0 +1,305 @@
+"""Buying a line upstream: one attempt at a time, failover on a sure rejection only (rows D1 to D6).
+
+Transaction 1 opens an attempt; the supplier is called outside any transaction; transaction 2 books
+what came. An attempt whose outcome is unknown is queried until it is known, and never bought again,
+neither there nor anywhere else (invariant I9).
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain import cards, ledger, orders, suppliers
+from domain.fulfilment.events import incident, rerouted, uncertain
+from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.rules import (
+    FIRST_QUERY_AFTER,
+    INCIDENT_AFTER,
+    LINE_LEASE,
+    QUERY_LEASE,
+    VALID_FOR,
+    is_final_not_found,
+    next_offer,
+    next_query_in,
+)
+from domain.fulfilment.sale import book_refund, book_sale
+from domain.kernel import (
+    Connection,
+    clock,
+    crash_point,
+    new_id,
+    record_events,
+    transaction,
+    wake_relay,
+)
+from domain.ledger import AccountKind, Posting, TransferKind, account_id
+from domain.suppliers import (
+    Accepted,
+    Category,
+    Completed,
+    NotFound,
+    QueryResult,
+    Rejected,
+    Submission,
+    SubmitResult,
+    Uncertain,
+)
+
+OPEN = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
+NO_SUPPLIER = "NO_SUPPLIER"
+
+_CLAIM_QUERY = """
+UPDATE fulfilment_attempts SET next_query_at = $2, queries = queries + 1
+WHERE id = $1 AND next_query_at <= $3 RETURNING 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """What somebody must look at now."""
+
+    lines: list[UUID]
+    attempts: list[UUID]
+
+
+async def fulfil_line(line_id: UUID) -> None:
+    """Buy a line upstream: the next offer, and on a sure rejection the next one at once.
+
+    Does nothing when the line is closed or an attempt of it is open, so it may be called any number
+    of times. Gives the price back when nobody is left to ask.
+    """
+    while (attempt := await _open_attempt(line_id)) is not None:
+        crash_point("fulfilment.attempt_committed")
+        adapter, connection = await suppliers.connection_of(attempt.supplier_id)
+        result = await suppliers.port_of(adapter).submit(connection, _submission(attempt))
+        crash_point("fulfilment.supplier_answered")
+        again = await _book(attempt, result)
+        crash_point("fulfilment.outcome_committed")
+        if not again:
+            return
+
+
+async def query_attempt(attempt_id: UUID) -> None:
+    """Ask what became of an open attempt, when it is due; a rejection goes on to the next offer."""
+    moment = clock.now()
+    async with transaction() as conn:
+        if not await conn.fetchval(_CLAIM_QUERY, attempt_id, moment + QUERY_LEASE, moment):
+            return  # finished meanwhile, or somebody else asks
+    attempt = await FulfilmentAttempt.get(id=attempt_id)
+    adapter, connection = await suppliers.connection_of(attempt.supplier_id)
+    result = await suppliers.port_of(adapter).query(connection, _submission(attempt))
+    if await _book(attempt, result):
+        await fulfil_line(attempt.line_id)
+
+
+async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
+    """Commit the next attempt; None when there is nothing (more) to do for the line."""
+    async with transaction() as conn:
+        line = await orders.lock_line(conn, line_id)
+        if line.status not in orders.OPEN_LINES:
+            return None
+        before = await FulfilmentAttempt.filter(line_id=line_id).order_by("number")
+        if any(attempt.status in OPEN for attempt in before):
+            await _look_again(conn, line, before[-1])
+            return None
+        candidates = await suppliers.candidates_of(line.variant_id)
+        tried = {attempt.offer_id for attempt in before}
+        chosen = next_offer(candidates, tried, line.max_unit_cost)
+        if chosen is None:
+            await book_refund(conn, line, _failure_of(before))
+        else:
+            attempt = await _insert(line, chosen, len(before) + 1)
+            await orders.line_delivering(conn, line, attempt.opened_at + INCIDENT_AFTER)
+            if before:
+                await record_events(conn, [rerouted(attempt, line)])
+    wake_relay()
+    return attempt if chosen else None
+
+
+async def _insert(
+    line: orders.LockedLine, chosen: suppliers.Candidate, number: int
+) -> FulfilmentAttempt:
+    moment, attempt_id = clock.now(), new_id()
+    return await FulfilmentAttempt.create(
+        id=attempt_id,
+        line_id=line.id,
+        number=number,
+        supplier_id=chosen.supplier_id,
+        offer_id=chosen.offer_id,
+        item=chosen.item,
+        quantity=line.quantity,
+        reference=f"k{attempt_id.hex}",
+        status=AttemptStatus.SUBMITTING,
+        max_unit_cost=line.max_unit_cost,
+        currency=chosen.currency,
+        next_query_at=moment + FIRST_QUERY_AFTER,
+        opened_at=moment,
+    )
+
+
+async def _look_again(
+    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt
+) -> None:
+    """A line whose attempt has been open for very long is a matter for people."""
+    if clock.now() - attempt.opened_at < INCIDENT_AFTER:
+        return
+    await orders.line_delivering(conn, line, clock.now() + INCIDENT_AFTER)
+    await record_events(conn, [incident(attempt, line, "open_too_long")])
+
+
+def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
+    """Why the last one said no, as the buyer sees it."""
+    category = attempts[-1].category if attempts else None
+    return category.upper() if category else NO_SUPPLIER
+
+
+def _submission(attempt: FulfilmentAttempt) -> Submission:
+    return Submission(
+        reference=attempt.reference,
+        item=attempt.item,
+        quantity=attempt.quantity,
+        max_unit_cost=attempt.max_unit_cost,
+        currency=attempt.currency,
+        valid_until=attempt.opened_at + VALID_FOR,
+    )
+
+
+async def _book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) -> bool:
+    """Book an outcome; True when the next offer may be tried."""
+    async with transaction() as conn:
+        line = await orders.lock_line(conn, attempt.line_id)
+        stored = await FulfilmentAttempt.filter(id=attempt.id).select_for_update().get()
+        again = await _booked(conn, line, stored, result)
+    wake_relay()
+    return again
+
+
+async def _booked(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: SubmitResult | QueryResult,
+) -> bool:
+    if attempt.status not in OPEN:
+        if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED:
+            await _park(conn, line, attempt, result, "came_late")
+        return False
+    match result:
+        case Completed():
+            return await _completed(conn, line, attempt, result)
+        case Rejected(category=category):
+            return await _rejected(conn, line, attempt, category)
+        case NotFound():
+            return await _not_found(conn, line, attempt)
+        case Accepted(upstream_id=upstream_id):
+            attempt.upstream_id = upstream_id or attempt.upstream_id
+            await _stay_open(attempt, AttemptStatus.ACCEPTED)
+        case Uncertain(category=category):
+            first = attempt.status is AttemptStatus.SUBMITTING
+            attempt.category = category.value
+            await _stay_open(attempt, AttemptStatus.UNCERTAIN)
+            if first:
+                await record_events(conn, [uncertain(attempt, line)])
+    return False
+
+
+async def _completed(
+    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
+) -> bool:
+    """The goods are here: the buyer's when they are whole, else stock, and the next offer."""
+    if line.status not in orders.OPEN_LINES:
+        await _park(conn, line, attempt, result, "came_late")
+        return False
+    stored = await _store(conn, line, attempt, result)
+    if len(stored.card_ids) != attempt.quantity:
+        await _finish_parked(conn, line, attempt, result, len(stored.card_ids), "not_whole")
+        await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
+        return True
+    await cards.sell(conn, stored.card_ids, line.id)
+    await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    await book_sale(conn, line, result.cost, attempt.supplier_id)
+    if result.cost > line.unit_price * line.quantity:
+        await record_events(conn, [incident(attempt, line, "above_price")])
+    return False
+
+
+async def _rejected(
+    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, category: Category
+) -> bool:
+    attempt.category = category.value
+    await _finish(attempt, AttemptStatus.REJECTED, None, attempt.upstream_id)
+    if line.status in orders.OPEN_LINES:
+        # Should this process die now, the sweeper goes on from here.
+        await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
+    return True
+
+
+async def _not_found(conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt) -> bool:
+    attempt.not_found_answers += 1
+    adapter, _ = await suppliers.connection_of(attempt.supplier_id)
+    capabilities = suppliers.port_of(adapter).capabilities
+    if is_final_not_found(capabilities, attempt.not_found_answers, attempt.opened_at, clock.now()):
+        return await _rejected(conn, line, attempt, Category.PROVIDER_DOWN)
+    await _stay_open(attempt, AttemptStatus.UNCERTAIN)
+    return False
+
+
+async def _park(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: Completed,
+    why: str,
+) -> None:
+    """Goods that nobody waits for any more: paid for, so they become stock, and are told."""
+    stored = await _store(conn, line, attempt, result)
+    await _finish_parked(conn, line, attempt, result, len(stored.card_ids), why)
+
+
+async def _store(
+    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
+) -> cards.StoredPurchase:
+    return await cards.store_purchased(
+        conn,
+        variant_id=line.variant_id,
+        attempt_id=attempt.id,
+        source="supplier",
+        codes=[(code.number, code.secret) for code in result.codes],
+        unit_cost=result.cost // max(1, len(result.codes)),
+        currency=attempt.currency,
+    )
+
+
+async def _finish_parked(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: Completed,
+    stored: int,
+    why: str,
+) -> None:
+    attempt.parked = True
+    await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    if result.cost:
+        # What the cards on the shelf cost is inventory; what came without a card is lost.
+        worth = result.cost // max(1, len(result.codes)) * stored
+        legs = [
+            (account_id(AccountKind.INVENTORY, None, attempt.currency), -worth),
+            (account_id(AccountKind.COST, None, attempt.currency), worth - result.cost),
+            (account_id(AccountKind.SUPPLIER, attempt.supplier_id, attempt.currency), result.cost),
+        ]
+        await ledger.post(conn, [Posting(TransferKind.SUPPLY, attempt.id, attempt.currency, legs)])
+    await record_events(conn, [incident(attempt, line, why)])
+
+
+async def _stay_open(attempt: FulfilmentAttempt, status: AttemptStatus) -> None:
+    attempt.status = status
+    attempt.next_query_at = clock.now() + next_query_in(attempt.queries)
+    await attempt.save()
+
+
+async def _finish(
+    attempt: FulfilmentAttempt, status: AttemptStatus, cost: int | None, upstream_id: str | None
+) -> None:
+    attempt.status, attempt.cost, attempt.upstream_id = status, cost, upstream_id
+    attempt.next_query_at, attempt.finished_at = None, clock.now()
+    await attempt.save()

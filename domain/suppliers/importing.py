@@ -1,0 +1,93 @@
+"""Suppliers and offers from CSV files (UTF-8, opened in binary). A second run changes nothing."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import BinaryIO
+
+from domain import catalog
+from domain.catalog import CsvRow, ImportReport
+from domain.kernel import Actor, Invalid, Refused
+from domain.suppliers.models import Supplier, SupplierOffer
+from domain.suppliers.service import OfferWish, SupplierWish, save_offer, save_supplier
+
+SUPPLIER_COLUMNS = ("code", "name", "adapter", "base_url_setting", "priority")
+OFFER_COLUMNS = (
+    "sku",
+    "supplier_code",
+    "supplier_item",
+    "cost",
+    "currency",
+    "priority",
+    "enabled",
+)
+
+
+async def import_suppliers(
+    actor: Actor,
+    file: BinaryIO,
+    addresses: Mapping[str, str],
+    secret_of: Callable[[str], str],
+) -> ImportReport:
+    """Create or change the suppliers of a file; each answers below its address by its code.
+
+    `addresses` holds the address behind each name of the column `base_url_setting`; secrets are
+    never in a file, so `secret_of` is asked for that of each code.
+    """
+
+    async def save(row: CsvRow) -> bool:
+        address = addresses.get(row["base_url_setting"])
+        if address is None:
+            raise Refused(Invalid(reason="supplier_url", field=("base_url_setting",)))
+        url = f"{address.rstrip('/')}/{row['code']}"
+        priority = row.number("priority", 100)
+        standing = await Supplier.filter(code=row["code"], base_url=url, priority=priority).first()
+        if standing and (standing.name, standing.adapter) == (row["name"], row["adapter"]):
+            return False
+        secret = secret_of(row["code"])
+        wish = SupplierWish(
+            row["code"], row["name"], row["adapter"], url, secret, priority=priority
+        )
+        await save_supplier(actor, wish)
+        return True
+
+    return await _each_row(file, "suppliers.csv", SUPPLIER_COLUMNS, save)
+
+
+async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
+    """Create or change the offers of a file."""
+
+    async def save(row: CsvRow) -> bool:
+        wish = OfferWish(
+            sku=row["sku"],
+            supplier_code=row["supplier_code"],
+            item=row["supplier_item"],
+            cost=row.units("cost") or 0,
+            currency=row["currency"],
+            priority=row.number("priority", 100),
+            enabled=row["enabled"] != "false",
+        )
+        before = await SupplierOffer.filter(
+            supplier__code=wish.supplier_code, item=wish.item, cost=wish.cost
+        ).exists()
+        await save_offer(actor, wish)
+        return not before
+
+    return await _each_row(file, "offers.csv", OFFER_COLUMNS, save)
+
+
+async def _each_row(
+    file: BinaryIO,
+    name: str,
+    columns: tuple[str, ...],
+    save: Callable[[CsvRow], Awaitable[bool]],
+) -> ImportReport:
+    rows, errors = catalog.read_csv(file, name, columns)
+    report = ImportReport(errors=errors)
+    for row in rows:
+        try:
+            changed = await save(row)
+        except Refused as refused:
+            report.errors.append(row.error(refused.refusals[0]))
+        else:
+            report.updated += changed
+            report.unchanged += not changed
+    return report

@@ -1,0 +1,59 @@
+"""Reads of suppliers and offers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.kernel import Actor, connection
+from domain.suppliers.models import Supplier, SupplierOffer
+
+_ENABLED = """
+SELECT DISTINCT o.variant_id FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
+WHERE o.variant_id = ANY($1) AND o.enabled AND s.state = 'active'
+"""
+_CANDIDATES = """
+SELECT o.id, o.supplier_id, o.item, o.cost, o.currency,
+    s.priority AS supplier_priority, o.priority AS offer_priority
+FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
+WHERE o.variant_id = $1 AND o.enabled AND s.state = 'active'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer that may be bought from now; `cost` in units for one piece."""
+
+    offer_id: UUID
+    supplier_id: UUID
+    item: str
+    cost: int
+    currency: str
+    supplier_priority: int
+    offer_priority: int
+
+
+async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of the variants some active supplier offers; one statement."""
+    async with connection() as conn:
+        return {row["variant_id"] for row in await conn.fetch(_ENABLED, list(variant_ids))}
+
+
+async def candidates_of(variant_id: UUID) -> list[Candidate]:
+    """Offers of a variant that may be bought from now; in the caller's transaction, if any."""
+    async with connection() as conn:
+        return [Candidate(*row) for row in await conn.fetch(_CANDIDATES, variant_id)]
+
+
+async def list_suppliers(actor: Actor) -> list[Supplier]:
+    """All suppliers, in the order of their priority; needs `suppliers:read`."""
+    actor.require_scope("suppliers:read")
+    return await Supplier.all().order_by("priority", "code")
+
+
+async def offers_of_suppliers(supplier_ids: Sequence[UUID]) -> dict[UUID, list[SupplierOffer]]:
+    """The offers of suppliers; one statement for all."""
+    found: dict[UUID, list[SupplierOffer]] = {each: [] for each in supplier_ids}
+    rows = SupplierOffer.filter(supplier_id__in=list(supplier_ids)).order_by("item")
+    for offer in await rows:
+        found[offer.supplier_id].append(offer)  # type: ignore[attr-defined]
+    return found

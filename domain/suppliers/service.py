@@ -1,0 +1,156 @@
+"""Suppliers and their offers, as operators keep them (mission rows D1, D3)."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from domain import audit, catalog, ledger
+from domain.kernel import (
+    Actor,
+    Invalid,
+    NotFound,
+    Refused,
+    clock,
+    new_id,
+    refuse_unless,
+    seal_small,
+    transaction,
+    unseal_small,
+)
+from domain.ledger import AccountKind
+from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
+from domain.suppliers.ports import Connection
+from domain.suppliers.refusals import AdapterUnknown
+from domain.suppliers.registry import adapter_names
+
+WRITE_SCOPE = "suppliers:write"
+CURRENCY = "CNY"
+SECRET_PURPOSE = "supplier-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierWish:
+    """A supplier as it shall be. A secret of None keeps the one that is stored."""
+
+    code: str
+    name: str
+    adapter: str
+    base_url: str
+    secret: str | None = field(default=None, repr=False)
+    state: SupplierState = SupplierState.ACTIVE
+    priority: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWish:
+    """An offer as it shall be: `cost` in units of 1/10000 of `currency` for one piece."""
+
+    sku: str
+    supplier_code: str
+    item: str
+    cost: int
+    currency: str = CURRENCY
+    priority: int = 100
+    enabled: bool = True
+
+
+@dataclass(slots=True)
+class SupplierTimes:
+    """How long a supplier may take; set once by the wiring."""
+
+    timeout_seconds: float = 8.0
+
+
+times = SupplierTimes()
+
+
+async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
+    """Create a supplier, or change the one of this code. Needs `suppliers:write`; audited."""
+    actor.require_scope(WRITE_SCOPE)
+    _check(wish)
+    async with transaction() as conn:
+        supplier = await Supplier.filter(code=wish.code).select_for_update().first()
+        if supplier is None:
+            refuse_unless(
+                bool(wish.secret), Invalid(reason="supplier_secret_missing", field=("secret",))
+            )
+            supplier = Supplier(id=new_id(), code=wish.code, created_at=clock.now(), version=0)
+        supplier.name, supplier.adapter, supplier.base_url = wish.name, wish.adapter, wish.base_url
+        supplier.state, supplier.priority = wish.state, wish.priority
+        supplier.version += 1
+        if wish.secret is not None:
+            supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
+        await supplier.save(force_create=supplier.version == 1)
+        await ledger.open_accounts(conn, [(AccountKind.SUPPLIER, supplier.id, CURRENCY)])
+        details = {"code": wish.code, "state": wish.state.value, "secret": wish.secret is not None}
+        details = {**details, "adapter": wish.adapter, "priority": wish.priority}
+        await audit.record(conn, actor, "supplier.save", supplier.id, details)
+    return supplier
+
+
+async def save_offer(actor: Actor, wish: OfferWish) -> SupplierOffer:
+    """Create an offer, or change the one of this supplier, SKU and item. Audited.
+
+    Needs `suppliers:write`. Refuses an unknown SKU or supplier, and a cost that is not above zero.
+    """
+    actor.require_scope(WRITE_SCOPE)
+    refuse_unless(wish.cost > 0, Invalid(reason="offer_cost", field=("cost",)))
+    refuse_unless(wish.currency == CURRENCY, Invalid(reason="currency", field=("cost",)))
+    refuse_unless(0 < len(wish.item) <= 96, Invalid(reason="offer_item", field=("item",)))
+    variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
+    if variant is None:
+        raise Refused(NotFound(what="variant", field=("sku",)))
+    async with transaction() as conn:
+        supplier = await Supplier.filter(code=wish.supplier_code).first()
+        if supplier is None:
+            raise Refused(NotFound(what="supplier", field=("supplierCode",)))
+        offer, fresh = await SupplierOffer.get_or_create(
+            {
+                "cost": wish.cost,
+                "currency": wish.currency,
+                "priority": wish.priority,
+                "enabled": wish.enabled,
+                "updated_at": clock.now(),
+            },
+            supplier=supplier,
+            variant_id=variant.id,
+            item=wish.item,
+        )
+        if not fresh and not _changed(offer, wish):
+            return offer
+        await offer.save()
+        details = {"sku": wish.sku, "cost": wish.cost, "enabled": wish.enabled}
+        await audit.record(conn, actor, "supplier_offer.save", offer.id, details)
+    return offer
+
+
+async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
+    """How to reach a supplier: its adapter's name, and address with the opened secret."""
+    supplier = await Supplier.get(id=supplier_id)
+    secret = unseal_small(SECRET_PURPOSE, supplier.secret_sealed, str(supplier.id))
+    connection = Connection(supplier.code, supplier.base_url, secret, times.timeout_seconds)
+    return supplier.adapter, connection
+
+
+def _check(wish: SupplierWish) -> None:
+    code_fits = 0 < len(wish.code) <= 32 and wish.code.isascii() and wish.code.isprintable()
+    refuse_unless(code_fits, Invalid(reason="supplier_code", field=("code",)))
+    refuse_unless(0 < len(wish.name) <= 64, Invalid(reason="name", field=("name",)))
+    known = adapter_names()
+    refuse_unless(
+        wish.adapter in known,
+        AdapterUnknown(adapter=wish.adapter[:32], known=known, field=("adapter",)),
+    )
+    address = urlsplit(wish.base_url)
+    usable = address.scheme in ("http", "https") and bool(address.hostname) and not address.username
+    usable = usable and len(wish.base_url) <= 300
+    refuse_unless(usable, Invalid(reason="supplier_url", field=("baseUrl",)))
+
+
+def _changed(offer: SupplierOffer, wish: OfferWish) -> bool:
+    """Put the wish into the offer; whether that changed anything."""
+    before = (offer.cost, offer.currency, offer.priority, offer.enabled)
+    after = (wish.cost, wish.currency, wish.priority, wish.enabled)
+    offer.cost, offer.currency, offer.priority, offer.enabled = after
+    offer.updated_at = clock.now()
+    return before != after
