@@ -140,6 +140,11 @@ class Loaders:
         return Batch(pricing.tier_prices_of, [])
 
     @cached_property
+    def offers(self) -> "Batch[UUID, list[suppliers.SupplierOffer]]":
+        """The offers of a supplier, for the back office."""
+        return Batch(suppliers.offers_of_suppliers, [])
+
+    @cached_property
     def lines(self) -> "Batch[UUID, list[orders.OrderLine]]":
         """The lines of an order."""
         return Batch(orders.lines_of, [])

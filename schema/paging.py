@@ -1,6 +1,6 @@
 """Relay connections over the kernel's pages: `edges` with cursors, and plain `nodes`."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import strawberry
 from strawberry import Parent
@@ -40,8 +40,8 @@ def _edges(page: Parent[Page[Any]]) -> list[Edge[Any]]:
     ]
 
 
-def _page_info(page: Parent[Page[Any]]) -> Page[Any]:
-    return page
+def _page_info(page: Parent[Page[Any]]) -> PageInfo:
+    return cast(PageInfo, page)  # shown by it; a generic type has its resolvers' hints evaluated
 
 
 @strawberry.type(description="One page of a list. `first` is 1 to 100, 20 unless told.")

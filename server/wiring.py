@@ -1,5 +1,6 @@
 """Where settings become connections and adapters. Only this file and the domain know Tortoise."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -7,7 +8,9 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as run_migrations
 
-from domain import kernel
+from adapters.http import PartnerClient
+from adapters.suppliers import generic_http
+from domain import identity, kernel, suppliers
 from server import keyfile
 from server.settings import Settings
 
@@ -83,8 +86,18 @@ def tortoise_config(
 async def connect(settings: Settings, application: str = "kameng") -> None:
     """Open the domain for this process: keys, database. Call `disconnect` at the end."""
     kernel.install_keys(keyfile.load_or_create(settings.key_file))
+    identity.lifetimes.access = timedelta(minutes=settings.access_token_minutes)
+    identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
+    suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await Tortoise.init(config=config, _enable_global_fallback=True)
+
+
+def register_adapters() -> PartnerClient:
+    """Make the suppliers' adapters known; the client they share is closed by whoever asked."""
+    client = PartnerClient()
+    suppliers.register(generic_http.NAME, generic_http.GenericHttp(client))
+    return client
 
 
 async def disconnect() -> None:

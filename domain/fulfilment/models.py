@@ -56,7 +56,8 @@ class FulfilmentAttempt(Model):
                 name="attempt_finished_or_open",
             ),
             CheckConstraint(
-                check="(status IN ('submitting', 'accepted', 'uncertain')) = (next_query_at IS NOT NULL)",
+                check="(status IN ('submitting', 'accepted', 'uncertain'))"
+                " = (next_query_at IS NOT NULL)",
                 name="attempt_open_is_queried",
             ),
             UniqueConstraint(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class OwnReference(StrEnum):
-    """What a supplier does when our reference comes twice: decides whether a query can be trusted."""
+    """What a supplier does when our reference comes twice: whether a query can be trusted."""
 
     NONE = "none"
     ERROR_ON_REPEAT = "error_on_repeat"

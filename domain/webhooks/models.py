@@ -43,7 +43,9 @@ class WebhookDelivery(Model):
     """One event for one endpoint, and what became of it. The body is fixed when it is made."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
-    endpoint: fields.ForeignKeyRelation[WebhookEndpoint] = fields.ForeignKeyField("domain.WebhookEndpoint")
+    endpoint: fields.ForeignKeyRelation[WebhookEndpoint] = fields.ForeignKeyField(
+        "domain.WebhookEndpoint"
+    )
     event: fields.ForeignKeyRelation[OutboxEvent] = fields.ForeignKeyField("domain.OutboxEvent")
     subject = fields.UUIDField()
     sequence = fields.IntField()
@@ -64,6 +66,7 @@ class WebhookDelivery(Model):
         indexes = (("endpoint_id", "subject", "sequence"),)
         constraints = (
             CheckConstraint(
-                check="(state = 'pending') = (next_attempt_at IS NOT NULL)", name="delivery_pending_is_due"
+                check="(state = 'pending') = (next_attempt_at IS NOT NULL)",
+                name="delivery_pending_is_due",
             ),
         )

@@ -1,0 +1,70 @@
+"""How the fields of suppliers, offers and attempts are answered (back office)."""
+
+import strawberry
+from strawberry import Parent
+
+from domain import fulfilment, suppliers
+from domain.kernel import Money, Prefix, decode_id
+from domain.suppliers import SupplierState
+from resolvers.context import Info
+from resolvers.money import MoneyInput, money_of
+
+
+async def all_suppliers(info: Info) -> list[suppliers.Supplier]:
+    """All suppliers, first choice first."""
+    return await suppliers.list_suppliers(info.context.actor)
+
+
+async def offers(supplier: Parent[suppliers.Supplier], info: Info) -> list[suppliers.SupplierOffer]:
+    """What a supplier offers."""
+    return await info.context.loaders.offers.load(supplier.id)
+
+
+def offer_cost(offer: Parent[suppliers.SupplierOffer]) -> Money:
+    """The cost of one piece."""
+    return Money(offer.cost, offer.currency)
+
+
+async def attempts_of_order(
+    info: Info, order_id: strawberry.ID
+) -> list[fulfilment.FulfilmentAttempt]:
+    """Every try to buy an order's lines upstream, oldest first."""
+    order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
+    return await fulfilment.attempts_of_order(info.context.actor, order)
+
+
+def attempt_cost(attempt: Parent[fulfilment.FulfilmentAttempt]) -> Money | None:
+    """What the supplier charged for all pieces."""
+    return None if attempt.cost is None else Money(attempt.cost, attempt.currency)
+
+
+async def supplier_save(
+    info: Info,
+    code: str,
+    name: str,
+    adapter: str,
+    base_url: str,
+    secret: str | None = None,
+    state: SupplierState = SupplierState.ACTIVE,
+    priority: int = 100,
+) -> suppliers.Supplier:
+    """Create a supplier, or change the one of this code."""
+    wish = suppliers.SupplierWish(code, name, adapter, base_url, secret, state, priority)
+    return await suppliers.save_supplier(info.context.actor, wish)
+
+
+async def offer_save(
+    info: Info,
+    sku: str,
+    supplier_code: str,
+    item: str,
+    cost: MoneyInput,
+    priority: int = 100,
+    enabled: bool = True,
+) -> suppliers.SupplierOffer:
+    """Create an offer, or change the one of this supplier, SKU and item."""
+    money = money_of(cost, "cost")
+    wish = suppliers.OfferWish(
+        sku, supplier_code, item, money.units, money.currency, priority, enabled
+    )
+    return await suppliers.save_offer(info.context.actor, wish)

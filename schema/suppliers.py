@@ -1,0 +1,105 @@
+"""Suppliers, their offers, and every try to buy from them: for the back office."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import fulfilment, suppliers
+from domain.fulfilment import AttemptStatus
+from domain.kernel import Prefix
+from domain.suppliers import SupplierState
+from resolvers import suppliers as resolvers
+from resolvers.permissions import Scope
+from schema.errors import UserError
+from schema.fields import field, mutation, presents
+from schema.scalars import Money, id_field
+
+strawberry.enum(SupplierState, description="Only ACTIVE ones get new attempts.")
+strawberry.enum(AttemptStatus, description="SUBMITTING, ACCEPTED and UNCERTAIN are open.")
+
+
+@strawberry.type(description="What a supplier can deliver for a variant.")
+@presents(suppliers.SupplierOffer)
+class SupplierOffer:
+    id: strawberry.ID = id_field(Prefix.SUPPLIER_OFFER)
+    variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    item: str = field(description="The supplier's own name of it.")
+    cost: Money = field(resolvers.offer_cost, description="Of one piece.")
+    priority: int = field(description="Smaller is asked first.")
+    enabled: bool
+
+
+@strawberry.type(description="An upstream party. Its secret is never shown.")
+@presents(suppliers.Supplier)
+class Supplier:
+    id: strawberry.ID = id_field(Prefix.SUPPLIER)
+    code: str
+    name: str
+    adapter: str
+    base_url: str
+    state: SupplierState
+    priority: int
+    offers: list[SupplierOffer] = field(resolvers.offers, size=50)
+
+
+@strawberry.type(description="One try to buy one line upstream.")
+@presents(fulfilment.FulfilmentAttempt)
+class FulfilmentAttempt:
+    id: strawberry.ID = id_field(Prefix.ATTEMPT)
+    line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
+    supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    number: int
+    item: str
+    reference: str = field(description="Ours, told to the supplier; stable for life.")
+    status: AttemptStatus
+    category: str | None = field(description="Why it was rejected, or is uncertain.")
+    cost: Money | None = field(resolvers.attempt_cost)
+    upstream_id: str | None
+    queries: int
+    parked: bool = field(description="The goods came too late or not whole, and became stock.")
+    opened_at: datetime
+    finished_at: datetime | None
+
+
+@strawberry.type
+class SupplierSavePayload:
+    supplier: Supplier | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class OfferSavePayload:
+    offer: SupplierOffer | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class SuppliersAdminQuery:
+    suppliers: list[Supplier] = field(
+        resolvers.all_suppliers, permissions=[Scope("suppliers:read")], size=20
+    )
+    fulfilment_attempts: list[FulfilmentAttempt] = field(
+        resolvers.attempts_of_order,
+        permissions=[Scope("suppliers:read")],
+        size=5,
+        description="Every try to buy an order's lines upstream, oldest first.",
+    )
+
+
+@strawberry.type
+class SuppliersAdminMutation:
+    supplier_save: SupplierSavePayload = mutation(
+        resolvers.supplier_save,
+        payload=SupplierSavePayload,
+        entity="supplier",
+        permissions=[Scope("suppliers:write")],
+        description="Create a supplier, or change the one of this code. Without `secret` the one"
+        " that is stored stays.",
+    )
+    offer_save: OfferSavePayload = mutation(
+        resolvers.offer_save,
+        payload=OfferSavePayload,
+        entity="offer",
+        permissions=[Scope("suppliers:write")],
+        description="Create an offer, or change the one of this supplier, SKU and item.",
+    )
