@@ -201,7 +201,12 @@ INVARIANTS = (
         """
         SELECT (SELECT count(*) FROM order_lines WHERE due_at < $1)
             + (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at < $1)
-            + (SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at < $1)
+            + (SELECT count(*) FROM webhook_deliveries d
+                JOIN webhook_endpoints w ON w.id = d.endpoint_id AND w.enabled
+                WHERE d.next_attempt_at < $1 AND NOT EXISTS (
+                    SELECT 1 FROM webhook_deliveries e WHERE e.endpoint_id = d.endpoint_id
+                        AND e.subject = d.subject AND e.sequence < d.sequence
+                        AND e.state = 'pending'))
         """,
     ),
     Invariant(

@@ -10,6 +10,7 @@ from domain.kernel.database import (
     in_a_transaction,
     transaction,
 )
+from domain.kernel.housekeeping import forget_old_rows
 from domain.kernel.idempotency import claim_key, input_hash
 from domain.kernel.ids import Prefix, decode_id, encode_id, new_id
 from domain.kernel.money import (
@@ -22,7 +23,15 @@ from domain.kernel.money import (
     share_out,
     to_minor,
 )
-from domain.kernel.outbox import Event, on_committed, record_events, wake_relay
+from domain.kernel.outbox import (
+    Event,
+    OutboxRow,
+    claim_unpublished,
+    mark_published,
+    on_committed,
+    record_events,
+    wake_relay,
+)
 from domain.kernel.paging import Page, PageRequest, page_of, page_request
 from domain.kernel.refusals import (
     REGISTRY,
@@ -70,6 +79,7 @@ __all__ = [
     "KeyRing",
     "Money",
     "NotFound",
+    "OutboxRow",
     "Page",
     "PageRequest",
     "Prefix",
@@ -78,16 +88,19 @@ __all__ = [
     "SealBroken",
     "SignInNeeded",
     "claim_key",
+    "claim_unpublished",
     "clock",
     "connection",
     "crash_point",
     "decode_id",
     "encode_id",
+    "forget_old_rows",
     "in_a_transaction",
     "input_hash",
     "install_keys",
     "is_payable",
     "keyed_digest",
+    "mark_published",
     "minor_digits",
     "new_data_key",
     "new_id",

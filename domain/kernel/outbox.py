@@ -64,3 +64,37 @@ def wake_relay() -> None:
     """Say that events were committed. Without a registered waker the relay's polling finds them."""
     if _wake is not None:
         _wake()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A committed event, as the relay reads it."""
+
+    id: UUID
+    type: str
+    subject: UUID
+    sequence: int
+    payload: dict[str, Any]
+
+
+_UNPUBLISHED = """
+SELECT id, type, subject, sequence, payload FROM outbox_events
+WHERE published_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_PUBLISHED = "UPDATE outbox_events SET published_at = $2 WHERE id = ANY($1)"
+
+
+async def claim_unpublished(conn: Connection, limit: int) -> list[OutboxRow]:
+    """The oldest events that nobody has carried yet, locked for the caller's transaction."""
+    rows = await conn.fetch(_UNPUBLISHED, limit)
+    return [
+        OutboxRow(
+            row["id"], row["type"], row["subject"], row["sequence"], orjson.loads(row["payload"])
+        )
+        for row in rows
+    ]
+
+
+async def mark_published(conn: Connection, event_ids: list[UUID]) -> None:
+    """Note that these events were carried."""
+    await conn.execute(_PUBLISHED, event_ids, clock.now())

@@ -82,7 +82,11 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
         await supplier.save(force_create=supplier.version == 1)
         await ledger.open_accounts(conn, [(AccountKind.SUPPLIER, supplier.id, CURRENCY)])
-        details: dict[str, object] = {"code": wish.code, "state": wish.state.value, "secret": wish.secret is not None}
+        details: dict[str, object] = {
+            "code": wish.code,
+            "state": wish.state.value,
+            "secret": wish.secret is not None,
+        }
         details = {**details, "adapter": wish.adapter, "priority": wish.priority}
         await audit.record(conn, actor, "supplier.save", supplier.id, details)
     return supplier

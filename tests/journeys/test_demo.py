@@ -135,7 +135,7 @@ def test_a_failing_first_supplier(
 def test_a_webhook_arrives_and_is_signed(demo: dict[str, Any]) -> None:
     partner = Client(demo["partner"], demo["partner_key"]["key"])
     save = f"""
-    mutation Save($input: WebhookEndpointSaveInput!) {{ webhookEndpointSave(input: $input) {{
+    mutation Save($input: WebhookEndpointCreateInput!) {{ webhookEndpointCreate(input: $input) {{
       endpoint {{ id }} secret {ERRORS} }} }}
     """
     place = f"""
@@ -144,7 +144,7 @@ def test_a_webhook_arrives_and_is_signed(demo: dict[str, Any]) -> None:
     """
     with receiver() as (url, received):
         wish = {"url": url, "events": ["order.paid", "order.delivered"]}
-        made = partner.data(save, input=wish)["webhookEndpointSave"]
+        made = partner.data(save, input=wish)["webhookEndpointCreate"]
         assert made["userErrors"] == []
         wish = {
             "externalId": uuid4().hex,

@@ -1,0 +1,52 @@
+"""The SQL of webhook deliveries."""
+
+# Whose order it is stands in a table of a context above; only its buyer's id is read here.
+FAN_OUT = """
+INSERT INTO webhook_deliveries (id, endpoint_id, event_id, subject, sequence, body, state, attempts,
+    next_attempt_at, created_at)
+SELECT uuidv7(), w.id, e.id, e.subject, e.sequence, jsonb_build_object(
+        'type', e.type,
+        'timestamp', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        'data', e.payload)::text,
+    'pending', 0, $2, $2
+FROM outbox_events e JOIN orders o ON o.id = e.subject
+JOIN webhook_endpoints w ON w.enabled AND e.type = ANY(w.events)
+    AND (w.all_orders OR w.owner_id = o.buyer_id)
+WHERE e.id = ANY($1)
+ON CONFLICT (endpoint_id, event_id) DO NOTHING
+RETURNING id
+"""
+_NONE_EARLIER = """
+NOT EXISTS (SELECT 1 FROM webhook_deliveries earlier
+    WHERE earlier.endpoint_id = d.endpoint_id AND earlier.subject = d.subject
+        AND earlier.sequence < d.sequence AND earlier.state = 'pending')
+"""
+CLAIM = f"""
+UPDATE webhook_deliveries d SET attempts = d.attempts + 1, next_attempt_at = $2
+FROM webhook_endpoints w
+WHERE d.id = $1 AND w.id = d.endpoint_id AND w.enabled AND d.state = 'pending'
+    AND d.next_attempt_at <= $3 AND {_NONE_EARLIER}
+RETURNING d.id, d.endpoint_id, d.event_id, d.subject, d.sequence, d.body, d.attempts, w.url,
+    w.secret_sealed, w.api_version, w.failing_since
+"""
+DUE = f"""
+SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
+WHERE d.next_attempt_at <= $1 AND w.enabled AND {_NONE_EARLIER}
+ORDER BY d.next_attempt_at LIMIT $2
+"""
+NEXT_OF_SUBJECT = """
+SELECT id FROM webhook_deliveries
+WHERE endpoint_id = $1 AND subject = $2 AND state = 'pending' AND next_attempt_at <= $3
+ORDER BY sequence LIMIT 1
+"""
+BOOK = """
+UPDATE webhook_deliveries SET state = $2, next_attempt_at = $3, last_status = $4, last_error = $5,
+    last_answer = $6, last_duration_ms = $7, finished_at = $8
+WHERE id = $1 AND state = 'pending'
+"""
+REDELIVER = """
+UPDATE webhook_deliveries d SET state = 'pending', next_attempt_at = $2, finished_at = NULL,
+    attempts = 0
+FROM webhook_endpoints w
+WHERE d.id = $1 AND w.id = d.endpoint_id AND (w.owner_id = $3 OR $4) RETURNING d.id
+"""

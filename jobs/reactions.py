@@ -1,0 +1,32 @@
+"""Which event makes which job run."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dramatiq import Message
+
+from domain.kernel import OutboxRow, Prefix, decode_id
+from domain.orders import LineStatus, events
+from jobs import fulfilment
+
+
+def _buy_queued_lines(event: OutboxRow) -> list[Message[Any]]:
+    """A paid order: each line that has no own cards is bought upstream."""
+    lines = [line for line in event.payload["lines"] if line["status"] == LineStatus.QUEUED]
+    ids = [decode_id(Prefix.ORDER_LINE, line["id"]) for line in lines]
+    return [fulfilment.fulfil_line.message(str(line_id)) for line_id in ids]
+
+
+REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
+    events.PAID: (_buy_queued_lines,),
+}
+
+
+def messages_for(rows: Iterable[OutboxRow]) -> list[Message[Any]]:
+    """The messages that some events call for."""
+    return [
+        message
+        for row in rows
+        for reaction in REACTIONS.get(row.type, ())
+        for message in reaction(row)
+    ]

@@ -1,0 +1,50 @@
+"""The relay: carries committed events to webhooks and jobs (invariant I16).
+
+Events are read and their deliveries made in one transaction; messages go out after it, because the
+queue is on the network; then the events are marked. Whoever dies in between sends again, and all
+receivers of messages can bear that.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import dramatiq
+from dramatiq import Message
+
+from domain import webhooks
+from domain.kernel import claim_unpublished, crash_point, mark_published, transaction
+from jobs import webhooks as webhook_jobs
+from jobs.reactions import messages_for
+
+BATCH = 200
+
+
+async def run_once() -> int:
+    """Carry one batch of events; how many there were."""
+    async with transaction() as conn:
+        rows = await claim_unpublished(conn, BATCH)
+        await webhooks.fan_out(conn, [row.id for row in rows])
+    if not rows:
+        return 0
+    due = await webhooks.list_due(BATCH)
+    deliveries = [webhook_jobs.deliver.message(str(delivery)) for delivery in due]
+    await enqueue([*messages_for(rows), *deliveries])
+    crash_point("relay.sent")
+    async with transaction() as conn:
+        await mark_published(conn, [row.id for row in rows])
+    crash_point("relay.marked")
+    return len(rows)
+
+
+async def enqueue(messages: Iterable[Message[Any]]) -> None:
+    """Send messages to the queue; off the loop, because its client blocks."""
+    waiting = list(messages)
+    if waiting:
+        await asyncio.to_thread(_send, waiting)
+
+
+def _send(messages: list[Message[Any]]) -> None:
+    broker = dramatiq.get_broker()
+    for message in messages:
+        broker.enqueue(message)

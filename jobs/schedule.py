@@ -1,0 +1,34 @@
+"""What is done at intervals. The scheduler process calls these; one process at a time works."""
+
+from domain import fulfilment, ledger, webhooks
+from domain.kernel import forget_old_rows
+from jobs import fulfilment as fulfilment_jobs
+from jobs import webhooks as webhook_jobs
+from jobs.relay import enqueue
+
+SWEEP = 500
+
+
+async def sweep() -> int:
+    """Send whatever is due to the queue again: lost messages, crashed workers, queries, retries."""
+    due = await fulfilment.list_due(SWEEP)
+    deliveries = await webhooks.list_due(SWEEP)
+    await enqueue(
+        [
+            *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
+            *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
+            *(webhook_jobs.deliver.message(str(each)) for each in deliveries),
+        ]
+    )
+    return len(due.lines) + len(due.attempts) + len(deliveries)
+
+
+async def seal_ledger() -> int:
+    """Extend the ledger's hash chain over what was committed since."""
+    return await ledger.seal_committed()
+
+
+async def keep_house() -> int:
+    """Checkpoints of accounts without a kept balance; rows whose time has passed go."""
+    await ledger.take_checkpoints()
+    return await forget_old_rows()

@@ -1,0 +1,52 @@
+"""Figures for Prometheus, at /metrics.
+
+Each API process counts its own requests, so a scrape sees one of them; read the rate of all from
+your proxy. What the database knows (backlogs, open work) is the same whoever is asked.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from domain.kernel import connection
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "kameng_http_requests", "Requests answered.", ("route", "status"), registry=REGISTRY
+)
+SECONDS = Histogram(
+    "kameng_http_request_seconds",
+    "Time to answer a request.",
+    ("route",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+BACKLOG = Gauge("kameng_backlog", "Work that waits, by kind.", ("kind",), registry=REGISTRY)
+OLDEST = Gauge(
+    "kameng_outbox_oldest_seconds", "Age of the oldest event not carried yet.", registry=REGISTRY
+)
+# Partial indexes make each of these cheap, whatever the size of its table.
+_BACKLOGS = """
+SELECT
+    (SELECT count(*) FROM outbox_events WHERE published_at IS NULL) AS outbox,
+    (SELECT count(*) FROM order_lines WHERE due_at IS NOT NULL) AS open_lines,
+    (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at IS NOT NULL) AS open_attempts,
+    (SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL) AS webhooks,
+    (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
+        WHERE published_at IS NULL) AS oldest
+"""
+KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
+
+
+def request_done(route: str, status: int, seconds: float) -> None:
+    """Count one request; `route` is a pattern of few values, never a path."""
+    REQUESTS.labels(route, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+async def render() -> bytes:
+    """All figures in Prometheus's text form."""
+    async with connection() as conn:
+        row = await conn.fetchrow(_BACKLOGS)
+    for kind in KINDS:
+        BACKLOG.labels(kind).set(row[kind])
+    OLDEST.set(float(row["oldest"]))
+    return generate_latest(REGISTRY)
