@@ -59,7 +59,8 @@ def explanation(commission: Parent[commissions.EarnedCommission], info: Info) ->
 
 def level(agent: Parent[agents.Agent]) -> int:
     """The depth in the tree, 1 to 3."""
-    return agent.depth
+    depth: int = agent.depth
+    return depth
 
 
 async def agent_create(

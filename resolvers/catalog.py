@@ -14,7 +14,7 @@ from strawberry import Parent
 from domain import agents, catalog, pricing
 from domain.kernel import Money, Page, Prefix, decode_id, page_request, parse_units
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater
+from resolvers.loaders import AtOnceOrLater, there
 from resolvers.lookahead import asked_below
 from resolvers.money import MoneyInput, money_of
 
@@ -68,9 +68,9 @@ async def catalog_of_partner(
 
 def category_of(
     product: Parent[catalog.ShownProduct], info: Info
-) -> AtOnceOrLater[catalog.ShownCategory | None]:
+) -> AtOnceOrLater[catalog.ShownCategory]:
     """The shelf of a product."""
-    return info.context.loaders.categories.get(product.category_id)
+    return info.context.loaders.categories.get_from(product.category_id, there)
 
 
 def variants_of(
@@ -82,9 +82,9 @@ def variants_of(
 
 def product_of(
     variant: Parent[catalog.ShownVariant], info: Info
-) -> AtOnceOrLater[catalog.ShownProduct | None]:
+) -> AtOnceOrLater[catalog.ShownProduct]:
     """The product of a variant."""
-    return info.context.loaders.products.get(variant.product_id)
+    return info.context.loaders.products.get_from(variant.product_id, there)
 
 
 def price(variant: Parent[catalog.ShownVariant], info: Info) -> AtOnceOrLater[Money | None]:

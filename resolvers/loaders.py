@@ -1,6 +1,6 @@
 """One batch loader a relation, made anew for each request."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from inspect import isawaitable
 from typing import Generic, TypeAlias, TypeVar
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain import agents, cards, catalog, orders, pricing, suppliers
+from domain import agents, cards, catalog, checkout, orders, pricing, suppliers
 from domain.kernel import ANONYMOUS, Actor
 
 Key = TypeVar("Key", bound=Hashable)
@@ -75,6 +75,13 @@ class Batch(Generic[Key, Value]):
     @cached_property
     def _waiting(self) -> DataLoader[Key, Value]:
         return DataLoader(self.load_many, cache=False)
+
+
+def there(found: Value | None) -> Value:
+    """What a foreign key promises: the row behind an id that the database holds to exist."""
+    if found is None:
+        raise LookupError("a row that is referred to is missing")
+    return found
 
 
 class Loaders:
@@ -150,7 +157,7 @@ class Loaders:
         return Batch(orders.lines_of, [])
 
     @cached_property
-    def cards(self) -> "Batch[UUID, list[cards.Card]]":
+    def cards(self) -> "Batch[UUID, Sequence[cards.Card | checkout.ClaimedCard]]":
         """The cards that an order line delivered, masked."""
         return Batch(cards.cards_of_lines, [])
 

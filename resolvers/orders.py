@@ -1,6 +1,7 @@
 """How the fields of orders are answered."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 import strawberry
@@ -9,7 +10,10 @@ from strawberry import Parent
 from domain import cards, catalog, checkout, orders
 from domain.kernel import Money, Page, Prefix, decode_id, page_request
 from resolvers.context import Info
+from resolvers.loaders import AtOnceOrLater, there
 from resolvers.money import MoneyInput, money_of
+
+DeliveredCard: TypeAlias = cards.Card | checkout.ClaimedCard  # as read, or as just claimed
 
 
 @strawberry.input(description="One variant and how many pieces of it.")
@@ -88,23 +92,23 @@ async def lines(order: Parent[orders.Order], info: Info) -> list[orders.OrderLin
     return await info.context.loaders.lines.load(order.id)
 
 
-async def cards_of_order(order: Parent[orders.Order], info: Info) -> list[cards.Card]:
+async def cards_of_order(order: Parent[orders.Order], info: Info) -> list[DeliveredCard]:
     """The delivered cards of all lines, masked."""
     found = await info.context.loaders.lines.load(order.id)
     batches = await info.context.loaders.cards.load_many([line.id for line in found])
     return [card for batch in batches for card in batch]
 
 
-async def cards_of_line(line: Parent[orders.OrderLine], info: Info) -> list[cards.Card]:
+async def cards_of_line(line: Parent[orders.OrderLine], info: Info) -> list[DeliveredCard]:
     """The delivered cards of one line, masked."""
-    return await info.context.loaders.cards.load(line.id)
+    return list(await info.context.loaders.cards.load(line.id))
 
 
-async def variant_of_line(
+def variant_of_line(
     line: Parent[orders.OrderLine], info: Info
-) -> catalog.ShownVariant | None:
+) -> AtOnceOrLater[catalog.ShownVariant]:
     """What was bought."""
-    return await info.context.loaders.variants.load(line.variant_id)
+    return info.context.loaders.variants.get_from(line.variant_id, there)
 
 
 def order_total(order: Parent[orders.Order]) -> Money:

@@ -13,11 +13,6 @@ from schema.fields import field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 
-strawberry.enum(DeliveryKind, description="How a variant reaches its buyer.")
-strawberry.enum(StockLevel, description="OUT also when nobody can deliver it.")
-strawberry.enum(ListingStatus, description="Only what is ACTIVE is shown and sold.")
-strawberry.enum(Tier, description="Price grades, dearest first.")
-
 
 @strawberry.type(description="A shelf.")
 @presents(catalog.ShownCategory)

@@ -14,8 +14,6 @@ from schema.fields import field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 
-strawberry.enum(TransferKind, description="What moved the money.")
-
 
 @strawberry.type(description="One movement of a wallet. Above zero: money came in.")
 @presents(ledger.AccountEntry)

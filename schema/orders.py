@@ -16,9 +16,6 @@ from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 
-strawberry.enum(OrderStatus, description="Where an order stands. The last three are final.")
-strawberry.enum(LineStatus, description="Where a line stands. The last two are final.")
-
 
 @strawberry.type(description="One variant in an order, at the price locked when it was placed.")
 @presents(orders.OrderLine)

@@ -14,9 +14,6 @@ from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.scalars import Money, id_field
 
-strawberry.enum(SupplierState, description="Only ACTIVE ones get new attempts.")
-strawberry.enum(AttemptStatus, description="SUBMITTING, ACCEPTED and UNCERTAIN are open.")
-
 
 @strawberry.type(description="What a supplier can deliver for a variant.")
 @presents(suppliers.SupplierOffer)

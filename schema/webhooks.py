@@ -14,8 +14,6 @@ from schema.fields import field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import id_field
 
-strawberry.enum(DeliveryState, description="DEAD: given up after all tries.")
-
 
 @strawberry.type(description="Where events are sent.")
 @presents(webhooks.WebhookEndpoint)

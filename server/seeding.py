@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters.sandbox.simulator import load_items
+from adapters.sandbox.simulator import load_items, sandbox_secret
 from domain import agents, cards, commissions, identity, ledger, pricing, suppliers
 from domain.checkout import CURRENCY
 from domain.identity import User
@@ -140,7 +140,7 @@ async def _operator() -> Actor:
 async def _import_suppliers(operator: Actor, settings: Settings) -> None:
     addresses = {"simulator_url": settings.simulator_url}
     with (FOLDER / "suppliers.csv").open("rb") as file:
-        report = await suppliers.import_suppliers(operator, file, addresses)
+        report = await suppliers.import_suppliers(operator, file, addresses, sandbox_secret)
     _refuse_errors("suppliers.csv", report.errors)
     with (FOLDER / "offers.csv").open("rb") as file:
         report = await suppliers.import_offers(operator, file)

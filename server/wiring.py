@@ -34,7 +34,7 @@ STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 60_000
 
 
-class StatelessConnection(asyncpg.Connection):
+class StatelessConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that carries no state from one use to the next, so that nothing is reset.
 
     Each use is one transaction; settings and locks end with it. The reset that a pool sends would

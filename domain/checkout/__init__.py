@@ -8,10 +8,11 @@ from domain.checkout.refusals import (
     StockShort,
 )
 from domain.checkout.rules import LineWish, Purchase
-from domain.checkout.service import CURRENCY, Placed, place_order
+from domain.checkout.service import CURRENCY, ClaimedCard, Placed, place_order
 
 __all__ = [
     "CURRENCY",
+    "ClaimedCard",
     "LineWish",
     "NotForSale",
     "Placed",

@@ -8,7 +8,7 @@ or None exactly where its field does.
 import importlib
 import types
 import typing
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,9 +113,11 @@ def _shape_of_hint(hint: Any) -> Shape:
     if origin in (AsyncGenerator, AsyncIterator):
         return _shape_of_hint(arguments[0])
     if origin in (typing.Union, types.UnionType):
-        rest = tuple(each for each in arguments if each is not type(None))
+        # "At once or later" is the same shape twice.
+        later = [each for each in arguments if typing.get_origin(each) is Awaitable]
+        rest = tuple(each for each in arguments if each is not type(None) and each not in later)
         inner = _shape_of_hint(rest[0]) if len(rest) == 1 else (False, None)
-        return (len(rest) < len(arguments), inner[1])
+        return (type(None) in arguments, inner[1])
     if origin in (list, tuple, frozenset, set, Sequence):
         return (False, _shape_of_hint(arguments[0]))
     return (False, None)

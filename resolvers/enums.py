@@ -1,0 +1,30 @@
+"""The domain's enumerations as GraphQL knows them.
+
+Registered here, in one place and before anything else, because Strawberry makes a definition of its
+own for whatever enumeration it meets first in an input.
+"""
+
+import strawberry
+
+from domain.agents import Tier
+from domain.catalog import DeliveryKind, ListingStatus, StockLevel
+from domain.fulfilment import AttemptStatus
+from domain.ledger import TransferKind
+from domain.orders import LineStatus, OrderStatus
+from domain.suppliers import SupplierState
+from domain.webhooks import DeliveryState
+
+DESCRIBED = {
+    Tier: "Price grades, dearest first.",
+    DeliveryKind: "How a variant reaches its buyer.",
+    ListingStatus: "Only what is ACTIVE is shown and sold.",
+    StockLevel: "OUT also when nobody can deliver it.",
+    AttemptStatus: "SUBMITTING, ACCEPTED and UNCERTAIN are open.",
+    TransferKind: "What moved the money.",
+    OrderStatus: "Where an order stands. The last three are final.",
+    LineStatus: "Where a line stands. The last two are final.",
+    SupplierState: "Only ACTIVE ones get new attempts.",
+    DeliveryState: "DEAD: given up after all tries.",
+}
+for enumeration, description in DESCRIBED.items():
+    strawberry.enum(enumeration, description=description)
