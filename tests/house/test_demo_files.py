@@ -1,0 +1,83 @@
+"""The demo's files fit together and hold what the README promises."""
+
+import csv
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+DEMO = Path(__file__).parents[2] / "demo"
+TIERS = ("retail", "bronze", "silver", "gold")
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (DEMO / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_there_is_enough_to_see() -> None:
+    products = rows("products.csv")
+    assert len(products) >= 60
+    assert len({each["category_slug"] for each in products}) >= 10
+    assert all(each["name_zh"] and each["name_en"] for each in products)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    shelves = {each["slug"] for each in rows("categories.csv")}
+    products = {each["slug"] for each in rows("products.csv")}
+    skus = {each["sku"] for each in rows("variants.csv")}
+    suppliers = {each["code"] for each in rows("suppliers.csv")}
+    logins = {each["login"] for each in rows("agents.csv")}
+    assert {each["parent_slug"] for each in rows("categories.csv")} - {""} <= shelves
+    assert {each["category_slug"] for each in rows("products.csv")} <= shelves
+    assert {each["product_slug"] for each in rows("variants.csv")} == products
+    for name in ("prices.csv", "stock.csv", "offers.csv"):
+        assert {each["sku"] for each in rows(name)} <= skus, name
+    assert {each["supplier_code"] for each in rows("offers.csv")} == suppliers
+    assert {each["parent_login"] for each in rows("agents.csv")} - {""} <= logins
+
+
+def test_nothing_is_twice() -> None:
+    keys = {
+        "categories.csv": ("slug",),
+        "products.csv": ("slug",),
+        "variants.csv": ("sku",),
+        "prices.csv": ("sku", "tier"),
+        "stock.csv": ("sku",),
+        "offers.csv": ("sku", "supplier_code", "supplier_item"),
+        "agents.csv": ("login",),
+        "commission_rules.csv": ("scope", "scope_code", "level"),
+    }
+    for name, columns in keys.items():
+        counted = Counter(tuple(row[column] for column in columns) for row in rows(name))
+        assert max(counted.values()) == 1, name
+
+
+def test_no_tier_is_dearer_than_a_lesser_one_or_below_cost() -> None:
+    costs = {each["sku"]: Decimal(each["unit_cost"]) for each in rows("stock.csv")}
+    for each in rows("offers.csv"):
+        costs[each["sku"]] = max(costs.get(each["sku"], Decimal(0)), Decimal(each["cost"]))
+    prices: dict[str, dict[str, Decimal]] = {}
+    for each in rows("prices.csv"):
+        prices.setdefault(each["sku"], {})[each["tier"]] = Decimal(each["amount"])
+    for sku, tiers in prices.items():
+        amounts = [tiers[tier] for tier in TIERS]
+        assert amounts == sorted(amounts, reverse=True), sku
+        assert amounts[-1] > costs.get(sku, Decimal(0)), sku
+
+
+def test_the_stories_of_the_demo_are_there() -> None:
+    stock = {each["sku"]: int(each["quantity"]) for each in rows("stock.csv")}
+    assert stock["STEAM-CNY-50"] == 2000
+    first = {}
+    for each in sorted(rows("offers.csv"), key=lambda each: int(each["priority"])):
+        first.setdefault(each["sku"], each["supplier_item"])
+    for sku, prefix in (
+        ("NETFLIX-USD-25", "soldout-"),
+        ("SPOTIFY-USD-10", "slow-"),
+        ("XBOX-USD-25", "dearer-"),
+    ):
+        assert sku not in stock
+        assert first[sku].startswith(prefix)
+    kinds = {each["kind"] for each in rows("commission_rules.csv")}
+    assert kinds == {"percent", "fixed", "price_difference"}
+    assert any("话费" in each["name_zh"] for each in rows("products.csv"))
