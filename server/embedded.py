@@ -75,6 +75,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
 
     `durable=False` trades the safety of the data for speed: for tests only.
     """
+    folder = folder.resolve()  # the server's own working folder is another one
     home, binaries, account = _postgres_home(folder)
     data = home / "data"
     password = _password(home / "password")
@@ -102,6 +103,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
 
 def start_valkey(folder: Path, *, durable: bool = True) -> Server:
     """Valkey with its append-only file under `folder`; in memory only when not durable."""
+    folder = folder.resolve()
     home = folder / "valkey"
     home.mkdir(parents=True, exist_ok=True)
     password = _password(folder / "valkey.password")

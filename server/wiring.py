@@ -34,6 +34,9 @@ STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 60_000
 
 
+_client = PartnerClient()  # opens nothing before its first call
+
+
 class StatelessConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that carries no state from one use to the next, so that nothing is reset.
 
@@ -84,24 +87,19 @@ def tortoise_config(
 
 
 async def connect(settings: Settings, application: str = "kameng") -> None:
-    """Open the domain for this process: keys, database. Call `disconnect` at the end."""
+    """Open the domain for this process: keys, adapters, database. `disconnect` ends it."""
     kernel.install_keys(keyfile.load_or_create(settings.key_file))
     identity.lifetimes.access = timedelta(minutes=settings.access_token_minutes)
     identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
+    suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await Tortoise.init(config=config, _enable_global_fallback=True)
 
 
-def register_adapters() -> PartnerClient:
-    """Make the suppliers' adapters known; the client they share is closed by whoever asked."""
-    client = PartnerClient()
-    suppliers.register(generic_http.NAME, generic_http.GenericHttp(client))
-    return client
-
-
 async def disconnect() -> None:
-    """Close the database connections of this process."""
+    """Close the connections of this process: those to partners, and to the database."""
+    await _client.close()
     await Tortoise.close_connections()
 
 

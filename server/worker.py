@@ -9,7 +9,6 @@ from dramatiq import Broker, Worker
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import Middleware
 
-from adapters.http import PartnerClient
 from adapters.webhooks import SafeSender
 from domain import webhooks
 from domain.kernel import on_committed
@@ -17,7 +16,7 @@ from jobs import broker as queue
 from server.logs import configure_logs
 from server.settings import Settings
 from server.waker import Waker
-from server.wiring import connect, disconnect, register_adapters
+from server.wiring import connect, disconnect
 
 THREADS = 16  # jobs at once: most of their time they wait for a supplier or a receiver
 STOP_MS = 20_000
@@ -34,7 +33,6 @@ class Household(Middleware):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.client: PartnerClient | None = None
         self.sender: SafeSender | None = None
         self.waker: Waker | None = None
 
@@ -53,7 +51,6 @@ class Household(Middleware):
 
     async def _open(self) -> None:
         await connect(self.settings, "kameng-worker")
-        self.client = register_adapters()
         self.sender = SafeSender(
             self.settings.webhook_timeout_seconds, private=self.settings.webhook_private_addresses
         )
@@ -64,8 +61,6 @@ class Household(Middleware):
     async def _close(self) -> None:
         if self.waker is not None:
             await self.waker.close()
-        if self.client is not None:
-            await self.client.close()
         if self.sender is not None:
             self.sender.close()
         await disconnect()

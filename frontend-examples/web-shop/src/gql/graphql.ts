@@ -4,22 +4,26 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
+/** How a variant reaches its buyer. */
 export type DeliveryKind =
   | 'CARD_CODE'
   | 'DIRECT_TOPUP'
   | 'LINK'
   | 'MANUAL';
 
+/** A device: an id that its app made up and keeps, 16 letters or more. */
 export type GuestLogin = {
   deviceId: string;
 };
 
+/** Where a line stands. The last two are final. */
 export type LineStatus =
   | 'DELIVERED'
   | 'DELIVERING'
   | 'QUEUED'
   | 'REFUNDED';
 
+/** An amount with its currency. */
 export type MoneyInput = {
   amount: string;
   currency: string;
@@ -36,12 +40,15 @@ export type OrderCreateInput = {
   promoterCode?: string | null | undefined;
 };
 
+/** One variant and how many pieces of it. */
 export type OrderLineInput = {
+  /** Refuse the order when the price is another one. */
   expectedUnitPrice?: MoneyInput | null | undefined;
   quantity: number;
   sku: string;
 };
 
+/** Where an order stands. The last three are final. */
 export type OrderStatus =
   | 'DELIVERED'
   | 'DELIVERING'
@@ -49,26 +56,29 @@ export type OrderStatus =
   | 'PARTIALLY_DELIVERED'
   | 'REFUNDED';
 
+/** A login and its password. */
 export type PasswordLogin = {
   login: string;
   password: string;
 };
 
-export type SessionCreateInput =
-  {   guest: GuestLogin; password?: never; }
-  |  { guest?: never;   password: PasswordLogin; };
+export type SessionCreateInput = {
+  guest?: GuestLogin | null | undefined;
+  password?: PasswordLogin | null | undefined;
+};
 
 export type SessionRefreshInput = {
   refreshToken: string;
 };
 
+/** OUT also when nobody can deliver it. */
 export type StockLevel =
   | 'IN_STOCK'
   | 'LOW'
   | 'OUT';
 
 export type UserCreateInput = {
-  displayName?: string | null | undefined;
+  displayName?: string;
   login: string;
   password: string;
   promoterCode?: string | null | undefined;
