@@ -42,13 +42,13 @@ async def products(
     info: Info,
     first: int | None = None,
     after: str | None = None,
-    query: str = "",
+    query: str | None = None,
     category: strawberry.ID | None = None,
 ) -> Page[catalog.ShownProduct]:
     """A page of what is on the shelves, of one category and all below it, found by a text."""
     page = await catalog.list_products(
         page_request("products", first, after),
-        query=query,
+        query=query or "",
         category_id=_category_id(category),
         language=info.context.language,
     )

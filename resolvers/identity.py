@@ -53,7 +53,7 @@ async def user_create(
 ) -> SessionOutcome:
     """Sign up, and in."""
     wish = agents.SignUp(login, password, display_name, promoter_code)
-    return _signed_in(info, await agents.sign_up(wish, info.context.user_agent))
+    return signed_in_as(info, await agents.sign_up(wish, info.context.user_agent))
 
 
 async def session_create(
@@ -64,23 +64,14 @@ async def session_create(
     if bool(password) == bool(guest):
         raise Refused(Invalid(reason="sign_in_way"))
     if password:
-        return _signed_in(info, await identity.sign_in(password.login, password.password, client))
+        return signed_in_as(info, await identity.sign_in(password.login, password.password, client))
     assert guest is not None
-    return _signed_in(info, await agents.sign_in_guest(guest.device_id, client))
-
-
-async def operator_session_create(info: Info, login: str, password: str) -> SessionOutcome:
-    """Sign an operator in; anybody else hears that the credentials are wrong."""
-    user = await identity.find_user(login)
-    if user is None or user.role is not UserRole.OPERATOR:
-        # The same work and the same answer as for a wrong password.
-        await identity.sign_in("", password, info.context.user_agent)
-    return _signed_in(info, await identity.sign_in(login, password, info.context.user_agent))
+    return signed_in_as(info, await agents.sign_in_guest(guest.device_id, client))
 
 
 async def session_refresh(info: Info, refresh_token: str) -> SessionOutcome:
     """New tokens for a refresh token."""
-    return _signed_in(info, await identity.refresh(refresh_token, info.context.user_agent))
+    return signed_in_as(info, await identity.refresh(refresh_token, info.context.user_agent))
 
 
 async def session_revoke(info: Info, id: strawberry.ID | None = None) -> dict[str, object]:
@@ -90,32 +81,7 @@ async def session_revoke(info: Info, id: strawberry.ID | None = None) -> dict[st
     return {}
 
 
-async def user_by_login(info: Info, login: str) -> User:
-    """A user (back office)."""
-    return await identity.get_by_login(info.context.actor, login)
-
-
-async def api_key_create(
-    info: Info,
-    owner_id: strawberry.ID,
-    name: str,
-    scopes: list[str],
-    require_signature: bool = True,
-    allowed_ips: list[str] | None = None,
-) -> dict[str, object]:
-    """A key for a partner (back office)."""
-    made = await identity.create_api_key(
-        info.context.actor,
-        decode_id(Prefix.USER, owner_id, field=("ownerId",)),
-        name,
-        scopes,
-        require_signature=require_signature,
-        allowed_ips=allowed_ips or (),
-    )
-    return {"api_key": made.row, "key": made.key, "signing_secret": made.signing_secret}
-
-
-def _signed_in(info: Info, signed_in: SignedIn) -> SessionOutcome:
+def signed_in_as(info: Info, signed_in: SignedIn) -> SessionOutcome:
     """The rest of the answer is asked as the one who has just signed in."""
     user = signed_in.user
     info.context.sign_in(

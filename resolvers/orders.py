@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import TypeAlias
-from uuid import UUID
 
 import strawberry
 from strawberry import Parent
@@ -141,35 +140,3 @@ async def all_orders(
 async def any_order(info: Info, id: strawberry.ID) -> orders.Order | None:
     """Any order (back office)."""
     return await orders.find_any_order(info.context.actor, decode_id(Prefix.ORDER, id))
-
-
-async def order_place(
-    info: Info,
-    external_id: str,
-    sku: str,
-    quantity: int,
-    max_unit_cost: MoneyInput,
-) -> OrderOutcome:
-    """A partner's purchase: its own id makes it happen once, for ever."""
-    limit = money_of(max_unit_cost, "maxUnitCost").units
-    wish = checkout.LineWish(sku=sku, quantity=quantity, max_price=limit)
-    purchase = checkout.Purchase((wish,), f"external:{external_id}", external_id=external_id)
-    return show_placed(info, await checkout.place_order(info.context.actor, purchase))
-
-
-async def partner_order(
-    info: Info, external_id: str | None = None, id: strawberry.ID | None = None
-) -> orders.Order | None:
-    """A partner's order by either id."""
-    if external_id is not None:
-        return await orders.find_by_external_id(info.context.actor, external_id)
-    if id is None:
-        return None
-    return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))
-
-
-async def partner_cards_reveal(info: Info, external_id: str) -> list[cards.OpenedCard]:
-    """The codes of a partner's order."""
-    found = await orders.find_by_external_id(info.context.actor, external_id)
-    missing = UUID(int=0)  # sounds like any order that is not the caller's
-    return await orders.reveal_cards(info.context.actor, found.id if found else missing, None)

@@ -21,7 +21,7 @@ async def deliveries(
     return await webhooks.list_deliveries(info.context.actor, endpoint, page)
 
 
-async def endpoint_create(
+async def webhook_endpoint_create(
     info: Info, url: str, events: list[str], all_orders: bool = False
 ) -> webhooks.NewEndpoint:
     """Tell events to an address from now on."""
@@ -29,13 +29,13 @@ async def endpoint_create(
     return await webhooks.create_endpoint(info.context.actor, wish)
 
 
-async def endpoint_disable(info: Info, id: strawberry.ID) -> webhooks.WebhookEndpoint:
+async def webhook_endpoint_disable(info: Info, id: strawberry.ID) -> webhooks.WebhookEndpoint:
     """Stop telling an address."""
     endpoint = decode_id(Prefix.WEBHOOK_ENDPOINT, id)
     return await webhooks.disable_endpoint(info.context.actor, endpoint)
 
 
-async def redeliver(info: Info, id: strawberry.ID) -> webhooks.WebhookDelivery:
+async def webhook_redeliver(info: Info, id: strawberry.ID) -> webhooks.WebhookDelivery:
     """Try a delivery again."""
     delivery = decode_id(Prefix.WEBHOOK_DELIVERY, id)
     return await webhooks.find_delivery(await webhooks.redeliver(info.context.actor, delivery))

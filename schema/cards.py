@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import strawberry
 
-from domain import cards
+from domain import cards, checkout
 from domain.kernel import Prefix
 from resolvers import cards as resolvers
 from resolvers.permissions import Scope
@@ -15,7 +15,7 @@ from schema.scalars import Money, id_field
 
 
 @strawberry.type(description="A card that was delivered; its code is shown by orderCardsReveal.")
-@presents(cards.Card)
+@presents(cards.Card, checkout.ClaimedCard)
 class DeliveredCard:
     id: strawberry.ID = id_field(Prefix.CARD)
     masked: str = field(description="The end of its number or code.")

@@ -73,15 +73,19 @@ def mutation(
     return field(resolver, extensions=extensions, **options)
 
 
-def presents(domain_class: type) -> Callable[[T], T]:
+def presents(domain_class: type, *also: type) -> Callable[[T], T]:
     """Below `@strawberry.type`: the type shows rows of this domain class.
+
+    `also` names classes that carry the same attributes, such as a row before it is written.
 
     It tells interfaces and unions which rows are its own, and the house test what to compare with.
     """
 
     def remember(cls: T) -> T:
+        shown: tuple[type, ...] = (domain_class, *also, cls)
+
         def is_type_of(value: object, info: GraphQLResolveInfo[Any]) -> bool:
-            return isinstance(value, domain_class | cls)
+            return isinstance(value, shown)
 
         setattr(cls, PRESENTED, domain_class)
         cls.is_type_of = is_type_of  # type: ignore[attr-defined]

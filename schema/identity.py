@@ -9,6 +9,7 @@ from domain.kernel import Prefix
 from resolvers import agents as agent_resolvers
 from resolvers import identity as resolvers
 from resolvers import ledger as ledger_resolvers
+from resolvers import operators as operator_resolvers
 from resolvers import orders as order_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.agents import Agent
@@ -116,14 +117,14 @@ class ApiKeyCreatePayload:
 class IdentityAdminQuery:
     viewer: Viewer | None = field(resolvers.viewer)
     user: User = field(
-        resolvers.user_by_login, permissions=[Scope("users:read")], description="By login."
+        operator_resolvers.user_by_login, permissions=[Scope("users:read")], description="By login."
     )
 
 
 @strawberry.type
 class IdentityAdminMutation:
     session_create: SessionPayload = mutation(
-        resolvers.operator_session_create,
+        operator_resolvers.session_create,
         payload=SessionPayload,
         rate=Rate(RateZone.LOGIN, account="login"),
         sensitive=True,
@@ -136,7 +137,7 @@ class IdentityAdminMutation:
         resolvers.session_revoke, payload=AckPayload, permissions=[SignedIn()]
     )
     api_key_create: ApiKeyCreatePayload = mutation(
-        resolvers.api_key_create,
+        operator_resolvers.api_key_create,
         payload=ApiKeyCreatePayload,
         permissions=[Scope("keys:write")],
         sensitive=True,

@@ -8,6 +8,7 @@ from domain import checkout, orders
 from domain.kernel import Prefix
 from domain.orders import LineStatus, OrderStatus
 from resolvers import orders as resolvers
+from resolvers import partner as partner_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.cards import CardSecret, DeliveredCard
 from schema.catalog import Variant
@@ -76,7 +77,7 @@ class OrderPayload:
 
 @strawberry.type
 class CardsRevealPayload:
-    secrets: list[CardSecret] = field(default_factory=list, sensitive=True)
+    secrets: list[CardSecret] = field(default_factory=list)
     user_errors: list[UserError]
 
 
@@ -112,7 +113,7 @@ class OrderMutation:
 @strawberry.type
 class OrderPartnerQuery:
     order: Order | None = field(
-        resolvers.partner_order,
+        partner_resolvers.order,
         permissions=[Scope("orders:read")],
         rate=Rate(RateZone.ORDER_LOOKUP),
         description="By `externalId` or by `id`.",
@@ -122,14 +123,14 @@ class OrderPartnerQuery:
 @strawberry.type
 class OrderPartnerMutation:
     order_place: OrderPayload = mutation(
-        resolvers.order_place,
+        partner_resolvers.order_place,
         payload=OrderPayload,
         permissions=[Scope("orders:write")],
         description="Buy. `externalId` is the partner's own and makes the order happen once, for"
         " ever. Refused when a unit costs more than `maxUnitCost`.",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
-        resolvers.partner_cards_reveal,
+        partner_resolvers.order_cards_reveal,
         payload=CardsRevealPayload,
         entity="secrets",
         permissions=[Scope("orders:write")],

@@ -77,20 +77,20 @@ class WebhooksQuery:
 @strawberry.type
 class WebhooksMutation:
     webhook_endpoint_create: WebhookEndpointCreatePayload = mutation(
-        resolvers.endpoint_create,
+        resolvers.webhook_endpoint_create,
         payload=WebhookEndpointCreatePayload,
         permissions=[Scope("webhooks:write")],
         sensitive=True,
         description="Send the caller's order events to a URL, signed after Standard Webhooks.",
     )
     webhook_endpoint_disable: WebhookEndpointPayload = mutation(
-        resolvers.endpoint_disable,
+        resolvers.webhook_endpoint_disable,
         payload=WebhookEndpointPayload,
         entity="endpoint",
         permissions=[Scope("webhooks:write")],
     )
     webhook_redeliver: WebhookDeliveryPayload = mutation(
-        resolvers.redeliver,
+        resolvers.webhook_redeliver,
         payload=WebhookDeliveryPayload,
         entity="delivery",
         permissions=[Scope("webhooks:write")],

@@ -38,7 +38,9 @@ def yuan(amount: int | str) -> int:
     return int(whole) * SCALE + int(rest.ljust(4, "0") or 0)
 
 
-async def user(login: str = "", role: UserRole = UserRole.BUYER, referrer: UUID | None = None) -> User:
+async def user(
+    login: str = "", role: UserRole = UserRole.BUYER, referrer: UUID | None = None
+) -> User:
     """A login with a wallet; nobody can sign in with its password."""
     made = await User.create(
         login=login or f"user{next(_numbers)}",
@@ -186,7 +188,11 @@ async def stock(of: Variant, quantity: int, unit_cost: int = 40 * SCALE) -> list
 
 
 async def rule(
-    level: int, kind: RuleKind, value: int = 0, scope: RuleScope = RuleScope.DEFAULT, of: UUID | None = None
+    level: int,
+    kind: RuleKind,
+    value: int = 0,
+    scope: RuleScope = RuleScope.DEFAULT,
+    of: UUID | None = None,
 ) -> CommissionRule:
     """A commission rule in force."""
     return await CommissionRule.create(

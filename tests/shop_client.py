@@ -23,7 +23,7 @@ class Client:
     language: str = "en"
     timeout: float = 30.0
 
-    def send(self, query: str, **variables: Any) -> dict[str, Any]:
+    def send(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The whole answer: `data` and `errors`."""
         headers = {"Accept-Language": self.language}
         if self.token:
@@ -33,7 +33,7 @@ class Client:
         result: dict[str, Any] = answer.json()
         return result
 
-    def data(self, query: str, **variables: Any) -> dict[str, Any]:
+    def data(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The data of an answer without errors."""
         answer = self.send(query, **variables)
         assert not answer.get("errors"), answer["errors"]

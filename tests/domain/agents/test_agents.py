@@ -42,15 +42,16 @@ async def test_plain_sql_cannot_write_a_fourth_level(depth: int, parent_depth: i
     user = await make.user()
     with pytest.raises((asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError)):
         async with connection() as conn:
-            await conn.execute(
-                INSERT, new_id(), user.id, "RAW1", depth, chain[2].id, parent_depth
-            )
+            await conn.execute(INSERT, new_id(), user.id, "RAW1", depth, chain[2].id, parent_depth)
 
 
 async def test_plain_sql_cannot_make_a_circle_or_deepen_a_parent() -> None:
     top, middle, leaf = await make.agent_chain()
     for statement, args in [
-        ("UPDATE agents SET parent_id = $2, parent_depth = 3, depth = 4 WHERE id = $1", (top.id, leaf.id)),
+        (
+            "UPDATE agents SET parent_id = $2, parent_depth = 3, depth = 4 WHERE id = $1",
+            (top.id, leaf.id),
+        ),
         ("UPDATE agents SET depth = 2 WHERE id = $1", (top.id,)),
         ("UPDATE agents SET depth = 3, parent_depth = 2 WHERE id = $1", (middle.id,)),
     ]:

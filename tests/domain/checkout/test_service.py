@@ -23,7 +23,12 @@ def wish(sku: str, quantity: int = 1, key: str = "key", **more: int) -> Purchase
 
 async def counts() -> dict[str, int]:
     tables = (
-        "orders", "order_lines", "transfers", "commissions", "outbox_events", "idempotency_keys"
+        "orders",
+        "order_lines",
+        "transfers",
+        "commissions",
+        "outbox_events",
+        "idempotency_keys",
     )
     async with connection() as conn:
         found = {table: await conn.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
@@ -70,8 +75,13 @@ async def test_a_purchase_pays_delivers_splits_and_tells_in_one_go() -> None:
     ]
     assert earned == [make.yuan("2.94"), make.yuan("0.98"), make.yuan("0.49")]
     assert await counts() == {
-        "orders": 1, "order_lines": 1, "transfers": 4, "commissions": 3, "outbox_events": 3,
-        "idempotency_keys": 2, "sold": 2,
+        "orders": 1,
+        "order_lines": 1,
+        "transfers": 4,
+        "commissions": 3,
+        "outbox_events": 3,
+        "idempotency_keys": 2,
+        "sold": 2,
     }  # one transfer, one event and one key are the top-up's, one transfer the card purchase's
 
 

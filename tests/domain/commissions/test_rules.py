@@ -32,9 +32,15 @@ PERCENT, FIXED, DIFFERENCE = RuleKind.PERCENT, RuleKind.FIXED, RuleKind.PRICE_DI
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
-        pytest.param([(PERCENT, 30_000), (PERCENT, 10_000), (PERCENT, 5_000)], [30_000, 10_000, 5_000], id="percent"),
+        pytest.param(
+            [(PERCENT, 30_000), (PERCENT, 10_000), (PERCENT, 5_000)],
+            [30_000, 10_000, 5_000],
+            id="percent",
+        ),
         pytest.param([(FIXED, 2_000)], [4_000], id="fixed amount for each of two pieces"),
-        pytest.param([(DIFFERENCE, 0)] * 3, [20_000, 20_000, 40_000], id="price difference telescopes"),
+        pytest.param(
+            [(DIFFERENCE, 0)] * 3, [20_000, 20_000, 40_000], id="price difference telescopes"
+        ),
         pytest.param([(PERCENT, 0)], [], id="zero yields no line"),
         pytest.param([], [], id="no rule, nothing"),
     ],

@@ -100,7 +100,10 @@ async def test_a_wallet_is_never_overdrawn_by_a_hundred_at_once() -> None:
 
     async def spend() -> bool:
         posting = Posting(
-            TransferKind.PAYMENT, new_id(), make.CNY, [(wallet, -make.yuan(1)), (REVENUE, make.yuan(1))]
+            TransferKind.PAYMENT,
+            new_id(),
+            make.CNY,
+            [(wallet, -make.yuan(1)), (REVENUE, make.yuan(1))],
         )
         try:
             async with transaction() as conn:
