@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import structlog
 from dramatiq import Message
 
 from domain.kernel import OutboxRow, Prefix, decode_id
 from domain.orders import LineStatus, events
 from jobs import fulfilment
+
+log = structlog.get_logger(__name__)
 
 
 def _buy_queued_lines(event: OutboxRow) -> list[Message[Any]]:
@@ -23,10 +26,16 @@ REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
 
 
 def messages_for(rows: Iterable[OutboxRow]) -> list[Message[Any]]:
-    """The messages that some events call for."""
-    return [
-        message
-        for row in rows
-        for reaction in REACTIONS.get(row.type, ())
-        for message in reaction(row)
-    ]
+    """The messages that some events call for.
+
+    An event that cannot be read must not hold up all others: it is told, and what it should have
+    begun is found by the sweep.
+    """
+    messages: list[Message[Any]] = []
+    for row in rows:
+        for reaction in REACTIONS.get(row.type, ()):
+            try:
+                messages += reaction(row)
+            except Exception:
+                log.exception("event_without_reaction", event_id=str(row.id), type=row.type)
+    return messages

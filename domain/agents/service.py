@@ -13,6 +13,7 @@ from domain.kernel import (
     IntegrityError,
     Invalid,
     NotFound,
+    Prefix,
     Refused,
     clock,
     encode_id,
@@ -63,7 +64,7 @@ async def create_agent(
             await ledger.open_accounts(conn, accounts)
             details = {"tier": tier.value, "depth": agent.depth, "code": agent.code}
             await audit.record(conn, actor, "agent.create", agent.id, details)
-            payload = {"agentId": encode_id("agt", agent.id), **details}
+            payload = {"agentId": encode_id(Prefix.AGENT, agent.id), **details}
             await record_events(conn, [Event("agent.activated", agent.id, 1, payload)])
     except IntegrityError as error:
         raise Refused(_refusal_of(error)) from error

@@ -12,6 +12,7 @@ from domain.kernel import (
     Invalid,
     Money,
     NotFound,
+    Prefix,
     Refused,
     claim_key,
     clock,
@@ -127,7 +128,7 @@ async def top_up(
         await post(conn, [Posting(TransferKind.TOPUP, operation, money.currency, legs, note)])
         details = {"amount": plain(money.units), "currency": money.currency, "note": note}
         await audit.record(conn, actor, "wallet.top_up", user_id, details)
-        payload = {"userId": encode_id("usr", user_id), **details}
+        payload = {"userId": encode_id(Prefix.USER, user_id), **details}
         await record_events(conn, [Event("wallet.topped_up", operation, 1, payload)])
     wake_relay()
     return False

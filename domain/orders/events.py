@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
-from domain.kernel import Event, encode_id, plain
+from domain.kernel import Event, Prefix, encode_id, plain
 
 PAID = "order.paid"
 DELIVERING = "order.delivering"
@@ -52,7 +52,7 @@ def order_event(event: str, sequence: int, order: OrderFacts, lines: Iterable[Li
         order.id,
         sequence,
         {
-            "orderId": encode_id("ord", order.id),
+            "orderId": encode_id(Prefix.ORDER, order.id),
             "number": order.number,
             "status": str(order.status),
             "currency": order.currency,
@@ -60,7 +60,7 @@ def order_event(event: str, sequence: int, order: OrderFacts, lines: Iterable[Li
             "externalId": order.external_id,
             "lines": [
                 {
-                    "id": str(line.id),
+                    "id": encode_id(Prefix.ORDER_LINE, line.id),
                     "sku": line.sku,
                     "quantity": line.quantity,
                     "status": str(line.status),

@@ -42,8 +42,9 @@ _REFUNDED = """
 UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = $2 WHERE id = $1
 """
 _MOVE_ORDER = """
-UPDATE orders SET status = $2, event_count = $3, version = version + 1,
-    closed_at = CASE WHEN $2 IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED') THEN $4 END
+UPDATE orders SET status = $2::varchar, event_count = $3, version = version + 1,
+    closed_at = CASE WHEN $2::varchar IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')
+        THEN $4::timestamptz END
 WHERE id = $1
 """
 _CARDS_TO_REVEAL = """
