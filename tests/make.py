@@ -1,11 +1,13 @@
 """Makers of objects with honest defaults. A test names only what it is about."""
 
+from dataclasses import replace
 from itertools import count
 from uuid import UUID
 
-from domain import ledger
+from adapters.sandbox.simulator import sandbox_secret
+from domain import cards, identity, ledger, suppliers, webhooks
 from domain.agents.models import Agent, AgentStatus, Tier
-from domain.cards.models import Card, CardBatch, CardState
+from domain.cards.models import Card
 from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
 from domain.identity.models import User, UserRole
@@ -15,12 +17,10 @@ from domain.kernel import (
     ActorKind,
     Money,
     clock,
-    new_data_key,
-    new_id,
+    plain,
     transaction,
-    wrap_key,
 )
-from domain.ledger import AccountKind, Posting, TransferKind, account_id
+from domain.ledger import AccountKind
 from domain.pricing.models import Price
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
 
@@ -148,43 +148,12 @@ async def variant(
 
 
 async def stock(of: Variant, quantity: int, unit_cost: int = 40 * SCALE) -> list[Card]:
-    """Cards on the shelf, booked as bought; their codes are not sealed, so they cannot be shown."""
-    moment, batch_id = clock.now(), new_id()
-    wrapped, version = wrap_key(new_data_key(), batch_id.bytes)
-    batch = await CardBatch.create(
-        id=batch_id,
-        variant_id=of.id,
-        source="test",
-        content_digest=batch_id.bytes,
-        unit_cost=unit_cost,
-        currency=CNY,
-        wrapped_key=wrapped,
-        key_version=version,
-        accepted=quantity,
-        imported_at=moment,
-    )
-    made = [
-        Card(
-            variant_id=of.id,
-            batch=batch,
-            state=CardState.AVAILABLE,
-            fingerprint=new_id().bytes,
-            masked="****",
-            unit_cost=unit_cost,
-            created_at=moment,
-        )
-        for _ in range(quantity)
-    ]
-    await Card.bulk_create(made)
-    if unit_cost:
-        cost = unit_cost * quantity
-        legs = [
-            (account_id(AccountKind.INVENTORY, None, CNY), -cost),
-            (account_id(AccountKind.BANK, None, CNY), cost),
-        ]
-        async with transaction() as conn:
-            await ledger.post(conn, [Posting(TransferKind.CARD_PURCHASE, batch_id, CNY, legs)])
-    return made
+    """Sealed cards on the shelf, imported as an operator would."""
+    file = cards.card_file("", "CODE-????-####-####", count=quantity, seed=f"{next(_numbers)}")
+    wish = cards.ImportWish(of.sku, unit_cost, "test")
+    report = await cards.import_cards(OPERATOR, wish, file)
+    assert report.accepted == quantity
+    return await Card.filter(batch_id=report.batch_id).order_by("id")
 
 
 async def rule(
@@ -223,3 +192,29 @@ async def offer(of: Variant, cost: int, code: str = "", priority: int = 100) -> 
         priority=priority,
         updated_at=moment,
     )
+
+
+async def token(actor: Actor) -> str:
+    """An access token of a user, without the price of a password."""
+    signed_in = await identity.open_session(await User.get(id=actor.require_user()), "test")
+    return signed_in.access_token
+
+
+async def simulated_offer(
+    of: Variant, simulator: str, cost: int, code: str = "alpha"
+) -> dict[str, str]:
+    """An offer of a supplier of the simulator; the row that tells the simulator of its item."""
+    item = f"item-{next(_numbers)}"
+    wish = suppliers.SupplierWish(
+        code, code, "generic_http", f"{simulator}/{code}", sandbox_secret(code)
+    )
+    await suppliers.save_supplier(OPERATOR, wish)
+    await suppliers.save_offer(OPERATOR, suppliers.OfferWish(of.sku, code, item, cost))
+    return {"supplier_code": code, "supplier_item": item, "cost": plain(cost)}
+
+
+async def webhook_endpoint(owner: Actor, url: str) -> webhooks.NewEndpoint:
+    """An endpoint of a buyer for the start and the end of its orders."""
+    actor = replace(owner, scopes=frozenset({"webhooks:write"}))
+    wish = webhooks.EndpointWish(url, ["order.paid", "order.delivered", "order.delivery_failed"])
+    return await webhooks.create_endpoint(actor, wish)

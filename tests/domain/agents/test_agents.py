@@ -12,7 +12,8 @@ from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
 INSERT = """
-INSERT INTO agents (id, user_id, code, name, tier, depth, parent_id, parent_depth, status, created_at)
+INSERT INTO agents
+    (id, user_id, code, name, tier, depth, parent_id, parent_depth, status, created_at)
 VALUES ($1, $2, $3, 'x', 'bronze', $4, $5, $6, 'active', now())
 """
 

@@ -32,6 +32,9 @@ async def counts() -> dict[str, int]:
     )
     async with connection() as conn:
         found = {table: await conn.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
+        found["outbox_events"] = await conn.fetchval(
+            "SELECT count(*) FROM outbox_events WHERE type LIKE 'order.%'"
+        )
         found["sold"] = await conn.fetchval("SELECT count(*) FROM cards WHERE state = 'sold'")
     return found
 

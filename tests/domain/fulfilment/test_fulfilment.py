@@ -1,7 +1,6 @@
 """Failover: on to the next supplier after a sure rejection only, and never bought twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -37,17 +36,20 @@ pytestmark = pytest.mark.usefixtures("db")
 COST = make.yuan(80)
 
 
+CAPABILITIES = Capabilities(
+    own_reference=OwnReference.RETURNS_FIRST,
+    query_by_own_reference=True,
+    price_guard=True,
+    not_found_answers=2,
+    settle_seconds=5,
+)
+
+
 @dataclass
 class Scripted:
     """A supplier that answers by script, and keeps a book of what it was asked."""
 
-    capabilities: Capabilities = Capabilities(
-        own_reference=OwnReference.RETURNS_FIRST,
-        query_by_own_reference=True,
-        price_guard=True,
-        not_found_answers=2,
-        settle_seconds=5,
-    )
+    capabilities: Capabilities = CAPABILITIES
     submits: dict[str, list[SubmitResult]] = field(default_factory=dict)
     queries: dict[str, list[QueryResult]] = field(default_factory=dict)
     submitted: list[Submission] = field(default_factory=list)
@@ -68,10 +70,10 @@ class Scripted:
 
 
 @pytest.fixture
-async def port() -> AsyncIterator[Scripted]:
+def port() -> Scripted:
     made = Scripted()
     suppliers.register("scripted", made)
-    yield made
+    return made
 
 
 def goods(quantity: int = 1, cost: int = COST, start: int = 0) -> Completed:
