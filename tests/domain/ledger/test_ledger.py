@@ -43,7 +43,7 @@ async def test_top_up_refuses_a_fraction_of_a_cent_and_changes_nothing() -> None
 
 async def test_a_posting_that_does_not_sum_to_zero_is_refused_by_the_database() -> None:
     transfer = new_id()
-    with pytest.raises(asyncpg.CheckViolationError, match="sum to zero"):
+    with pytest.raises(asyncpg.CheckViolationError, match="sum to zero"):  # noqa: PT012
         async with transaction() as conn:
             await conn.execute(
                 "INSERT INTO transfers (id, kind, reference, currency, note, posted_at)"
