@@ -18,7 +18,7 @@ SELECT jsonb_agg(page) FROM (
         SELECT jsonb_agg(jsonb_build_object('id', v.id, 'sku', v.sku, 'name', v.name_en,
             'price', (SELECT amount FROM prices WHERE variant_id = v.id AND tier = 'retail'),
             'stock', (SELECT count(*) FROM (SELECT 1 FROM cards
-                WHERE variant_id = v.id AND state = 'available' LIMIT 11) some)))
+                WHERE variant_id = v.id AND state = 'available' LIMIT 11) AS shown)))
         FROM variants v WHERE v.product_id = p.id) AS variants
     FROM products p WHERE p.status = 'active' ORDER BY p.position, p.id LIMIT 20
 ) page;
@@ -42,7 +42,7 @@ def measure(clients: list[int], seconds: int) -> list[dict[str, Any]]:
                 seconds=seconds,
                 warm_seconds=2,
                 run=run_name(),
-                good='"hasNextPage": true',
+                good='"hasNextPage":true',
             )
             measured = load(plan)
             limit = pgbench(installation.settings.database_url, LIMIT, number, seconds)

@@ -84,7 +84,7 @@ async def _chain() -> str:
     """Three agents; the promoter code of the lowest."""
     parent: UUID | None = None
     for level, tier in enumerate((Tier.GOLD, Tier.SILVER, Tier.BRONZE), 1):
-        login = await agents.sign_in_guest(f"bench-agent-{level}", "bench")
+        login = await agents.sign_in_guest(f"bench-agent-device-{level:06}", "bench")
         agent = await agents.create_agent(OPERATOR, login.user.id, f"Agent {level}", tier, parent)
         parent = agent.id
     return agent.code
@@ -92,7 +92,7 @@ async def _chain() -> str:
 
 async def _buyer(number: int, code: str) -> str:
     """A guest with money, a customer of the agent of this code; its token."""
-    signed_in = await agents.sign_in_guest(f"bench-buyer-{number}", "bench")
+    signed_in = await agents.sign_in_guest(f"bench-buyer-device-{number:06}", "bench")
     user = signed_in.user
     agent = await agents.find_by_code(code)
     assert agent is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import asyncpg
 
 from bench.load import Plan
 from server.embedded import free_port, postgres_program, start_postgres, start_valkey
-from server.processes import Supervisor, wait_until
+from server.processes import CannotStart, Supervisor, wait_until
 from server.settings import Settings
 from server.wiring import migrate
 
@@ -92,15 +94,21 @@ def pgbench(url: str, script: str, clients: int, seconds: int) -> float:
     """Transactions a second of a pgbench script."""
     path = FOLDER / "limit.pgbench"
     path.write_text(script)
+    address = urlsplit(url)
     run = subprocess.run(
         [
             *(str(postgres_program("pgbench")), "-n", "-M", "prepared", "-f", str(path)),
-            *("-c", str(clients), "-j", "2", "-T", str(seconds), url),
+            *("-c", str(clients), "-j", "2", "-T", str(seconds)),
+            *("-h", str(address.hostname), "-p", str(address.port), "-U", str(address.username)),
+            address.path.lstrip("/"),
         ],
+        env={**os.environ, "PGPASSWORD": address.password or ""},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if run.returncode != 0:
+        raise CannotStart(f"pgbench failed: {run.stderr.strip()[-500:]}")
     found = re.search(r"tps = ([0-9.]+)", run.stdout)
     if found is None:
         raise RuntimeError(f"pgbench said nothing of its rate: {run.stdout[-300:]}")

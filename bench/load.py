@@ -6,6 +6,7 @@ over kept connections, written by hand, because an HTTP library would cost more 
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -87,8 +88,14 @@ async def _client(
         answer = await _answer(reader)
         if sent >= start and time.perf_counter() <= end:
             tally.times.append(time.perf_counter() - sent)
-            tally.answers["good" if good in answer else answer[:200].decode(errors="replace")] += 1
+            tally.answers["good" if good in answer else _kind_of(answer)] += 1
     writer.close()
+
+
+def _kind_of(answer: bytes) -> str:
+    """What else came: the first code in it."""
+    found = re.search(rb'"code":"([A-Z_]+)"', answer)
+    return found[1].decode() if found else "unknown"
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:

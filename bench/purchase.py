@@ -68,5 +68,5 @@ def _plan(installation: Installation, shop: Any, clients: int, seconds: int) -> 
         seconds=seconds,
         warm_seconds=2,
         run=run_name(),
-        good='"status": "DELIVERED"',
+        good='"status":"DELIVERED"',
     )

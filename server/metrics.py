@@ -23,6 +23,14 @@ BACKLOG = Gauge("kameng_backlog", "Work that waits, by kind.", ("kind",), regist
 OLDEST = Gauge(
     "kameng_outbox_oldest_seconds", "Age of the oldest event not carried yet.", registry=REGISTRY
 )
+ATTEMPTS = Gauge(
+    "kameng_open_attempts", "Supplier attempts without an outcome.", ("status",), registry=REGISTRY
+)
+SEAL_LAG = Gauge(
+    "kameng_ledger_seal_lag_seconds",
+    "Age of the oldest transfer behind the end of the hash chain.",
+    registry=REGISTRY,
+)
 # Partial indexes make each of these cheap, whatever the size of its table.
 _BACKLOGS = """
 SELECT
@@ -33,7 +41,20 @@ SELECT
     (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
         WHERE published_at IS NULL) AS oldest
 """
+_ATTEMPTS = """
+SELECT status, count(*) AS attempts FROM fulfilment_attempts WHERE next_query_at IS NOT NULL
+GROUP BY status
+"""
+# Ids are ordered by time, so two steps along primary keys answer it.
+_SEAL_LAG = """
+SELECT extract(epoch FROM now() - t.posted_at) FROM transfers t
+WHERE t.id > coalesce((SELECT transfer_id FROM seals ORDER BY sequence DESC LIMIT 1),
+    '00000000-0000-0000-0000-000000000000')
+ORDER BY t.id LIMIT 1
+"""
 KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
+# A status that nobody is in must read 0, not stay at its last figure.
+OPEN_STATUSES = ("submitting", "accepted", "uncertain")
 
 
 def request_done(route: str, status: int, seconds: float) -> None:
@@ -46,7 +67,13 @@ async def render() -> bytes:
     """All figures in Prometheus's text form."""
     async with connection() as conn:
         row = await conn.fetchrow(_BACKLOGS)
+        attempts = await conn.fetch(_ATTEMPTS)
+        seal_lag = await conn.fetchval(_SEAL_LAG)
     for kind in KINDS:
         BACKLOG.labels(kind).set(row[kind])
     OLDEST.set(float(row["oldest"]))
+    found = {each["status"]: each["attempts"] for each in attempts}
+    for status in OPEN_STATUSES:
+        ATTEMPTS.labels(status).set(found.get(status, 0))
+    SEAL_LAG.set(max(0.0, float(seal_lag or 0)))
     return generate_latest(REGISTRY)
