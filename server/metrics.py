@@ -6,6 +6,7 @@ your proxy. What the database knows (backlogs, open work) is the same whoever is
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from domain.fulfilment import AttemptStatus
 from domain.kernel import connection
 
 REGISTRY = CollectorRegistry()
@@ -54,7 +55,7 @@ ORDER BY t.id LIMIT 1
 """
 KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
 # A status that nobody is in must read 0, not stay at its last figure.
-OPEN_STATUSES = ("submitting", "accepted", "uncertain")
+OPEN_STATUSES = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
 
 
 def request_done(route: str, status: int, seconds: float) -> None:

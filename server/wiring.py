@@ -68,6 +68,11 @@ def tortoise_config(
             "lock_timeout": str(LOCK_TIMEOUT_MS),
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),
             "transaction_timeout": str(TRANSACTION_TIMEOUT_MS),
+            # Statements are prepared once and mostly look rows up: planning them again for each
+            # purchase costs more than running them, and a plan made while tables were small must
+            # not read them whole when they have grown (docs/decisions/0007).
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
         },
     }
     return {

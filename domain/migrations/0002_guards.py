@@ -32,6 +32,12 @@ END $$;
 # the kept balances, locking them in the order of their ids.
 LEDGER = """
 CREATE FUNCTION post_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    -- Arrays, not joins with `fresh`: of a transition table the planner knows nothing, and would
+    -- rather read all accounts than look a few up.
+    of_accounts uuid[] := (SELECT array_agg(DISTINCT account_id ORDER BY account_id) FROM fresh);
+    of_transfers uuid[] := (SELECT array_agg(DISTINCT transfer_id) FROM fresh);
+    kept uuid;
 BEGIN
     IF EXISTS (SELECT 1 FROM fresh GROUP BY transfer_id HAVING sum(amount) <> 0) THEN
         RAISE EXCEPTION 'the entries of a transfer do not sum to zero'
@@ -39,25 +45,28 @@ BEGIN
     END IF;
     IF EXISTS (
         SELECT 1 FROM fresh f
-        JOIN transfers t ON t.id = f.transfer_id
-        LEFT JOIN accounts a ON a.id = f.account_id
-        WHERE a.id IS NULL OR a.currency <> t.currency
+        LEFT JOIN (SELECT id, currency FROM transfers WHERE id = ANY(of_transfers)) t
+            ON t.id = f.transfer_id
+        LEFT JOIN (SELECT id, currency FROM accounts WHERE id = ANY(of_accounts)) a
+            ON a.id = f.account_id
+        WHERE a.id IS NULL OR a.currency IS DISTINCT FROM t.currency
     ) THEN
         RAISE EXCEPTION 'an entry names no account, or one of another currency'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'entry_account_of_its_currency';
     END IF;
-    IF EXISTS (
-        SELECT 1 FROM fresh f JOIN entries e ON e.transfer_id = f.transfer_id
-        WHERE e.id < (SELECT min(id) FROM fresh)
-    ) THEN
+    IF (SELECT count(*) FROM entries WHERE transfer_id = ANY(of_transfers))
+        <> (SELECT count(*) FROM fresh) THEN
         RAISE EXCEPTION 'a transfer gets all its entries at once'
             USING ERRCODE = 'restrict_violation', CONSTRAINT = 'transfer_closed';
     END IF;
-    PERFORM 1 FROM accounts
-    WHERE keeps_balance AND id IN (SELECT account_id FROM fresh) ORDER BY id FOR NO KEY UPDATE;
-    UPDATE accounts a SET balance = a.balance + moved.amount
-    FROM (SELECT account_id, sum(amount) AS amount FROM fresh GROUP BY account_id) moved
-    WHERE a.id = moved.account_id AND a.keeps_balance;
+    FOR kept IN
+        SELECT id FROM accounts WHERE id = ANY(of_accounts) AND keeps_balance
+        ORDER BY id FOR NO KEY UPDATE
+    LOOP
+        UPDATE accounts SET balance = balance
+            + (SELECT sum(amount) FROM fresh WHERE account_id = kept)
+        WHERE id = kept;
+    END LOOP;
     RETURN NULL;
 END $$;
 CREATE TRIGGER entries_posted AFTER INSERT ON entries
@@ -170,10 +179,12 @@ CREATE INDEX order_lines_due ON order_lines (due_at) WHERE due_at IS NOT NULL;
 ALTER TABLE commissions ADD CONSTRAINT commission_of_a_consumer_line
     FOREIGN KEY (order_line_id, consumer) REFERENCES order_lines (id, consumer);
 CREATE FUNCTION guard_commissions() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    of_lines uuid[] := (SELECT array_agg(DISTINCT order_line_id) FROM fresh);
 BEGIN
     IF EXISTS (
         SELECT 1 FROM order_lines l
-        WHERE l.id IN (SELECT order_line_id FROM fresh)
+        WHERE l.id = ANY(of_lines)
           AND (l.status <> 'DELIVERED' OR l.unit_price * l.quantity - l.cost <
                (SELECT sum(c.amount) FROM commissions c WHERE c.order_line_id = l.id))
     ) THEN

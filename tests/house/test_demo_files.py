@@ -5,6 +5,8 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from domain.catalog import rules
+
 DEMO = Path(__file__).parents[2] / "demo"
 TIERS = ("retail", "bronze", "silver", "gold")
 
@@ -61,7 +63,7 @@ def test_no_tier_is_dearer_than_a_lesser_one_or_below_cost() -> None:
         prices.setdefault(each["sku"], {})[each["tier"]] = Decimal(each["amount"])
     for sku, tiers in prices.items():
         amounts = [tiers[tier] for tier in TIERS]
-        assert amounts == sorted(amounts, reverse=True), sku
+        assert amounts == sorted(set(amounts), reverse=True), sku
         assert amounts[-1] > costs.get(sku, Decimal(0)), sku
 
 
@@ -80,4 +82,34 @@ def test_the_stories_of_the_demo_are_there() -> None:
         assert first[sku].startswith(prefix)
     kinds = {each["kind"] for each in rows("commission_rules.csv")}
     assert kinds == {"percent", "fixed", "price_difference"}
-    assert any("话费" in each["name_zh"] for each in rows("products.csv"))
+
+
+def test_there_is_something_of_each_stock_level_and_kind_of_source() -> None:
+    stock = {each["sku"] for each in rows("stock.csv")}
+    offers = Counter(each["sku"] for each in rows("offers.csv") if each["enabled"] == "true")
+    skus = {each["sku"] for each in rows("variants.csv")}
+    assert len([sku for sku in skus - stock if offers[sku] >= 2]) >= 15
+    assert len(skus - stock - offers.keys()) == 2
+
+
+def test_phone_credit_is_found_by_its_sound() -> None:
+    found = [
+        each["slug"]
+        for each in rows("products.csv")
+        if set(rules.query_terms("huafei")) <= set(rules.search_terms([each["name_zh"]]))
+    ]
+    assert len(found) >= 3
+    assert all(slug.endswith("-credit") for slug in found)
+
+
+def test_each_row_is_whole_and_in_form() -> None:
+    for path in sorted(DEMO.glob("*.csv")):
+        assert not path.read_bytes().startswith(b"\xef\xbb\xbf"), path.name
+        for row in rows(path.name):
+            assert None not in row, f"{path.name}: {row}"
+            assert None not in row.values(), f"{path.name}: {row}"
+            assert all(value == value.strip() for value in row.values()), f"{path.name}: {row}"
+    amounts = [each["amount"] for each in rows("prices.csv")]
+    amounts += [each["cost"] for each in rows("offers.csv")]
+    assert all(Decimal(amount) == round(Decimal(amount), 2) > 0 for amount in amounts)
+    assert all(20 <= int(each["quantity"]) <= 2_000 for each in rows("stock.csv"))
