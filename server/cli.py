@@ -85,11 +85,13 @@ def serve(port: Port = None) -> None:
 
     Example: KAMENG_WORKERS=4 kameng serve --port 8000
     """
+    from server.logs import GRANIAN_LOGS, configure_logs
     from server.preflight import check_servers
 
     config = _with_port(port)
     os.environ["KAMENG_PORT"] = str(config.port)  # granian's workers read the settings themselves
     asyncio.run(check_servers(config))
+    configure_logs(config.log_level, config.log_format)
     Granian(
         "server.app:create_app",
         address=config.host,
@@ -99,6 +101,7 @@ def serve(port: Port = None) -> None:
         workers=config.workers,
         backlog=2048,
         log_enabled=True,
+        log_dictconfig=GRANIAN_LOGS,
         respawn_failed_workers=True,
         workers_kill_timeout=15,
     ).serve()

@@ -91,8 +91,12 @@ PLAIN = (Number, date, time, timedelta, UUID, PurePath)
 SAFE_MESSAGES = (ImportError, AttributeError, NameError, OSError)
 TOLD_BY_DATABASE = ("sqlstate", "table_name", "constraint_name")
 SILENT_BELOW_WARNING = ("tortoise", "asyncpg", "httpx2", "httpcore", "dramatiq")
-# Granian gives its loggers handlers of their own; ours takes them over.
+# Granian gives its loggers handlers of their own; ours takes them over. The processes that it
+# starts are told by `GRANIAN_LOGS`, before they load the application.
 WITH_OWN_HANDLERS = ("_granian", "granian.access")
+GRANIAN_LOGS: dict[str, Any] = {
+    "loggers": {name: {"handlers": [], "propagate": True} for name in WITH_OWN_HANDLERS}
+}
 
 
 def configure_logs(level: str, form: str) -> None:

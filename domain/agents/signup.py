@@ -36,11 +36,24 @@ async def sign_up(wish: SignUp, client: str = "") -> identity.SignedIn:
 
 
 async def sign_in_guest(device_id: str, client: str = "") -> identity.SignedIn:
-    """Sign a device in, as the guest it was before or as a new one (mission row A2)."""
-    known = await identity.find_user(identity.guest_login(device_id))
-    if known is not None:
-        return await identity.open_session(known, client)
-    return await _welcomed(identity.draft_guest(device_id), client)
+    """Sign a device in, as the guest it was before or as a new one (mission row A2).
+
+    Refuses an id that is too short, and a guest that was closed (CREDENTIALS_WRONG).
+    """
+    login = identity.guest_login(device_id)
+    known = await identity.find_user(login)
+    if known is None:
+        try:
+            return await _welcomed(identity.draft_guest(device_id), client)
+        except Refused as refused:
+            # An app asks several times at its start: whoever comes second is the guest of the
+            # first, and has no other login to choose.
+            known = await identity.find_user(login)
+            if known is None or not isinstance(refused.refusals[0], identity.LoginTaken):
+                raise
+    if known.disabled_at is not None:
+        raise Refused(identity.CredentialsWrong())
+    return await identity.open_session(known, client)
 
 
 async def _welcomed(user: identity.User, client: str) -> identity.SignedIn:

@@ -1,5 +1,6 @@
 """The face of the audit log."""
 
-from domain.audit.service import record
+from domain.audit.models import AuditEntry
+from domain.audit.service import list_entries, record
 
-__all__ = ["record"]
+__all__ = ["AuditEntry", "list_entries", "record"]

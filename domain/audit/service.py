@@ -1,11 +1,12 @@
-"""Writing the audit log."""
+"""Writing and reading the audit log."""
 
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from domain.kernel import Actor, Connection, clock, new_id
+from domain.audit.models import AuditEntry
+from domain.kernel import Actor, Connection, Page, PageRequest, clock, new_id, page_of
 
 _RECORD = """
 INSERT INTO audit_entries (id, at, actor_kind, actor_id, action, target, details, ip, request_id)
@@ -29,3 +30,15 @@ async def record(
         actor.ip,
         actor.request_id,
     )
+
+
+async def list_entries(
+    actor: Actor, page: PageRequest, target: UUID | None = None
+) -> Page[AuditEntry]:
+    """The audited deeds, or those on one target, newest first; needs `audit:read`."""
+    actor.require_scope("audit:read")
+    rows = AuditEntry.all() if target is None else AuditEntry.filter(target=target)
+    rows = rows.order_by("-id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__lt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda entry: (entry.id,))

@@ -206,8 +206,13 @@ async def create_api_key(
     require_signature: bool = True,
     allowed_ips: Sequence[str] = (),
 ) -> NewKey:
-    """A key for a partner; needs `keys:write`. Key and signing secret are shown this once."""
+    """A key for a partner; needs `keys:write`. Key and signing secret are shown this once.
+
+    Refuses (FORBIDDEN) a scope that the caller does not hold: else `keys:write` would be all.
+    """
     actor.require_scope("keys:write")
+    for scope in scopes:
+        actor.require_scope(scope)
     refuse_unless(0 < len(name) <= 64, Invalid(reason="name", field=("name",)))
     if not await User.filter(id=owner_id).exists():
         raise Refused(NotFound(what="user", field=("ownerId",)))

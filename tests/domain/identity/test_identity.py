@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -102,6 +103,23 @@ async def test_a_device_is_the_same_guest_again() -> None:
     assert await refused_with(agents.sign_in_guest("short")) == "INVALID"
 
 
+async def test_a_device_that_asks_ten_times_at_once_is_one_guest() -> None:
+    tries = [agents.sign_in_guest("device-0123456789") for _ in range(10)]
+    users = {signed_in.user.id for signed_in in await asyncio.gather(*tries)}
+    assert len(users) == 1
+    async with connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM accounts WHERE kind = 'wallet'") == 1
+
+
+async def test_a_closed_guest_gets_no_session() -> None:
+    guest = (await agents.sign_in_guest("device-0123456789")).user
+    guest.disabled_at = clock.now()
+    await guest.save()
+    assert await refused_with(agents.sign_in_guest("device-0123456789")) == "CREDENTIALS_WRONG"
+    async with connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM sessions") == 1
+
+
 async def test_refresh_rotates_and_a_reused_token_ends_the_session() -> None:
     first = await agents.sign_up(SignUp("anna", PASSWORD))
     second = await identity.refresh(first.refresh_token)
@@ -173,6 +191,18 @@ async def test_a_signed_request_is_good_once() -> None:
     assert actor is not None
     assert actor.scopes == {"orders:write"}
     assert await refused_with(identity.actor_of_key(key.key, request)) == "SIGNATURE_WRONG"
+
+
+@pytest.mark.parametrize("scopes", [["*"], ["orders:write", "ledger:write"]])
+async def test_nobody_gives_a_key_more_than_they_may_do(scopes: list[str]) -> None:
+    owner = await make.user()
+    clerk = replace(make.OPERATOR, scopes=frozenset({"keys:write", "orders:write"}))
+    work = identity.create_api_key(clerk, owner.id, "site", scopes, require_signature=False)
+    assert await refused_with(work) == "FORBIDDEN"
+    async with connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM api_keys") == 0
+    made = await identity.create_api_key(clerk, owner.id, "site", ["orders:write"])
+    assert made.row.scopes == ["orders:write"]
 
 
 @pytest.mark.parametrize("age", [400, -400])
