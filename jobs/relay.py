@@ -24,10 +24,10 @@ async def run_once() -> int:
     """Carry one batch of events; how many there were."""
     async with transaction() as conn:
         rows = await claim_unpublished(conn, BATCH)
-        await webhooks.fan_out(conn, [row.id for row in rows])
+        made = await webhooks.fan_out(conn, [row.id for row in rows])
     if not rows:
         return 0
-    due = await webhooks.list_due(BATCH)
+    due = await webhooks.list_due(BATCH) if made else []
     deliveries = [webhook_jobs.deliver.message(str(delivery)) for delivery in due]
     await enqueue([*messages_for(rows), *deliveries])
     crash_point("relay.sent")

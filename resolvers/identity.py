@@ -34,9 +34,11 @@ class SessionOutcome:
 
 
 async def viewer(info: Info) -> User | None:
-    """The caller; null when nobody is signed in."""
-    user_id = info.context.actor.user_id
-    return await identity.get_user(user_id) if user_id else None
+    """The caller; null when nobody is signed in. A key is no viewer: it has its scopes alone."""
+    actor = info.context.actor
+    if actor.user_id is None or actor.kind is ActorKind.KEY:
+        return None
+    return await identity.get_user(actor.user_id)
 
 
 def is_guest(user: Parent[User]) -> bool:

@@ -1,5 +1,6 @@
 """How the fields of orders are answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -86,9 +87,9 @@ async def orders_of_viewer(
     return await orders.list_orders(info.context.actor, page_request("orders", first, after))
 
 
-async def lines(order: Parent[orders.Order], info: Info) -> list[orders.OrderLine]:
+def lines(order: Parent[orders.Order], info: Info) -> AtOnceOrLater[list[orders.OrderLine]]:
     """The lines of an order, in one statement for a whole page of orders."""
-    return await info.context.loaders.lines.load(order.id)
+    return info.context.loaders.lines.get(order.id)
 
 
 async def cards_of_order(order: Parent[orders.Order], info: Info) -> list[DeliveredCard]:
@@ -98,9 +99,11 @@ async def cards_of_order(order: Parent[orders.Order], info: Info) -> list[Delive
     return [card for batch in batches for card in batch]
 
 
-async def cards_of_line(line: Parent[orders.OrderLine], info: Info) -> list[DeliveredCard]:
+def cards_of_line(
+    line: Parent[orders.OrderLine], info: Info
+) -> AtOnceOrLater[Sequence[DeliveredCard]]:
     """The delivered cards of one line, masked."""
-    return list(await info.context.loaders.cards.load(line.id))
+    return info.context.loaders.cards.get(line.id)
 
 
 def variant_of_line(

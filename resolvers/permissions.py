@@ -2,16 +2,23 @@
 
 from dataclasses import dataclass
 
+from domain.kernel import ActorKind, Forbidden, Refused
 from resolvers.context import Context
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Any buyer, guest, operator or key: somebody."""
+    """A buyer, guest or operator with a session.
+
+    Not a key: it acts for its owner, but may do no more than its scopes say, and a field that asks
+    for no scope would give it all that the owner has.
+    """
 
     def check(self, context: Context) -> None:
-        """Refuse the anonymous."""
+        """Refuse the anonymous, and keys."""
         context.actor.require_user()
+        if context.actor.kind is ActorKind.KEY:
+            raise Refused(Forbidden(scope="session"))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ older than WINDOW_SECONDS and unsealed cannot appear any more, and `verify` repo
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,16 @@ from domain.ledger.rules import FIRST_DIGEST, chain_digest
 
 BATCH_TRANSFERS = 2_000
 WINDOW_SECONDS = 120
+WHOLE_WINDOW_EVERY = 20  # turns of one process
+SKEW_SECONDS = 5
 _LOCK = 7_251_001
+_turns = count()
 
 _LAST = "SELECT sequence, digest, sealed_at FROM seals ORDER BY sequence DESC LIMIT 1"
+_OLDEST = """
+SELECT least(min(xact_start), $1) FROM pg_stat_activity
+WHERE xact_start IS NOT NULL AND datname = current_database()
+"""
 _UNSEALED = """
 SELECT t.id, t.kind, t.reference, t.currency, t.note, t.posted_at FROM transfers t
 WHERE t.id >= $1 AND NOT EXISTS (SELECT 1 FROM seals s WHERE s.transfer_id = t.id)
@@ -61,12 +69,7 @@ async def seal_committed() -> int:
         if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
             return 0
         last = await conn.fetchrow(_LAST)
-        floor = (
-            _floor_of(last["sealed_at"] - timedelta(seconds=WINDOW_SECONDS))
-            if last
-            else UUID(int=0)
-        )
-        transfers = await conn.fetch(_UNSEALED, floor, BATCH_TRANSFERS)
+        transfers = await conn.fetch(_UNSEALED, await _floor(conn, last), BATCH_TRANSFERS)
         if not transfers:
             return 0
         entries = await _entries_by_transfer(conn, [row["id"] for row in transfers])
@@ -82,6 +85,22 @@ async def seal_committed() -> int:
         ids = [row["id"] for row in transfers]
         await conn.execute(_SEAL, numbers, ids, digests, [moment] * len(ids))
     return len(digests)
+
+
+async def _floor(conn: Connection, last: Any) -> UUID:
+    """From which id on something may be unsealed.
+
+    Mostly the beginning of the oldest transaction that still runs, because a transfer gets its id
+    inside its own. Clocks of several machines may differ, so the whole window is looked through
+    now and then.
+    """
+    if last is None:
+        return UUID(int=0)
+    sealed_at: datetime = last["sealed_at"]
+    if next(_turns) % WHOLE_WINDOW_EVERY == 0:
+        return _floor_of(sealed_at - timedelta(seconds=WINDOW_SECONDS))
+    oldest: datetime = await conn.fetchval(_OLDEST, sealed_at)
+    return _floor_of(oldest - timedelta(seconds=SKEW_SECONDS))
 
 
 async def verify() -> ChainReport:

@@ -45,10 +45,13 @@ async def test_an_entry_says_who_did_what_to_what_from_where() -> None:
 
 
 async def test_a_deed_that_is_rolled_back_leaves_no_entry() -> None:
-    with pytest.raises(RuntimeError, match="the deed failed"):
+    async def deed() -> None:
         async with transaction() as conn:
             await audit.record(conn, make.OPERATOR, "price.set", None, {})
             raise RuntimeError("the deed failed")
+
+    with pytest.raises(RuntimeError, match="the deed failed"):
+        await deed()
     assert (await audit.list_entries(READER, page())).rows == []
 
 
