@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.server import Server as Granian
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -98,6 +98,8 @@ def serve(port: Port = None) -> None:
         port=config.port,
         interface=Interfaces.ASGI,
         factory=True,
+        http=HTTPModes.http1,  # a proxy in front speaks HTTP/2; telling them apart costs each call
+        runtime_mode=RuntimeModes.st,
         workers=config.workers,
         backlog=2048,
         log_enabled=True,

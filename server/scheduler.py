@@ -97,7 +97,7 @@ async def _relay(
         with suppress(TimeoutError):
             await asyncio.wait_for(hint.wait(), interval)
         hint.clear()
-        while await _guarded("relay", run_once):
+        while await _guarded("relay", run_once):  # noqa: ASYNC110 - a pause, not a wait
             await asyncio.sleep(RELAY_PAUSE_SECONDS)
 
 
