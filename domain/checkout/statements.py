@@ -1,21 +1,25 @@
-"""The purchase's three statements. A test holds their number; each is one round trip.
+"""The purchase's statements. A test holds their number; each is one round trip.
 
-READ claims the idempotency key and reads all that the rules need. Its insert waits on a call with
-the same key that is still running; then it finds the key taken, and the purchase is a replay.
+READ reads all that the rules need, and looks at free cards without holding them. WRITE does the
+whole purchase at once: it claims the idempotency key (waiting for a call with the same key that is
+still running), the cards, and writes everything; the database refuses all of it when the key or one
+of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a transaction.
 """
 
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 
+# Buyers of one variant at the same moment look at different cards among the next ones to sell.
+CROWD = 32
+
 READ = f"""
-WITH claimed AS (
-    INSERT INTO idempotency_keys (id, actor, operation, key, input_hash, result, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
-    ON CONFLICT (actor, operation, key) DO NOTHING RETURNING 1
+WITH earlier AS (
+    SELECT input_hash, result FROM idempotency_keys
+    WHERE actor = $1 AND operation = $2 AND key = $3
 ), buyer AS (
     SELECT u.id, u.referrer_agent_id, a.id AS agent_id, a.tier
     FROM users u LEFT JOIN agents a ON a.user_id = u.id AND a.status = 'active'
-    WHERE u.id = $8 AND u.disabled_at IS NULL
+    WHERE u.id = $5 AND u.disabled_at IS NULL
 ), chain AS (
     SELECT one.id AS id1, one.tier AS tier1, two.id AS id2, two.tier AS tier2,
            three.id AS id3, three.tier AS tier3
@@ -23,23 +27,27 @@ WITH claimed AS (
     LEFT JOIN agents two ON two.id = one.parent_id
     LEFT JOIN agents three ON three.id = two.parent_id
     WHERE one.status = 'active' AND one.id = coalesce(
-        (SELECT id FROM agents WHERE code = $9), (SELECT referrer_agent_id FROM buyer))
+        (SELECT id FROM agents WHERE code = $6), (SELECT referrer_agent_id FROM buyer))
 )
-SELECT (SELECT count(*) FROM claimed) AS fresh,
+SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier) AS earlier_hash,
     b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
-    (SELECT balance FROM accounts WHERE id = $10) AS balance,
+    (SELECT balance FROM accounts WHERE id = $7) AS balance,
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'active', false) AS for_sale,
     v.delivery_kind, v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices
-     WHERE variant_id = v.id AND currency = $13) AS prices,
-    {RULES_OF_VARIANT.format(moment="$7")} AS rules,
-    (SELECT count(*) FROM (
-        SELECT 1 FROM cards WHERE variant_id = v.id AND state = 'available'
-            AND (expires_on IS NULL OR expires_on > $14) LIMIT w.quantity) counted) AS own_cards,
+     WHERE variant_id = v.id AND currency = $10) AS prices,
+    {RULES_OF_VARIANT.format(moment="$4")} AS rules,
+    (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
+        SELECT id, unit_cost, masked, expires_on FROM (
+            SELECT id, unit_cost, masked, expires_on FROM cards
+            WHERE variant_id = v.id AND state = 'available'
+                AND (expires_on IS NULL OR expires_on > $11)
+            ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
+        ORDER BY random() LIMIT w.quantity) picked) AS cards,
     EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
         WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active') AS has_offer
-FROM unnest($11::text[], $12::int[]) AS w (sku, quantity)
+FROM unnest($8::text[], $9::int[]) AS w (sku, quantity)
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
@@ -105,8 +113,27 @@ _TRANSFERS = _shifted(INSERT_TRANSFERS, 27)  # $28 .. $33
 _ENTRIES = _shifted(INSERT_ENTRIES, 33)  # $34 .. $36
 _COMMISSIONS = _shifted(INSERT_COMMISSIONS, 36)  # $37 .. $45
 
+_KEY = """
+INSERT INTO idempotency_keys (id, actor, operation, key, input_hash, result, created_at)
+VALUES ($52, $53, $54, $55, $56, $1, $13)
+ON CONFLICT (actor, operation, key) DO NOTHING RETURNING 1
+"""
+_CARDS = """
+UPDATE cards c
+SET state = 'sold', order_line_id = free.line_id, unit_number = free.unit, sold_at = $13
+FROM (
+    SELECT w.id, w.line_id, w.unit
+    FROM unnest($57::uuid[], $58::uuid[], $59::int[]) AS w (id, line_id, unit)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM cards WHERE id = w.id AND state = 'available' FOR UPDATE SKIP LOCKED) held
+) free WHERE c.id = free.id RETURNING 1
+"""
+
+# Each part runs whether or not it is read; what is read are the two that others may win.
 WRITE = f"""
-WITH made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
-made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS})
-{_EVENTS.strip()}
+WITH key AS ({_KEY}), sold AS ({_CARDS}),
+made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
+made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS}), told AS ({_EVENTS})
+SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
+    (SELECT count(*) FROM sold) = cardinality($57::uuid[]))
 """

@@ -176,6 +176,17 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+-- The purchase is one statement; this takes it back when another one was faster.
+CREATE FUNCTION refuse_lost_race(key_is_ours boolean, cards_are_ours boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT key_is_ours THEN
+        RAISE EXCEPTION 'the idempotency key was used' USING CONSTRAINT = 'key_taken';
+    END IF;
+    IF NOT cards_are_ours THEN
+        RAISE EXCEPTION 'a card was sold meanwhile' USING CONSTRAINT = 'card_taken';
+    END IF;
+END $$;
 CREATE TRIGGER order_lines_move BEFORE UPDATE OR DELETE ON order_lines
     FOR EACH ROW EXECUTE FUNCTION guard_line_move();
 CREATE INDEX order_lines_due ON order_lines (due_at) WHERE due_at IS NOT NULL;

@@ -6,8 +6,8 @@
 Two rules make a receiver right, and this file is mostly those two:
 
 * Believe nothing before the signature is checked, over the very bytes that came.
-* An event may come more than once (same `webhook-id`). It is written down before it is answered
-  with 204, and a second copy is answered in the same way and does nothing.
+* An event may come more than once (same `webhook-id`). It is worked on and written down in one
+  transaction, and only then answered with 204; a second copy gets the same answer and does nothing.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import json
 import os
 import sqlite3
 import sys
-from contextlib import closing
+import traceback
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,26 +41,36 @@ class Inbox:
         with closing(self._open()) as database, database:
             database.execute(TABLE)
 
-    def keep(self, event_id: str, event: dict[str, Any]) -> bool:
-        """Write an event down; False when it was there already."""
+    @contextmanager
+    def first_time(self, event_id: str, event: dict[str, Any]) -> Iterator[bool]:
+        """Whether the event is new. It is kept when the block ends well, and forgotten otherwise,
+        so that it is sent, and worked on, again."""
         row = (event_id, event["type"], event["timestamp"], json.dumps(event["data"]))
         with closing(self._open()) as database, database:
+            database.execute("BEGIN IMMEDIATE")
             done = database.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row)
-            return done.rowcount == 1
+            yield done.rowcount == 1
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=5)
 
 
 def on_event(event: dict[str, Any]) -> None:
-    """Your part: it is called once for each event, in the order in which an order lived."""
+    """Your part, called in the order in which an order lived. An exception makes it come again.
+
+    The shop waits ten seconds for an answer: work that takes long belongs in a queue of yours.
+    """
     order = event["data"]
     print(f"{event['type']:28} {order['number']}  {order['status']:20}", end=" ")
     print(f"{order['total']} {order['currency']}", flush=True)
 
 
+def _is_event(event: object) -> bool:
+    return isinstance(event, dict) and {"type", "timestamp", "data"} <= event.keys()
+
+
 class Handler(BaseHTTPRequestHandler):
-    """POST anything: 204 taken, 400 not an event, 401 not signed by the shop, 413 too large."""
+    """POST anything: 204 taken, 400 no event, 401 not signed by the shop, 413 too large."""
 
     timeout = READ_SECONDS
     webhook: Webhook
@@ -74,13 +86,15 @@ class Handler(BaseHTTPRequestHandler):
             event = self.webhook.verify(body, dict(self.headers.items()))
         except (WebhookVerificationError, ValueError):  # a garbled header is no signature either
             return self._answer(401)
-        try:
-            fresh = self.inbox.keep(self.headers["webhook-id"], event)
-        except (KeyError, TypeError):
+        if not _is_event(event):
             return self._answer(400)
-        # Work that takes long belongs in a queue of yours: the shop waits ten seconds at most.
-        if fresh:
-            on_event(event)
+        try:
+            with self.inbox.first_time(self.headers["webhook-id"], event) as fresh:
+                if fresh:
+                    on_event(event)
+        except Exception:  # whatever it was, it is told here, and the shop sends the event again
+            traceback.print_exc()
+            return self._answer(500)
         return self._answer(204)
 
     def _body(self) -> bytes | None:
