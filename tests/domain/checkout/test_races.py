@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import asyncpg
 import pytest
 
 from domain import checkout, ledger
-from domain.checkout import LineWish, Purchase, StockShort, statements
+from domain.checkout import LineWish, Purchase, StockShort, service, statements
 from domain.kernel import Actor, Refused, connection
 from tests import make
 
@@ -62,20 +63,44 @@ async def test_one_wallet_is_not_spent_twice() -> None:
     assert wallet.available.units == 0
 
 
-async def test_without_its_locks_the_claim_would_sell_one_card_twice(
+async def test_buyers_who_saw_the_same_card_do_not_share_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = await all_see_one_card(monkeypatch)
+    assert Counter(answers) == {"sold": 1, StockShort.code: 4}
+
+
+async def test_without_its_locks_one_card_would_be_sold_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The twin: with the row locks and the state guard gone, the race is really there."""
-    unlocked = statements.CLAIM.replace("FOR UPDATE SKIP LOCKED", "")
-    assert unlocked != statements.CLAIM
-    monkeypatch.setattr(statements, "CLAIM", unlocked)
-    variant = await make.variant(cards=1)
+    for name in ("CLAIM", "WRITE"):
+        locked = getattr(statements, name)
+        unlocked = locked.replace("FOR UPDATE SKIP LOCKED", "")
+        assert unlocked != locked
+        monkeypatch.setattr(statements, name, unlocked)
     async with connection() as conn:
         await conn.execute("ALTER TABLE cards DISABLE TRIGGER cards_move")
-    buyers = [await make.buyer() for _ in range(20)]
     try:
-        answers = await asyncio.gather(*(buy(each, variant.sku, "key") for each in buyers))
+        answers = await all_see_one_card(monkeypatch)
     finally:
         async with connection() as conn:
             await conn.execute("ALTER TABLE cards ENABLE TRIGGER cards_move")
     assert answers.count("sold") > 1
+
+
+async def all_see_one_card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Five buyers of one card, none of whom writes before all have looked."""
+    variant = await make.variant(cards=1)
+    buyers = [await make.buyer() for _ in range(5)]
+    together, read, waited = asyncio.Barrier(5), service._read, set()
+
+    async def read_together(conn: Any, actor: make.Actor, *more: Any) -> Any:
+        rows = await read(conn, actor, *more)
+        if actor.user_id not in waited:
+            waited.add(actor.user_id)
+            await together.wait()
+        return rows
+
+    monkeypatch.setattr(service, "_read", read_together)
+    return await asyncio.gather(*(buy(each, variant.sku, "key") for each in buyers))

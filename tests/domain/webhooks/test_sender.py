@@ -1,16 +1,26 @@
 """The sender calls nobody inside the house, follows nothing, and waits no longer than it says."""
 
 import asyncio
+import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from adapters.webhooks import SafeSender
+from domain.kernel import clock
 from domain.webhooks import SendFault
 
 HEADERS = {"content-type": "application/json", "webhook-id": "evt_1"}
@@ -231,3 +241,83 @@ async def test_a_dripping_answer_holds_nothing_up(private: SafeSender, beginning
         receipt = await private.send(good.url, HEADERS, "{}")
         assert receipt.status == 204
         assert time.perf_counter() - started < 10
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate of its own for this machine, in one file."""
+    key, moment = ec.generate_private_key(ec.SECP256R1()), clock.now()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here.test")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(moment - timedelta(hours=1))
+        .not_valid_after(moment + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def secretly(certificate: Path, answer: Callable[[socket.socket], Any]) -> Door:
+    """The same door behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    class SecretDoor(Door):
+        def _talk(self, caller: socket.socket) -> None:
+            with suppress(OSError):
+                super()._talk(context.wrap_socket(caller, server_side=True))
+
+    made = SecretDoor(answer)
+    made.url = made.url.replace("http:", "https:")
+    return made
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_none(
+    private: SafeSender, certificate: Path
+) -> None:
+    there = secretly(certificate, says("HTTP/1.1 204 Fine\r\n\r\n"))
+    try:
+        receipt = await private.send(there.url, HEADERS, "{}")
+    finally:
+        there.close()
+    assert receipt.fault is SendFault.UNREACHABLE
+    assert there.requests == []
+
+
+async def test_a_dripping_answer_is_cut_off_behind_tls_too(
+    private: SafeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = SafeSender._session
+
+    def trusting(self: SafeSender) -> requests.Session:
+        made = session(self)
+        made.verify = str(certificate)
+        return made
+
+    monkeypatch.setattr(SafeSender, "_session", trusting)
+    good = secretly(certificate, says("HTTP/1.1 204 Fine\r\n\r\n"))
+    slow = secretly(certificate, drips(b"HTTP/1.1 200 Fine\r\nx-drip: "))
+    try:
+        started = time.perf_counter()
+        receipts = await asyncio.gather(*(private.send(slow.url, HEADERS, "{}") for _ in range(20)))
+        assert {each.fault for each in receipts} == {SendFault.TIMEOUT}
+        assert (await private.send(good.url, HEADERS, "{}")).status == 204
+        assert time.perf_counter() - started < 8
+    finally:
+        good.close()
+        slow.close()

@@ -1,0 +1,32 @@
+"""The queue in the worker's own Valkey."""
+
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+from dramatiq.brokers.redis import RedisBroker
+
+
+@pytest.fixture(scope="session")
+def _broker(valkey_url: str) -> Iterator[RedisBroker]:
+    from jobs import broker
+
+    made = broker.install(valkey_url)
+    # Their actors belong to the broker that is installed when they are imported.
+    import jobs.fulfilment
+    import jobs.webhooks  # noqa: F401
+
+    assert isinstance(made, RedisBroker)
+    yield made
+    made.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def queue(_broker: RedisBroker) -> Iterator[RedisBroker]:
+    """An empty queue, and empty again afterwards: other tests share the Valkey."""
+    dramatiq.set_broker(_broker)
+    for name in ("fulfilment", "webhooks"):
+        _broker.declare_queue(name)  # type: ignore[no-untyped-call]
+    _broker.flush_all()  # type: ignore[no-untyped-call]
+    yield _broker
+    _broker.flush_all()  # type: ignore[no-untyped-call]
