@@ -40,7 +40,8 @@ bench: $(READY)
 	$(BIN)/kameng bench catalogue
 
 web:
-	cd frontend-examples/web-shop && npm ci && npm run build
+	cd frontend-examples/web-shop && npm ci --no-audit --no-fund && npm run build
+	cd tests/browser && npm ci --no-audit --no-fund
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kameng needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Give another one: make PYTHON=python3.13")'

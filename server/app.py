@@ -19,9 +19,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain.kernel import connection, on_committed
+from domain.kernel import ActorKind, connection, on_committed
 from resolvers.context import Context
 from schema.admin import schema as admin_schema
+from schema.faults import RequestRefused
 from schema.locale import negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
@@ -43,6 +44,7 @@ SECURITY_HEADERS = (
 )
 
 GC_THRESHOLD = 20_000
+PARTNER_DOOR = "partner"  # the only one that keys open
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +92,9 @@ def _routes(config: Settings) -> list[BaseRoute]:
     views = [
         Route(
             f"/graphql/{name}",
-            GraphQLView(schema, _context_of(config), ide=open_doors, introspection=open_doors),
+            GraphQLView(
+                schema, _context_of(config, name), ide=open_doors, introspection=open_doors
+            ),
         )
         for name, schema in (
             ("shop", shop_schema),
@@ -110,12 +114,14 @@ def _routes(config: Settings) -> list[BaseRoute]:
     return routes
 
 
-def _context_of(config: Settings) -> Callable[[HTTPConnection], Awaitable[Context]]:
+def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Awaitable[Context]]:
     async def context_of(request: HTTPConnection) -> Context:
         address = address_of(request, config)
         request_id = request.state.request_id
         body = getattr(request.state, "graphql_body", b"")
         actor = await actor_for(request.headers, address, request_id, body)
+        if actor.kind is ActorKind.KEY and door != PARTNER_DOOR:
+            raise RequestRefused("FORBIDDEN")
         return Context(
             actor=actor,
             language=negotiate(request.headers.get("accept-language")),

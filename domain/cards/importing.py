@@ -36,6 +36,9 @@ READ_BYTES = 1024 * 1024
 MAX_PROBLEMS_TOLD = 1_000
 IMPORTED = "card_batch.imported"
 
+# Imports of one variant run one after another: two files that share codes in another order would
+# wait for each other's rows for ever.
+_LOCK_IMPORT = "SELECT pg_advisory_xact_lock(hashtext('cards.import'), hashtext($1))"
 _FIND_BATCH = """
 SELECT id, accepted, duplicates, rejected FROM card_batches
 WHERE variant_id = $1 AND content_digest = $2 AND undone_at IS NULL
@@ -46,8 +49,13 @@ SELECT variant_id, currency, supplier_attempt_id, undone_at FROM card_batches
 WHERE id = $1 FOR UPDATE
 """
 _VOID = """
-UPDATE cards SET state = 'void' WHERE batch_id = $1 AND state = 'available' RETURNING unit_cost
+WITH voided AS (
+    UPDATE cards SET state = 'void' WHERE batch_id = $1 AND state = 'available' RETURNING unit_cost
+)
+SELECT count(*) AS number, coalesce(sum(unit_cost), 0)::bigint AS cost FROM voided
 """
+_KEPT = "SELECT count(*) FROM cards WHERE batch_id = $1 AND state <> 'void'"
+_UNDONE = "UPDATE card_batches SET undone_at = $2 WHERE id = $1"
 
 Progress = Callable[[int], None]
 
@@ -100,17 +108,22 @@ async def import_cards(
 
     Needs `cards:write`. The same file again changes nothing. Duplicates and bad rows are left out
     and reported by line. `progress` hears the bytes read so far. Refuses an unknown SKU, a cost
-    below zero, and a file that cannot be read as a whole (CARD_FILE_INVALID).
+    below zero, a day of expiry that has come, and a file that cannot be read as a whole
+    (CARD_FILE_INVALID); Busy while another import of the variant goes on.
     """
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(wish.unit_cost >= 0, Invalid(reason="card_cost", field=("unitCost",)))
     refuse_unless(wish.currency == "CNY", Invalid(reason="currency", field=("unitCost",)))
-    refuse_unless(0 < len(wish.source) <= 64, Invalid(reason="card_source", field=("source",)))
+    sound = 0 < len(wish.source) <= 64 and wish.source.isprintable()
+    refuse_unless(sound, Invalid(reason="card_source", field=("source",)))
+    lasting = wish.expires_on is None or wish.expires_on > clock.now().date()
+    refuse_unless(lasting, Invalid(reason="card_expired", field=("expiresOn",)))
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
     digest = keyed_digest("card-file", variant.id.bytes + _digest_of(file))
     async with transaction() as conn:
+        await conn.execute(_LOCK_IMPORT, variant.id.hex)
         batch = Batch.new(variant.id, wish.source, digest, wish.unit_cost, wish.currency)
         batch.expires_on, batch.imported_by = wish.expires_on, actor.user_id
         if not await insert_batch(conn, batch):
@@ -137,16 +150,15 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
             raise Refused(NotFound(what="batch", field=("batchId",)))
         bought = batch["supplier_attempt_id"] is not None
         refuse_unless(not bought, Invalid(reason="batch_of_a_supplier", field=("batchId",)))
-        costs = [row["unit_cost"] for row in await conn.fetch(_VOID, batch_id)]
-        left = "SELECT count(*) FROM cards WHERE batch_id = $1 AND state <> 'void'"
-        report = UndoReport(batch_id, len(costs), await conn.fetchval(left, batch_id))
         if batch["undone_at"] is not None:
-            return report
-        undone = "UPDATE card_batches SET undone_at = $2 WHERE id = $1"
-        await conn.execute(undone, batch_id, clock.now())
-        if sum(costs):
+            return UndoReport(batch_id, 0, await conn.fetchval(_KEPT, batch_id))
+        voided = await conn.fetchrow(_VOID, batch_id)
+        report = UndoReport(batch_id, voided["number"], await conn.fetchval(_KEPT, batch_id))
+        await conn.execute(_UNDONE, batch_id, clock.now())
+        if voided["cost"]:
             kind = TransferKind.CARD_PURCHASE_UNDONE
-            await ledger.post(conn, [_posting(kind, batch_id, batch["currency"], -sum(costs))])
+            posting = _posting(kind, batch_id, batch["currency"], -voided["cost"])
+            await ledger.post(conn, [posting])
         details = {"voided": report.voided, "kept": report.kept}
         await audit.record(conn, actor, "card_batch.undo", batch_id, details)
     return report

@@ -63,7 +63,13 @@ def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, key_version: int) 
 def sample_codes(
     number_format: str, secret_format: str, count: int, seed: str
 ) -> Iterator[tuple[str, str]]:
-    """Codes of a form, for demos: `#` is a digit, `?` a letter. The same seed gives the same."""
+    """Codes of a form, for demos: `#` is a digit, `?` a letter. The same seed gives the same.
+
+    A form that has no room for so many codes is a fault of the caller.
+    """
+    form = number_format + secret_format
+    if count > len(_DIGITS) ** form.count("#") * len(_LETTERS) ** form.count("?"):
+        raise ValueError(f"there are no {count} codes of the form {form}")
     chance = Random(seed)
     seen: set[tuple[str, str]] = set()
     while len(seen) < count:

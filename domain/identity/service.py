@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain import audit
 from domain.identity.models import ApiKey, Session, SpentRefresh, User, UserRole
 from domain.identity.passwords import hash_password, is_password, needs_rehash
 from domain.identity.refusals import CredentialsWrong, LoginTaken, PasswordWeak, SessionEnded
@@ -17,6 +18,7 @@ from domain.identity.rules import (
     new_token,
 )
 from domain.kernel import (
+    SYSTEM,
     Actor,
     IntegrityError,
     Invalid,
@@ -193,8 +195,11 @@ async def create_operator(login: str, password: str, scopes: Sequence[str]) -> U
     """A login for the back office; called from the machine itself, never over the network."""
     user = await draft_user(login, password, login)
     user.role, user.scopes = UserRole.OPERATOR, list(scopes)
-    async with transaction():
-        return await save_user(user)
+    async with transaction() as conn:
+        saved = await save_user(user)
+        details = {"login": saved.login, "scopes": list(scopes)}
+        await audit.record(conn, SYSTEM, "operator.create", saved.id, details)
+    return saved
 
 
 async def create_api_key(
@@ -217,16 +222,19 @@ async def create_api_key(
     if not await User.filter(id=owner_id).exists():
         raise Refused(NotFound(what="user", field=("ownerId",)))
     key, secret, key_id = new_token("kmk"), new_token("kms"), new_id()
-    row = await ApiKey.create(
-        id=key_id,
-        owner_id=owner_id,
-        name=name,
-        hint=f"kmk_…{key[-4:]}",
-        digest=token_digest(key),
-        signing_secret_sealed=seal_small(KEY_PURPOSE, secret, str(key_id)),
-        require_signature=require_signature,
-        scopes=list(scopes),
-        allowed_ips=list(allowed_ips),
-        created_at=clock.now(),
-    )
+    async with transaction() as conn:
+        row = await ApiKey.create(
+            id=key_id,
+            owner_id=owner_id,
+            name=name,
+            hint=f"kmk_…{key[-4:]}",
+            digest=token_digest(key),
+            signing_secret_sealed=seal_small(KEY_PURPOSE, secret, str(key_id)),
+            require_signature=require_signature,
+            scopes=list(scopes),
+            allowed_ips=list(allowed_ips),
+            created_at=clock.now(),
+        )
+        details = {"owner": str(owner_id), "name": name, "scopes": list(scopes)}
+        await audit.record(conn, actor, "api_key.create", key_id, details)
     return NewKey(row, key, secret)

@@ -18,7 +18,7 @@ def _broker(valkey_url: str) -> Iterator[RedisBroker]:
 
     assert isinstance(made, RedisBroker)
     yield made
-    made.close()  # type: ignore[no-untyped-call]
+    made.close()
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def queue(_broker: RedisBroker) -> Iterator[RedisBroker]:
     """An empty queue, and empty again afterwards: other tests share the Valkey."""
     dramatiq.set_broker(_broker)
     for name in ("fulfilment", "webhooks"):
-        _broker.declare_queue(name)  # type: ignore[no-untyped-call]
-    _broker.flush_all()  # type: ignore[no-untyped-call]
+        _broker.declare_queue(name)
+    _broker.flush_all()
     yield _broker
-    _broker.flush_all()  # type: ignore[no-untyped-call]
+    _broker.flush_all()

@@ -15,6 +15,7 @@ import pytest
 from server.embedded import free_port
 from tests.shop_client import Client
 
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 150
 
 
@@ -28,7 +29,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "server.cli", "demo", "--port", str(free_port())],
             cwd=folder,
-            env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={
+                **environment,
+                "PYTHONPATH": str(ROOT),
+                "KAMENG_SHOP_FOLDER": str(ROOT / "frontend-examples/web-shop/dist"),
+            },
             stdout=output,
             stderr=output,
             start_new_session=True,

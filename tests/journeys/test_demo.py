@@ -164,6 +164,14 @@ def test_a_webhook_arrives_and_is_signed(demo: dict[str, Any]) -> None:
         Webhook(made["secret"]).verify(received[0][1] + b" ", received[0][0])
 
 
+def test_a_partner_key_opens_the_partners_door_only(demo: dict[str, Any]) -> None:
+    key = demo["partner_key"]["key"]
+    assert Client(demo["partner"], key).data("{ wallet { available { amount } } }")
+    for door in ("shop", "admin"):
+        (error,) = Client(demo[door], key).send("{ __typename }")["errors"]
+        assert error["extensions"]["code"] == "FORBIDDEN"
+
+
 def test_the_invariants_hold(demo: dict[str, Any], buyer: Client) -> None:
     """After the other journeys of this worker, and after some traffic of its own."""
     for _ in range(5):

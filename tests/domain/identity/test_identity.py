@@ -233,3 +233,14 @@ async def test_no_token_key_or_password_is_stored_in_the_open() -> None:
                 assert secret not in text
     assert signed_in.access_token not in repr(signed_in)
     assert key.key not in repr(key)
+
+
+async def test_keys_and_operators_leave_a_trace() -> None:
+    key = await key_of_partner()
+    operator = await identity.create_operator("chief", PASSWORD, ["*"])
+    async with connection() as conn:
+        rows = await conn.fetch("SELECT action, target FROM audit_entries ORDER BY at")
+    assert [(row["action"], row["target"]) for row in rows] == [
+        ("api_key.create", key.row.id),
+        ("operator.create", operator.id),
+    ]
