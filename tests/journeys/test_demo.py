@@ -1,20 +1,25 @@
 """The journeys of a new user, through the demo and over HTTP."""
 
 import json
+import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2 as httpx
 import pytest
 from standardwebhooks import Webhook
 
+from server.embedded import postgres_program
 from tests.shop_client import ERRORS, Client
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -172,6 +177,45 @@ def test_a_partner_key_opens_the_partners_door_only(demo: dict[str, Any]) -> Non
         assert error["extensions"]["code"] == "FORBIDDEN"
 
 
+def test_a_code_is_nowhere_but_with_its_buyer(demo: dict[str, Any], buyer: Client) -> None:
+    """Own stock and bought upstream: not in logs, not in the queue, not in a dump (I19)."""
+    orders = [buyer.buy("STEAM-CNY-50")["order"], buyer.buy("DISNEY-1M")["order"]]
+    secrets = [
+        text
+        for order in orders
+        for shown in buyer.reveal(when_closed(buyer, order)["id"])
+        for text in (shown["secret"], shown["number"])
+        if text
+    ]
+    assert len(secrets) >= 2
+    places = {str(path): path.read_bytes() for path in files_of(demo)}
+    places["a dump of the database"] = dump_of(demo)
+    assert any(b"DELIVERED" in content for content in places.values())
+    for name, content in places.items():
+        for secret in secrets:
+            assert secret.encode() not in content, name
+
+
+def files_of(demo: dict[str, Any]) -> list[Path]:
+    """Logs of all programs and servers, and the queue's file; not the supplier's own book."""
+    var = Path(demo["folder"]) / "var"
+    found = [*var.glob("*.log"), *(var / "log").iterdir(), *(var / "valkey").rglob("*")]
+    return [path for path in found if path.is_file()]
+
+
+def dump_of(demo: dict[str, Any]) -> bytes:
+    """Everything that the database holds, as its own program writes it."""
+    url = urlsplit(_environment_of(demo)["variables"]["KAMENG_DATABASE_URL"])
+    address = ["-h", str(url.hostname), "-p", str(url.port), "-U", str(url.username)]
+    run = subprocess.run(
+        [str(postgres_program("pg_dump")), *address, url.path.lstrip("/")],
+        env={**os.environ, "PGPASSWORD": str(url.password)},
+        capture_output=True,
+        check=True,
+    )
+    return run.stdout
+
+
 def test_the_invariants_hold(demo: dict[str, Any], buyer: Client) -> None:
     """After the other journeys of this worker, and after some traffic of its own."""
     for _ in range(5):
@@ -191,10 +235,6 @@ def test_the_invariants_hold(demo: dict[str, Any], buyer: Client) -> None:
 
 def _environment_of(demo: dict[str, Any]) -> dict[str, Any]:
     """The environment of the demo's own API process: its servers and its keys."""
-    import os
-    import sys
-    from pathlib import Path
-
     pids = json.loads((Path(demo["folder"]) / "var" / "processes.json").read_text())
     raw = Path(f"/proc/{pids['serve']}/environ").read_text()
     variables = dict(each.split("=", 1) for each in raw.split("\0") if "=" in each)
