@@ -1,23 +1,36 @@
-"""Large card files: streamed to a temporary file, then imported like any other."""
+"""Large card files: taken as the body of a request, then imported like any other.
+
+The file is held in memory until it is sealed: a temporary file would leave codes on a disk.
+"""
 
 from datetime import date
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from io import BytesIO
 
-from starlette.requests import Request
+import structlog
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from domain import cards
-from domain.kernel import Invalid, Prefix, Refused, encode_id, parse_units
-from schema.faults import RequestRefused
+from domain.kernel import ActorKind, Invalid, Prefix, Refused, encode_id, parse_units
+from schema.faults import INTERNAL, RequestRefused
 from schema.locale import negotiate, reason_text, refusal_text
 from server.credentials import actor_for, address_of
 from server.settings import Settings
 
 MAX_BYTES = 64 * 1024 * 1024
-MEMORY_BYTES = 1024 * 1024
-STATUS = {"UNAUTHENTICATED": 401, "SESSION_ENDED": 401, "FORBIDDEN": 403, "BUSY": 503}
+STATUSES = {
+    "UNAUTHENTICATED": 401,
+    "SIGNATURE_WRONG": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "BODY_TOO_LARGE": 413,
+    INTERNAL: 500,
+    "BUSY": 503,
+}
+NO_STORE = {"cache-control": "no-store"}
+
+log = structlog.get_logger(__name__)
 
 
 def card_import_route(config: Settings) -> Route:
@@ -26,48 +39,44 @@ def card_import_route(config: Settings) -> Route:
     async def answer(request: Request) -> Response:
         language = negotiate(request.headers.get("accept-language"))
         try:
-            report = await _import(request, config)
+            return JSONResponse(_shown(await _import(request, config), language), headers=NO_STORE)
         except Refused as refused:
             refusal = refused.refusals[0]
-            message = refusal_text(refusal, language)
-            return _refused(STATUS.get(refusal.code, 422), refusal.code, message)
+            return _refused(refusal.code, refusal_text(refusal, language))
         except RequestRefused as refused:
-            return _refused(413, refused.code, refused.text(language))
-        return JSONResponse(
-            {
-                "batchId": encode_id(Prefix.CARD_BATCH, report.batch_id),
-                "accepted": report.accepted,
-                "duplicates": report.duplicates,
-                "rejected": report.rejected,
-                "replayed": report.replayed,
-                "problems": [
-                    {
-                        "line": problem.line,
-                        "reason": problem.reason,
-                        "message": reason_text(problem.reason, language),
-                    }
-                    for problem in report.problems
-                ],
-            }
-        )
+            return _refused(refused.code, refused.text(language))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            request_id = request.state.request_id
+            log.exception("card_import_failed", request_id=request_id)
+            fault = RequestRefused(INTERNAL, request_id=request_id)
+            return _refused(fault.code, fault.text(language))
 
     return Route("/admin/card-imports", answer, methods=["POST"])
 
 
 async def _import(request: Request, config: Settings) -> cards.CardImportReport:
-    # A signed key has no business here: this door is for operators, whose token needs no body.
     address = address_of(request, config)
     actor = await actor_for(request.headers, address, request.state.request_id, b"")
+    if actor.kind is ActorKind.KEY:
+        raise RequestRefused("FORBIDDEN")  # partners' keys are for the partners' door
     actor.require_scope("cards:write")  # before a single byte of the file is taken
     wish = _wish(request)
-    with SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
-        received = 0
-        async for piece in request.stream():
-            received += len(piece)
-            if received > MAX_BYTES:
-                raise RequestRefused("BODY_TOO_LARGE", maximum=MAX_BYTES)
-            file.write(piece)
-        return await cards.import_cards(actor, wish, cast(BinaryIO, file))
+    return await cards.import_cards(actor, wish, await _taken(request))
+
+
+async def _taken(request: Request) -> BytesIO:
+    """The body, or a refusal as soon as it is known to be too large."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > MAX_BYTES:
+        raise RequestRefused("BODY_TOO_LARGE", maximum=MAX_BYTES)
+    file = BytesIO()
+    async for piece in request.stream():
+        if file.tell() + len(piece) > MAX_BYTES:
+            raise RequestRefused("BODY_TOO_LARGE", maximum=MAX_BYTES)
+        file.write(piece)
+    return file
 
 
 def _wish(request: Request) -> cards.ImportWish:
@@ -85,5 +94,24 @@ def _wish(request: Request) -> cards.ImportWish:
     )
 
 
-def _refused(status: int, code: str, message: str) -> Response:
-    return JSONResponse({"error": {"code": code, "message": message}}, status)
+def _shown(report: cards.CardImportReport, language: str) -> dict[str, object]:
+    return {
+        "batchId": encode_id(Prefix.CARD_BATCH, report.batch_id),
+        "accepted": report.accepted,
+        "duplicates": report.duplicates,
+        "rejected": report.rejected,
+        "replayed": report.replayed,
+        "problems": [
+            {
+                "line": problem.line,
+                "reason": problem.reason,
+                "message": reason_text(problem.reason, language),
+            }
+            for problem in report.problems
+        ],
+    }
+
+
+def _refused(code: str, message: str) -> Response:
+    status = STATUSES.get(code, 422)
+    return JSONResponse({"error": {"code": code, "message": message}}, status, NO_STORE)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.book import Book, ChosenFault, OrderEntry
@@ -45,7 +45,7 @@ def wanted_of(body: Any) -> Wanted | None:
             max_unit_cost=units_of(body["max_unit_cost"]),
             valid_until=float(body["valid_until"]),
         )
-    except (KeyError, TypeError, ValueError, InvalidOperation):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     whole = 1 <= wanted.quantity <= MAX_QUANTITY and 1 <= len(wanted.reference) <= 64
     return wanted if whole else None

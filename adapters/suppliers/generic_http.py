@@ -39,10 +39,11 @@ _REJECTED_ORDER = {
     "invalid_account": Category.INVALID_ACCOUNT,
 }
 # Refused before an order came into being; in answer to a query these say nothing about the order.
+# A replayed nonce is not among them: somebody on the way has sent the same request before, and that
+# one may have bought.
 _NOT_BEGUN = {
     "auth": Category.AUTH,
     "stale_timestamp": Category.AUTH,
-    "replayed_nonce": Category.AUTH,
     "rate_limited": Category.RATE_LIMITED,
     "expired": Category.PROVIDER_DOWN,
     "malformed": Category.UNKNOWN,
@@ -80,8 +81,9 @@ class GenericHttp:
         except Ambiguous as error:
             return Uncertain(detail=str(error))
         content = _json_of(answer)
-        if 400 <= answer.status < 500 and content.get("error") in _NOT_BEGUN:
-            return Rejected(_NOT_BEGUN[content["error"]], content["error"])
+        error = _text(content, "error")
+        if 400 <= answer.status < 500 and error in _NOT_BEGUN:
+            return Rejected(_NOT_BEGUN[error], error)
         return _order_in(answer, content, submission)
 
     async def query(self, connection: Connection, submission: Submission) -> QueryResult:
@@ -123,14 +125,14 @@ def _order_in(
     answer: Answer, content: dict[str, Any], submission: Submission
 ) -> Accepted | Completed | Rejected | Uncertain:
     """The order that an answer shows; anything not surely ours and understood is `Uncertain`."""
-    status = content.get("status")
+    status, error = _text(content, "status"), _text(content, "error")
     if content.get("reference") != submission.reference:
         return Uncertain(detail=f"http_{answer.status}")
-    if status == "rejected" and content.get("error") in _REJECTED_ORDER:
-        return Rejected(_REJECTED_ORDER[content["error"]], content["error"])
+    if status == "rejected" and error in _REJECTED_ORDER:
+        return Rejected(_REJECTED_ORDER[error], error)
     if answer.status != 200:
         return Uncertain(detail=f"http_{answer.status}")
-    upstream_id = str(content.get("order_id") or "")[:96] or None
+    upstream_id = _upstream_id_in(content)
     if status == "accepted":
         return Accepted(upstream_id)
     if status in ("completed", "partial"):
@@ -151,13 +153,29 @@ def _delivery_in(content: dict[str, Any], upstream_id: str | None) -> Completed 
     return Completed(upstream_id, codes, cost)
 
 
-def _code_of(entry: dict[str, Any]) -> SuppliedCode:
+def _code_of(entry: Any) -> SuppliedCode:
+    """One code of a delivery; a `ValueError` when it cannot be stored and shown as it came."""
+    if not isinstance(entry, dict):
+        raise ValueError
     number, secret = entry.get("number") or "", entry["secret"]
     if not isinstance(number, str) or not isinstance(secret, str) or not secret.strip():
         raise ValueError
-    if len(number) + len(secret) > MAX_CODE_LETTERS:
+    number, secret = number.strip(), secret.strip()
+    if len(number) + len(secret) > MAX_CODE_LETTERS or not (number + secret).isprintable():
         raise ValueError
-    return SuppliedCode(number.strip(), secret.strip())
+    return SuppliedCode(number, secret)
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    """A text of an answer; empty when there is none, or something else in its place."""
+    value = content.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _upstream_id_in(content: dict[str, Any]) -> str | None:
+    """The supplier's own number of the order, of letters that can be stored."""
+    shown = "".join(each for each in str(content.get("order_id") or "") if each.isprintable())
+    return shown[:96] or None
 
 
 def _json_of(answer: Answer) -> dict[str, Any]:

@@ -3,29 +3,36 @@
 from typing import Any
 
 from domain.fulfilment.models import FulfilmentAttempt
-from domain.kernel import Event, Prefix, encode_id
+from domain.kernel import Connection, Event, Prefix, encode_id, record_events
 from domain.orders import LockedLine
 
 UNCERTAIN, REROUTED, INCIDENT = "delivery.uncertain", "delivery.rerouted", "delivery.incident"
-_SEQUENCE = {UNCERTAIN: 1, REROUTED: 1, INCIDENT: 2}
+
+# One attempt may be told of often (rerouted to, uncertain, then an incident a day), so its events
+# are counted. Two cannot count at once: whoever tells holds the lock of the line's order.
+_NEXT_SEQUENCE = "SELECT coalesce(max(sequence), 0) + 1 FROM outbox_events WHERE subject = $1"
 
 
-def uncertain(attempt: FulfilmentAttempt, line: LockedLine) -> Event:
+async def tell_uncertain(conn: Connection, attempt: FulfilmentAttempt, line: LockedLine) -> None:
     """Nobody knows whether a supplier has bought; it is queried until it is known."""
-    return _event(UNCERTAIN, attempt, line, attempt.category or "unknown")
+    await _tell(conn, UNCERTAIN, attempt, line, attempt.category or "unknown")
 
 
-def rerouted(attempt: FulfilmentAttempt, line: LockedLine) -> Event:
+async def tell_rerouted(conn: Connection, attempt: FulfilmentAttempt, line: LockedLine) -> None:
     """A supplier rejected for sure, and the next one is asked."""
-    return _event(REROUTED, attempt, line, "next_supplier")
+    await _tell(conn, REROUTED, attempt, line, "next_supplier")
 
 
-def incident(attempt: FulfilmentAttempt, line: LockedLine, why: str) -> Event:
+async def tell_incident(
+    conn: Connection, attempt: FulfilmentAttempt, line: LockedLine, why: str
+) -> None:
     """Something that a person should look at: money or goods are not where they should be."""
-    return _event(INCIDENT, attempt, line, why)
+    await _tell(conn, INCIDENT, attempt, line, why)
 
 
-def _event(kind: str, attempt: FulfilmentAttempt, line: LockedLine, why: str) -> Event:
+async def _tell(
+    conn: Connection, kind: str, attempt: FulfilmentAttempt, line: LockedLine, why: str
+) -> None:
     payload: dict[str, Any] = {
         "orderId": encode_id(Prefix.ORDER, line.order_id),
         "lineId": encode_id(Prefix.ORDER_LINE, line.id),
@@ -34,4 +41,5 @@ def _event(kind: str, attempt: FulfilmentAttempt, line: LockedLine, why: str) ->
         "sku": line.sku,
         "reason": why,
     }
-    return Event(kind, attempt.id, _SEQUENCE[kind], payload)
+    sequence = await conn.fetchval(_NEXT_SEQUENCE, attempt.id)
+    await record_events(conn, [Event(kind, attempt.id, sequence, payload)])

@@ -43,15 +43,17 @@ def next_query_in(queries: int) -> timedelta:
     return timedelta(seconds=QUERY_PAUSES[min(queries, len(QUERY_PAUSES) - 1)])
 
 
-def is_final_not_found(
-    capabilities: Capabilities, not_found_answers: int, opened_at: datetime, moment: datetime
-) -> bool:
-    """Whether "no such order" may be believed.
+def may_count_not_found(capabilities: Capabilities, opened_at: datetime, moment: datetime) -> bool:
+    """Whether "no such order" says anything yet.
 
-    Only from a supplier that is asked by our own reference, often enough, and after the moment from
-    which it cannot begin the order any more, and has had time to write it down.
+    Only from a supplier that is asked by our own reference, and after the moment from which it
+    cannot begin the order any more and has had time to write it down.
     """
     if not capabilities.query_by_own_reference or capabilities.not_found_answers == 0:
         return False
-    settled = opened_at + VALID_FOR + timedelta(seconds=capabilities.settle_seconds)
-    return not_found_answers >= capabilities.not_found_answers and moment >= settled
+    return moment >= opened_at + VALID_FOR + timedelta(seconds=capabilities.settle_seconds)
+
+
+def is_final_not_found(capabilities: Capabilities, counted: int) -> bool:
+    """Whether "no such order" may be believed: it was said often enough, one after the other."""
+    return 0 < capabilities.not_found_answers <= counted

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain import cards, ledger, orders, suppliers
-from domain.fulfilment.events import incident, rerouted, uncertain
+from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
 from domain.fulfilment.rules import (
     FIRST_QUERY_AFTER,
@@ -18,6 +18,7 @@ from domain.fulfilment.rules import (
     QUERY_LEASE,
     VALID_FOR,
     is_final_not_found,
+    may_count_not_found,
     next_offer,
     next_query_in,
 )
@@ -27,7 +28,6 @@ from domain.kernel import (
     clock,
     crash_point,
     new_id,
-    record_events,
     transaction,
     wake_relay,
 )
@@ -110,7 +110,7 @@ async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
             attempt = await _insert(line, chosen, len(before) + 1)
             await orders.line_delivering(conn, line, attempt.opened_at + INCIDENT_AFTER)
             if before:
-                await record_events(conn, [rerouted(attempt, line)])
+                await tell_rerouted(conn, attempt, line)
     wake_relay()
     return attempt if chosen else None
 
@@ -143,7 +143,7 @@ async def _look_again(
     if clock.now() - attempt.opened_at < INCIDENT_AFTER:
         return
     await orders.line_delivering(conn, line, clock.now() + INCIDENT_AFTER)
-    await record_events(conn, [incident(attempt, line, "open_too_long")])
+    await tell_incident(conn, attempt, line, "open_too_long")
 
 
 def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
@@ -192,33 +192,40 @@ async def _booked(
             return await _not_found(conn, line, attempt)
         case Accepted(upstream_id=upstream_id):
             attempt.upstream_id = upstream_id or attempt.upstream_id
-            await _stay_open(attempt, AttemptStatus.ACCEPTED)
+            attempt.not_found_answers = 0
+            await _stay_open(conn, line, attempt, AttemptStatus.ACCEPTED)
         case Uncertain(category=category):
-            first = attempt.status is AttemptStatus.SUBMITTING
             attempt.category = category.value
-            await _stay_open(attempt, AttemptStatus.UNCERTAIN)
-            if first:
-                await record_events(conn, [uncertain(attempt, line)])
+            attempt.not_found_answers = 0
+            await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN)
     return False
 
 
 async def _completed(
     conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
 ) -> bool:
-    """The goods are here: the buyer's when they are whole, else stock, and the next offer."""
+    """The goods are here: the buyer's when they are whole, else stock, and the next offer.
+
+    Pieces that nobody ordered stay on the shelf, at their share of what was charged.
+    """
     if line.status not in orders.OPEN_LINES:
         await _park(conn, line, attempt, result, "came_late")
         return False
     stored = await _store(conn, line, attempt, result)
-    if len(stored.card_ids) != attempt.quantity:
+    if len(stored.card_ids) < attempt.quantity:
         await _finish_parked(conn, line, attempt, result, len(stored.card_ids), "not_whole")
         await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
         return True
-    await cards.sell(conn, stored.card_ids, line.id)
+    await cards.sell(conn, stored.card_ids[: attempt.quantity], line.id)
     await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
-    await book_sale(conn, line, result.cost, attempt.supplier_id)
-    if result.cost > line.unit_price * line.quantity:
-        await record_events(conn, [incident(attempt, line, "above_price")])
+    surplus = _unit_cost(result) * (len(stored.card_ids) - attempt.quantity)
+    cost = result.cost - surplus
+    await book_sale(conn, line, cost, attempt.supplier_id)
+    await _post_supply(conn, attempt, inventory=surplus, lost=0)
+    if cost > line.unit_price * line.quantity:
+        await tell_incident(conn, attempt, line, "above_price")
+    if len(result.codes) > attempt.quantity:
+        await tell_incident(conn, attempt, line, "surplus")
     return False
 
 
@@ -234,12 +241,17 @@ async def _rejected(
 
 
 async def _not_found(conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt) -> bool:
-    attempt.not_found_answers += 1
+    """Give up what the supplier surely does not have; never an order that it once said it took."""
     adapter, _ = await suppliers.connection_of(attempt.supplier_id)
     capabilities = suppliers.port_of(adapter).capabilities
-    if is_final_not_found(capabilities, attempt.not_found_answers, attempt.opened_at, clock.now()):
+    taken = attempt.status is AttemptStatus.ACCEPTED
+    if taken or not may_count_not_found(capabilities, attempt.opened_at, clock.now()):
+        await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN)
+        return False
+    attempt.not_found_answers += 1
+    if is_final_not_found(capabilities, attempt.not_found_answers):
         return await _rejected(conn, line, attempt, Category.PROVIDER_DOWN)
-    await _stay_open(attempt, AttemptStatus.UNCERTAIN)
+    await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN, attempt.not_found_answers)
     return False
 
 
@@ -264,7 +276,7 @@ async def _store(
         attempt_id=attempt.id,
         source="supplier",
         codes=[(code.number, code.secret) for code in result.codes],
-        unit_cost=result.cost // max(1, len(result.codes)),
+        unit_cost=_unit_cost(result),
         currency=attempt.currency,
     )
 
@@ -279,21 +291,44 @@ async def _finish_parked(
 ) -> None:
     attempt.parked = True
     await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
-    if result.cost:
-        # What the cards on the shelf cost is inventory; what came without a card is lost.
-        worth = result.cost // max(1, len(result.codes)) * stored
-        legs = [
-            (account_id(AccountKind.INVENTORY, None, attempt.currency), -worth),
-            (account_id(AccountKind.COST, None, attempt.currency), worth - result.cost),
-            (account_id(AccountKind.SUPPLIER, attempt.supplier_id, attempt.currency), result.cost),
-        ]
-        await ledger.post(conn, [Posting(TransferKind.SUPPLY, attempt.id, attempt.currency, legs)])
-    await record_events(conn, [incident(attempt, line, why)])
+    worth = _unit_cost(result) * stored
+    await _post_supply(conn, attempt, inventory=worth, lost=result.cost - worth)
+    await tell_incident(conn, attempt, line, why)
 
 
-async def _stay_open(attempt: FulfilmentAttempt, status: AttemptStatus) -> None:
-    attempt.status = status
-    attempt.next_query_at = clock.now() + next_query_in(attempt.queries)
+def _unit_cost(result: Completed) -> int:
+    """What one delivered piece cost, rounded down: the rest is the line's, or lost."""
+    return result.cost // max(1, len(result.codes))
+
+
+async def _post_supply(
+    conn: Connection, attempt: FulfilmentAttempt, *, inventory: int, lost: int
+) -> None:
+    """Owe the supplier for goods that are not the line's: what is on the shelf is inventory, and
+    what was charged without a card to show for it is lost."""
+    if inventory + lost == 0:
+        return
+    legs = [
+        (account_id(AccountKind.INVENTORY, None, attempt.currency), -inventory),
+        (account_id(AccountKind.COST, None, attempt.currency), -lost),
+        (account_id(AccountKind.SUPPLIER, attempt.supplier_id, attempt.currency), inventory + lost),
+    ]
+    await ledger.post(conn, [Posting(TransferKind.SUPPLY, attempt.id, attempt.currency, legs)])
+
+
+async def _stay_open(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    status: AttemptStatus,
+    asked: int | None = None,
+) -> None:
+    """Ask again later. What a supplier once took is taken, whatever a later query cannot tell."""
+    if attempt.status is AttemptStatus.SUBMITTING and status is AttemptStatus.UNCERTAIN:
+        await tell_uncertain(conn, attempt, line)
+    if attempt.status is not AttemptStatus.ACCEPTED:
+        attempt.status = status
+    attempt.next_query_at = clock.now() + next_query_in(attempt.queries if asked is None else asked)
     await attempt.save()
 
 

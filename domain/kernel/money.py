@@ -1,7 +1,7 @@
 """Money: an integer count of 1/10000 of the currency unit. Never a float."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from domain.kernel.refusals import Invalid, Refused
 
@@ -56,7 +56,7 @@ def parse_units(text: str | Decimal, *, field: tuple[str, ...] = ()) -> int:
     try:
         scaled = Decimal(text) * SCALE
         units = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):  # not a number, infinite, or beyond what Decimal holds
         raise Refused(Invalid(reason="amount_not_a_number", field=field)) from None
     if scaled != units:
         raise Refused(Invalid(reason="amount_too_fine", field=field))

@@ -6,8 +6,8 @@ from typing import BinaryIO
 from domain import catalog
 from domain.catalog import CsvRow, ImportReport
 from domain.kernel import Actor, Invalid, Refused
-from domain.suppliers.models import Supplier, SupplierOffer
-from domain.suppliers.service import OfferWish, SupplierWish, save_offer, save_supplier
+from domain.suppliers.models import Supplier
+from domain.suppliers.service import OfferWish, SupplierWish, put_offer, save_supplier
 
 SUPPLIER_COLUMNS = ("code", "name", "adapter", "base_url_setting", "priority")
 OFFER_COLUMNS = (
@@ -65,11 +65,8 @@ async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
             priority=row.number("priority", 100),
             enabled=row["enabled"] != "false",
         )
-        before = await SupplierOffer.filter(
-            supplier__code=wish.supplier_code, item=wish.item, cost=wish.cost
-        ).exists()
-        await save_offer(actor, wish)
-        return not before
+        _, changed = await put_offer(actor, wish)
+        return changed
 
     return await _each_row(file, "offers.csv", OFFER_COLUMNS, save)
 

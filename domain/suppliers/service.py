@@ -97,10 +97,16 @@ async def save_offer(actor: Actor, wish: OfferWish) -> SupplierOffer:
 
     Needs `suppliers:write`. Refuses an unknown SKU or supplier, and a cost that is not above zero.
     """
+    offer, _ = await put_offer(actor, wish)
+    return offer
+
+
+async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]:
+    """`save_offer`, and whether it changed anything: a wish that stands already is no news."""
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(wish.cost > 0, Invalid(reason="offer_cost", field=("cost",)))
     refuse_unless(wish.currency == CURRENCY, Invalid(reason="currency", field=("cost",)))
-    refuse_unless(0 < len(wish.item) <= 96, Invalid(reason="offer_item", field=("item",)))
+    refuse_unless(_fits(wish.item, 96), Invalid(reason="offer_item", field=("item",)))
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
@@ -121,11 +127,11 @@ async def save_offer(actor: Actor, wish: OfferWish) -> SupplierOffer:
             item=wish.item,
         )
         if not fresh and not _changed(offer, wish):
-            return offer
+            return offer, False
         await offer.save()
         details = {"sku": wish.sku, "cost": wish.cost, "enabled": wish.enabled}
         await audit.record(conn, actor, "supplier_offer.save", offer.id, details)
-    return offer
+    return offer, True
 
 
 async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
@@ -137,18 +143,30 @@ async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
 
 
 def _check(wish: SupplierWish) -> None:
-    code_fits = 0 < len(wish.code) <= 32 and wish.code.isascii() and wish.code.isprintable()
+    code_fits = _fits(wish.code, 32) and wish.code.isascii()
     refuse_unless(code_fits, Invalid(reason="supplier_code", field=("code",)))
-    refuse_unless(0 < len(wish.name) <= 64, Invalid(reason="name", field=("name",)))
+    refuse_unless(_fits(wish.name, 64), Invalid(reason="name", field=("name",)))
     known = adapter_names()
     refuse_unless(
         wish.adapter in known,
         AdapterUnknown(adapter=wish.adapter[:32], known=known, field=("adapter",)),
     )
-    address = urlsplit(wish.base_url)
-    usable = address.scheme in ("http", "https") and bool(address.hostname) and not address.username
-    usable = usable and len(wish.base_url) <= 300
+    usable = _fits(wish.base_url, 300) and _is_address(wish.base_url)
     refuse_unless(usable, Invalid(reason="supplier_url", field=("baseUrl",)))
+
+
+def _fits(text: str, most: int) -> bool:
+    """Whether a text is neither empty nor too long, and has letters only that can be shown."""
+    return 0 < len(text) <= most and text.isprintable()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        _ = address.port  # raises when it is no number that a port may have
+    except ValueError:
+        return False
+    return address.scheme in ("http", "https") and bool(address.hostname) and not address.username
 
 
 def _changed(offer: SupplierOffer, wish: OfferWish) -> bool:
