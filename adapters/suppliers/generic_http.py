@@ -5,6 +5,7 @@ everything else that may hide a purchase is `Uncertain`.
 """
 
 import secrets
+import unicodedata
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -81,9 +82,9 @@ class GenericHttp:
         except Ambiguous as error:
             return Uncertain(detail=str(error))
         content = _json_of(answer)
-        error = _text(content, "error")
-        if 400 <= answer.status < 500 and error in _NOT_BEGUN:
-            return Rejected(_NOT_BEGUN[error], error)
+        refusal = _text(content, "error")
+        if 400 <= answer.status < 500 and refusal in _NOT_BEGUN:
+            return Rejected(_NOT_BEGUN[refusal], refusal)
         return _order_in(answer, content, submission)
 
     async def query(self, connection: Connection, submission: Submission) -> QueryResult:
@@ -161,7 +162,9 @@ def _code_of(entry: Any) -> SuppliedCode:
     if not isinstance(number, str) or not isinstance(secret, str) or not secret.strip():
         raise ValueError
     number, secret = number.strip(), secret.strip()
-    if len(number) + len(secret) > MAX_CODE_LETTERS or not (number + secret).isprintable():
+    if len(number) + len(secret) > MAX_CODE_LETTERS:
+        raise ValueError
+    if any(unicodedata.category(letter) == "Cc" for letter in number + secret):
         raise ValueError
     return SuppliedCode(number, secret)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ import httpx2 as httpx
 import pytest
 from standardwebhooks import Webhook
 
+from adapters.webhooks import SafeSender
 from domain.kernel import clock
 from domain.webhooks.rules import new_secret
 
@@ -33,7 +33,7 @@ EVENT = {
 }
 
 
-def load() -> ModuleType:
+def load() -> Any:
     spec = importlib.util.spec_from_file_location("example_receiver", FOLDER / "receiver.py")
     assert spec is not None
     assert spec.loader is not None
@@ -46,7 +46,7 @@ class Receiver:
     """The example at work, with a shop to send to it."""
 
     def __init__(self, folder: Path) -> None:
-        self.example: Any = load()
+        self.example = load()
         self.taken: list[dict[str, Any]] = []
         self.secret = new_secret()
         self.inbox = folder / "inbox.sqlite"
@@ -133,4 +133,14 @@ def test_work_that_fails_comes_again(receiver: Receiver) -> None:
     assert receiver.kept() == 0
     receiver.example.on_event = receiver.taken.append
     assert receiver.post(BODY, headers) == 204
+    assert receiver.taken == [EVENT]
+
+
+async def test_what_the_house_sends_arrives(receiver: Receiver) -> None:
+    sender = SafeSender(5.0, private=True)
+    try:
+        receipt = await sender.send(receiver.url, receiver.signed(BODY), BODY.decode())
+    finally:
+        sender.close()
+    assert (receipt.status, receipt.fault) == (204, None)
     assert receiver.taken == [EVENT]

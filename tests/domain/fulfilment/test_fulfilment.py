@@ -1,7 +1,7 @@
 """Failover: on to the next supplier after a sure rejection only, and never bought twice."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -43,6 +43,10 @@ CAPABILITIES = Capabilities(
     not_found_answers=2,
     settle_seconds=5,
 )
+
+
+NEVER_SURE = replace(CAPABILITIES, not_found_answers=0)
+NOT_ASKED = replace(CAPABILITIES, query_by_own_reference=False)
 
 
 @dataclass
@@ -174,16 +178,126 @@ async def test_a_timeout_is_queried_and_never_bought_again(port: Scripted) -> No
 async def test_not_found_is_believed_late_and_often_enough_only(port: Scripted) -> None:
     _, line_id = await paid_line(["first", "second"])
     port.submits = {"first": [Uncertain()], "second": [goods()]}
-    port.queries = {"first": [NotFound(), NotFound(), NotFound()]}
+    port.queries = {"first": [NotFound(), NotFound(), NotFound(), NotFound()]}
     await fulfilment.fulfil_line(line_id)
-    await query_now(line_id, 3)  # early, though
-    assert (await state_of(line_id))[1] == [AttemptStatus.UNCERTAIN]
-    await query_now(line_id, 60)
+    for early in (3, 10, 60):  # the first two say nothing yet, the third says it once
+        await query_now(line_id, early)
+        assert (await state_of(line_id))[1] == [AttemptStatus.UNCERTAIN]
+    await query_now(line_id, 70)
     assert await state_of(line_id) == (
         LineStatus.DELIVERED,
         [AttemptStatus.REJECTED, AttemptStatus.SUCCEEDED],
     )
     await no_violations()
+
+
+@pytest.mark.parametrize("between", [Uncertain(), Accepted(None)])
+async def test_not_found_is_counted_one_after_the_other_only(
+    port: Scripted, between: QueryResult
+) -> None:
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Uncertain()], "second": [goods()]}
+    port.queries = {"first": [NotFound(), between, NotFound()]}
+    await fulfilment.fulfil_line(line_id)
+    for after in (60, 600, 6_000):
+        await query_now(line_id, after)
+    assert port.queries == {"first": []}
+    assert len(port.submitted) == 1
+    await no_violations()
+
+
+@pytest.mark.parametrize("capabilities", [NEVER_SURE, NOT_ASKED])
+async def test_who_cannot_be_asked_is_never_believed(
+    port: Scripted, capabilities: Capabilities
+) -> None:
+    port.capabilities = capabilities
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Uncertain()], "second": [goods()]}
+    port.queries = {"first": [NotFound()] * 5}
+    await fulfilment.fulfil_line(line_id)
+    for after in (60, 600, 6_000, 60_000, 600_000):
+        await query_now(line_id, after)
+    assert port.queries == {"first": []}
+    assert len(port.submitted) == 1
+
+
+async def test_an_order_once_taken_is_never_bought_elsewhere(port: Scripted) -> None:
+    """The supplier said it took it; what it cannot find later is its fault, and still ours."""
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Accepted(None)], "second": [goods(start=5)]}
+    port.queries = {"first": [NotFound(), NotFound(), NotFound(), Uncertain(), goods()]}
+    await fulfilment.fulfil_line(line_id)
+    for after in (60, 600, 6_000, 60_000):
+        await query_now(line_id, after)
+        assert (await state_of(line_id))[1] == [AttemptStatus.ACCEPTED]
+    await query_now(line_id, 600_000)
+    assert await state_of(line_id) == (LineStatus.DELIVERED, [AttemptStatus.SUCCEEDED])
+    assert len(port.submitted) == 1
+    await no_violations()
+
+
+async def test_what_was_taken_and_given_back_goes_on_to_the_next(port: Scripted) -> None:
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Accepted("up-1")], "second": [goods()]}
+    port.queries = {"first": [Rejected(Category.UNKNOWN, "refunded")]}
+    await fulfilment.fulfil_line(line_id)
+    await query_now(line_id)
+    assert await state_of(line_id) == (
+        LineStatus.DELIVERED,
+        [AttemptStatus.REJECTED, AttemptStatus.SUCCEEDED],
+    )
+    await no_violations()
+
+
+async def test_a_second_supplier_may_be_uncertain_too(port: Scripted) -> None:
+    """Its attempt is told of twice, rerouted to and uncertain: each event has its own number."""
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Rejected(Category.OUT_OF_STOCK)], "second": [Uncertain()]}
+    port.queries = {"second": [goods()]}
+    await fulfilment.fulfil_line(line_id)
+    second = (await fulfilment.attempts_of([line_id]))[1]
+    assert second.status is AttemptStatus.UNCERTAIN
+    assert await told_of(second) == [
+        (1, "delivery.rerouted", "next_supplier"),
+        (2, "delivery.uncertain", "unknown"),
+    ]
+    await query_now(line_id)
+    assert (await state_of(line_id))[0] is LineStatus.DELIVERED
+    await no_violations()
+
+
+async def test_a_line_open_for_days_is_told_each_day_and_its_goods_still_come(
+    port: Scripted,
+) -> None:
+    _, line_id = await paid_line(["first"])
+    port.submits = {"first": [Uncertain()]}
+    port.queries = {"first": [goods(cost=make.yuan(120))]}
+    await fulfilment.fulfil_line(line_id)
+    opened = clock.now()
+    for hours in (1, 25, 26, 50):
+        moment = opened + timedelta(hours=hours)
+        with clock.fixed(lambda moment=moment: moment):
+            for due in (await fulfilment.list_due(10)).lines:
+                await fulfilment.fulfil_line(due)
+    await query_now(line_id, 51 * 3_600)
+    assert (await state_of(line_id))[0] is LineStatus.DELIVERED
+    (attempt,) = await fulfilment.attempts_of([line_id])
+    assert await told_of(attempt) == [
+        (1, "delivery.uncertain", "unknown"),
+        (2, "delivery.incident", "open_too_long"),
+        (3, "delivery.incident", "open_too_long"),
+        (4, "delivery.incident", "above_price"),
+    ]
+    await no_violations()
+
+
+async def told_of(attempt: FulfilmentAttempt) -> list[tuple[int, str, str]]:
+    sql = (
+        "SELECT sequence, type, payload->>'reason' FROM outbox_events"
+        " WHERE subject = $1 ORDER BY sequence"
+    )
+    async with connection() as conn:
+        return [tuple(row) for row in await conn.fetch(sql, attempt.id)]
 
 
 async def test_when_nobody_can_deliver_the_price_goes_back(port: Scripted) -> None:
@@ -240,6 +354,36 @@ async def test_too_few_goods_become_stock_and_the_next_is_asked(port: Scripted) 
     async with connection() as conn:
         sql = "SELECT payload->>'reason' FROM outbox_events WHERE type = 'delivery.incident'"
         assert await conn.fetchval(sql) == "not_whole"
+    await no_violations()
+
+
+async def test_pieces_that_nobody_ordered_stay_on_the_shelf(port: Scripted) -> None:
+    """The buyer is served, and what came with it is stock at its share of the charge."""
+    _, line_id = await paid_line(["first", "second"], quantity=2)
+    surplus = goods(3)
+    port.submits = {"first": [replace(surplus, cost=surplus.cost + 1)], "second": [goods(2)]}
+    await fulfilment.fulfil_line(line_id)
+    assert await state_of(line_id) == (LineStatus.DELIVERED, [AttemptStatus.SUCCEEDED])
+    line = await orders.OrderLine.get(id=line_id)
+    assert line.cost == 2 * COST + 1  # the rest of a division is the line's
+    assert await cards.stock_of([line.variant_id], 10) == {line.variant_id: 1}
+    inventory = account_id(AccountKind.INVENTORY, None, make.CNY)
+    assert await ledger.balance_of(inventory) == -COST
+    assert sorted(await suppliers_owed()) == [0, 3 * COST + 1]
+    (attempt,) = await fulfilment.attempts_of([line_id])
+    assert await told_of(attempt) == [(1, "delivery.incident", "surplus")]
+    await no_violations()
+
+
+async def test_goods_without_any_code_are_lost_and_told(port: Scripted) -> None:
+    buyer, line_id = await paid_line(["first"])
+    port.submits = {"first": [Completed("up-1", (), COST)]}
+    await fulfilment.fulfil_line(line_id)
+    assert (await state_of(line_id))[0] is LineStatus.REFUNDED
+    assert await balance(buyer) == make.yuan(1_000)
+    assert await suppliers_owed() == [COST]
+    (attempt,) = await fulfilment.attempts_of([line_id])
+    assert await told_of(attempt) == [(1, "delivery.incident", "not_whole")]
     await no_violations()
 
 

@@ -162,6 +162,7 @@ async def test_each_hears_of_its_own_orders_and_what_it_asked_for(sender: Record
     await webhooks.disable_endpoint(may_write(ann), gone.endpoint.id)
     orders = {"ann": await order_of(ann), "bob": await order_of(bob)}
     assert await tell()
+    assert not await WebhookDelivery.filter(endpoint_id=gone.endpoint.id).exists()
     await deliver_at(clock.now())
     heard: dict[str, set[tuple[str, str]]] = {}
     for url, _, body in sender.sent:
