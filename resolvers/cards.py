@@ -2,6 +2,7 @@
 
 import io
 from datetime import date
+from typing import Annotated
 
 import strawberry
 from strawberry import Parent
@@ -11,18 +12,21 @@ from domain.kernel import Money, Page, Prefix, decode_id, page_request
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
+# An argument of a field is never `source` in Python: that name is what its extensions are given.
+Origin = Annotated[str, strawberry.argument(name="source")]
+
 
 async def card_import(
     info: Info,
     sku: str,
     content: str,
     unit_cost: MoneyInput,
-    source: str = "import",
+    origin: Origin = "import",
     expires_on: date | None = None,
 ) -> cards.CardImportReport:
     """Store the cards of a small file that came as text (back office)."""
     cost = money_of(unit_cost, "unitCost")
-    wish = cards.ImportWish(sku, cost.units, source, cost.currency, expires_on)
+    wish = cards.ImportWish(sku, cost.units, origin, cost.currency, expires_on)
     return await cards.import_cards(info.context.actor, wish, io.BytesIO(content.encode()))
 
 

@@ -51,17 +51,17 @@ class PermissionsExtension(FieldExtension):
     def __init__(self, permissions: Sequence[Permission]) -> None:
         self.permissions = tuple(permissions)
 
-    def resolve(self, next_: Next, _source: Any, info: strawberry.Info, **kwargs: Any) -> Any:
+    def resolve(self, next_: Next, source: Any, info: strawberry.Info, **kwargs: Any) -> Any:
         """Ask each permission, then the resolver."""
         for permission in self.permissions:
             permission.check(info.context)
-        return next_(_source, info, **kwargs)
+        return next_(source, info, **kwargs)
 
     async def resolve_async(
-        self, next_: Next, _source: Any, info: strawberry.Info, **kwargs: Any
+        self, next_: Next, source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         """The same for an asynchronous resolver."""
-        return await await_maybe(self.resolve(next_, _source, info, **kwargs))
+        return await await_maybe(self.resolve(next_, source, info, **kwargs))
 
 
 class RateExtension(FieldExtension):
@@ -71,7 +71,7 @@ class RateExtension(FieldExtension):
         self.rate = rate
 
     async def resolve_async(
-        self, next_: Next, _source: Any, info: strawberry.Info, **kwargs: Any
+        self, next_: Next, source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         """Count first, so that a refused try costs no password hash."""
         context = info.context
@@ -80,7 +80,7 @@ class RateExtension(FieldExtension):
         if wait_ms > 0:
             details = {"retryAfterMs": wait_ms}
             raise RequestRefused("RATE_LIMITED", details=details, seconds=-(-wait_ms // 1000))
-        return await await_maybe(next_(_source, info, **kwargs))
+        return await await_maybe(next_(source, info, **kwargs))
 
     def _named(self, kwargs: Mapping[str, Any]) -> str:
         """The argument at the path; empty when it was not given. Never a whole input: that may
@@ -104,11 +104,11 @@ class PayloadExtension(FieldExtension):
             raise TypeError(f"{payload.__name__} has no field {entity}")
 
     async def resolve_async(
-        self, next_: Next, _source: Any, info: strawberry.Info, **kwargs: Any
+        self, next_: Next, source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         """The payload with the entity, or with the refusals and nothing changed."""
         try:
-            outcome = await await_maybe(next_(_source, info, **kwargs))
+            outcome = await await_maybe(next_(source, info, **kwargs))
         except Refused as refused:
             if any(refusal.code in TOP_LEVEL for refusal in refused.refusals):
                 raise  # who may not ask at all gets no payload

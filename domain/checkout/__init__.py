@@ -8,7 +8,8 @@ from domain.checkout.refusals import (
     StockShort,
 )
 from domain.checkout.rules import LineWish, Purchase
-from domain.checkout.service import CURRENCY, ClaimedCard, Placed, place_order
+from domain.checkout.service import Placed, place_order
+from domain.checkout.writing import CURRENCY, ClaimedCard
 
 __all__ = [
     "CURRENCY",

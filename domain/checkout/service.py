@@ -27,6 +27,16 @@ from domain.checkout.rules import (
     check_wishes,
     plan,
 )
+from domain.checkout.writing import (
+    CURRENCY,
+    CardsTaken,
+    ClaimedCard,
+    KeyTaken,
+    Overdrawn,
+    card_columns,
+    draft_order,
+    write,
+)
 from domain.kernel import (
     Actor,
     Busy,
@@ -43,30 +53,14 @@ from domain.kernel import (
     wake_relay,
 )
 from domain.kernel.idempotency import check_key, find_claimed
-from domain.kernel.outbox import event_columns
 from domain.ledger import AccountKind, account_id
-from domain.orders import LineStatus, Order, OrderLine, OrderStatus, events
+from domain.orders import Order, OrderLine
 
-CURRENCY = "CNY"
 OPERATION = "orderCreate"
 QUICK_TRIES = 3
 CLAIM_TRIES = 15
 FIRST_PAUSE_SECONDS = 0.004
 MAX_PAUSE_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedCard:
-    """A card that this purchase took."""
-
-    id: UUID
-    order_line_id: UUID
-    unit_number: int
-    unit_cost: int
-    masked: str
-    expires_on: Any
-    first_revealed_at: datetime | None = None
-    reveal_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +71,6 @@ class Placed:
     lines: list[OrderLine]
     cards: dict[UUID, list[ClaimedCard]] | None
     replayed: bool
-
-
-class _CardsTaken(Exception):
-    """The cards were sold to, or are held by, somebody else: look again, others may be free."""
-
-
-class _KeyTaken(Exception):
-    """A call with the same key has bought meanwhile."""
-
-
-class _Overdrawn(Exception):
-    """The database refused to overdraw the wallet."""
-
-    def __init__(self, required: int) -> None:
-        super().__init__(required)
-        self.required = required
 
 
 async def place_order(actor: Actor, purchase: Purchase) -> Placed:
@@ -107,7 +85,7 @@ async def place_order(actor: Actor, purchase: Purchase) -> Placed:
     for attempt in range(CLAIM_TRIES):
         try:
             return await _attempt(actor, purchase, in_a_crowd=attempt >= QUICK_TRIES)
-        except (_CardsTaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+        except (CardsTaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             # All claims are rolled back before the pause, so two halves never starve each other.
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
@@ -124,11 +102,11 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
         async with transaction() if in_a_crowd else connection() as conn:
             rows = await _read(conn, actor, purchase, moment)
             if rows[0]["earlier"] is not None:
-                raise _KeyTaken
+                raise KeyTaken
             placed = await _buy(conn, actor, purchase, hashed, rows, moment, in_a_crowd)
-    except _KeyTaken:
+    except KeyTaken:
         return await _replay(actor, purchase, hashed)
-    except _Overdrawn as error:
+    except Overdrawn as error:
         # Another purchase of this buyer spent the money between READ and WRITE.
         wallet = await ledger.wallet_of(actor.require_user(), CURRENCY)
         required = Money(error.required, CURRENCY)
@@ -177,12 +155,12 @@ async def _buy(
     else:
         cards = _picked(planned, line_ids, seen)
     _refuse_below_cost(planned, line_ids, cards)
-    order, lines = _drafts(
+    order, lines = draft_order(
         actor, purchase, buyer, planned, line_ids, cards, total, order_id, moment
     )
     to_sell = [] if in_a_crowd else [card for each in cards.values() for card in each]
     key = [new_id(), actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key, hashed]
-    await _write(conn, order, lines, planned, moment, [*key, *_card_columns(to_sell)])
+    await write(conn, order, lines, planned, moment, [*key, *card_columns(to_sell)])
     return Placed(order, lines, cards, replayed=False)
 
 
@@ -301,7 +279,7 @@ async def _explain_shortage(
     """Sold out, or only held by others for the moment? Only the first is a refusal."""
     visible = await conn.fetchval(statements.VISIBLE, line.variant_id, line.quantity, moment.date())
     if got + visible >= line.quantity:
-        raise _CardsTaken
+        raise CardsTaken
     raise Refused(
         StockShort(
             sku=line.sku,
@@ -310,174 +288,6 @@ async def _explain_shortage(
             field=("lines", str(line.position), "quantity"),
         )
     )
-
-
-def _drafts(
-    actor: Actor,
-    purchase: Purchase,
-    buyer: BuyerFacts,
-    planned: list[PlannedLine],
-    line_ids: dict[int, UUID],
-    claimed: dict[UUID, list[ClaimedCard]],
-    total: int,
-    order_id: UUID,
-    moment: datetime,
-) -> tuple[Order, list[OrderLine]]:
-    delivered_now = all(line.from_own_stock for line in planned)
-    consumer = not buyer.is_agent
-    order = Order(
-        id=order_id,
-        number=orders.new_number(moment),
-        buyer_id=buyer.user_id,
-        api_key_id=actor.key_id,
-        external_id=purchase.external_id,
-        status=OrderStatus.DELIVERED if delivered_now else OrderStatus.PAID,
-        currency=CURRENCY,
-        total=total,
-        tier=buyer.tier,
-        consumer=consumer,
-        agent_chain=[agent_id for agent_id, _ in buyer.chain],
-        event_count=2 if delivered_now else 1,
-        placed_at=moment,
-        paid_at=moment,
-        closed_at=moment if delivered_now else None,
-    )
-    lines = [
-        _draft_line(line, line_ids[line.position], order, claimed[line_ids[line.position]], moment)
-        for line in planned
-    ]
-    return order, lines
-
-
-def _draft_line(
-    line: PlannedLine, line_id: UUID, order: Order, cards: list[ClaimedCard], moment: datetime
-) -> OrderLine:
-    own = line.from_own_stock
-    return OrderLine(
-        id=line_id,
-        order_id=order.id,
-        position=line.position,
-        variant_id=line.variant_id,
-        sku=line.sku,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        max_unit_cost=line.max_unit_cost,
-        status=LineStatus.DELIVERED if own else LineStatus.QUEUED,
-        consumer=order.consumer,
-        delivered_quantity=line.quantity if own else 0,
-        cost=sum(card.unit_cost for card in cards),
-        due_at=None if own else moment,
-        delivered_at=moment if own else None,
-        terms=None if own or not order.consumer else commissions.terms_of(line.chain, line.rules),
-    )
-
-
-async def _write(
-    conn: Connection,
-    order: Order,
-    lines: list[OrderLine],
-    planned: list[PlannedLine],
-    moment: datetime,
-    key_and_cards: list[Any],
-) -> None:
-    postings = [
-        orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)
-    ]
-    earned: list[tuple[UUID, commissions.Earned]] = []
-    for line, terms in zip(lines, planned, strict=True):
-        if line.status is not LineStatus.DELIVERED:
-            continue
-        shares = commissions.split(
-            unit_price=line.unit_price,
-            quantity=line.quantity,
-            cost=line.cost,
-            chain=terms.chain if order.consumer else [],
-            rules=terms.rules,
-        )
-        earned += [(line.id, share) for share in shares]
-        postings.append(_sale(order, line, shares))
-    told = [orders.order_event(events.PAID, 1, order, lines)]
-    if order.event_count == 2:
-        told.append(orders.order_event(events.DELIVERED, 2, order, lines))
-    crash_point("checkout.before_commit")
-    try:
-        await conn.fetch(
-            statements.WRITE,
-            *_order_columns(order),
-            *_line_columns(lines),
-            *ledger.posting_columns(postings, moment),
-            *commissions.commission_columns(earned, CURRENCY, moment),
-            *event_columns(told),
-            *key_and_cards,
-        )
-    except asyncpg.RaiseError as error:
-        lost = {"key_taken": _KeyTaken, "card_taken": _CardsTaken}.get(error.constraint_name)
-        if lost is None:
-            raise
-        raise lost from error
-    except asyncpg.CheckViolationError as error:
-        if error.constraint_name != "account_not_overdrawn":
-            raise
-        raise _Overdrawn(order.total) from error
-
-
-def _sale(order: Order, line: OrderLine, shares: list[commissions.Earned]) -> ledger.Posting:
-    return orders.sale_posting(
-        line_id=line.id,
-        number=order.number,
-        currency=order.currency,
-        total=line.unit_price * line.quantity,
-        cost=line.cost,
-        supplier_id=None,
-        commission_legs=commissions.legs_of(shares, order.currency),
-    )
-
-
-def _order_columns(order: Order) -> list[Any]:
-    return [
-        order.id,
-        order.number,
-        order.buyer_id,
-        order.api_key_id,
-        order.external_id,
-        order.status,
-        order.currency,
-        order.total,
-        order.tier,
-        order.consumer,
-        order.agent_chain,
-        order.event_count,
-        order.placed_at,
-        order.closed_at,
-    ]
-
-
-def _card_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
-    """Sorted, so that two purchases hold rows in one order."""
-    wanted = sorted(cards, key=lambda card: card.id)
-    return [
-        [card.id for card in wanted],
-        [card.order_line_id for card in wanted],
-        [card.unit_number for card in wanted],
-    ]
-
-
-def _line_columns(lines: list[OrderLine]) -> list[list[Any]]:
-    return [
-        [line.id for line in lines],
-        [line.position for line in lines],
-        [line.variant_id for line in lines],
-        [line.sku for line in lines],
-        [line.quantity for line in lines],
-        [line.unit_price for line in lines],
-        [line.max_unit_cost for line in lines],
-        [line.status.value for line in lines],
-        [line.delivered_quantity for line in lines],
-        [line.cost for line in lines],
-        [line.due_at for line in lines],
-        [line.delivered_at for line in lines],
-        [orjson.dumps(line.terms).decode() if line.terms else None for line in lines],
-    ]
 
 
 async def _replay(actor: Actor, purchase: Purchase, hashed: bytes) -> Placed:

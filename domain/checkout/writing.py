@@ -1,0 +1,221 @@
+"""Writing a purchase: its rows drafted, and handed to the one statement that writes them all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from domain import commissions, ledger, orders
+from domain.checkout import statements
+from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
+from domain.kernel import Actor, Connection, crash_point
+from domain.kernel.outbox import event_columns
+from domain.orders import LineStatus, Order, OrderLine, OrderStatus, events
+
+CURRENCY = "CNY"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCard:
+    """A card that this purchase took."""
+
+    id: UUID
+    order_line_id: UUID
+    unit_number: int
+    unit_cost: int
+    masked: str
+    expires_on: Any
+    first_revealed_at: datetime | None = None
+    reveal_count: int = 0
+
+
+class CardsTaken(Exception):
+    """The cards were sold to, or are held by, somebody else: look again, others may be free."""
+
+
+class KeyTaken(Exception):
+    """A call with the same key has bought meanwhile."""
+
+
+class Overdrawn(Exception):
+    """The database refused to overdraw the wallet."""
+
+    def __init__(self, required: int) -> None:
+        super().__init__(required)
+        self.required = required
+
+
+def draft_order(
+    actor: Actor,
+    purchase: Purchase,
+    buyer: BuyerFacts,
+    planned: list[PlannedLine],
+    line_ids: dict[int, UUID],
+    claimed: dict[UUID, list[ClaimedCard]],
+    total: int,
+    order_id: UUID,
+    moment: datetime,
+) -> tuple[Order, list[OrderLine]]:
+    """The order and its lines as they will stand; lines without own cards wait as QUEUED."""
+    delivered_now = all(line.from_own_stock for line in planned)
+    consumer = not buyer.is_agent
+    order = Order(
+        id=order_id,
+        number=orders.new_number(moment),
+        buyer_id=buyer.user_id,
+        api_key_id=actor.key_id,
+        external_id=purchase.external_id,
+        status=OrderStatus.DELIVERED if delivered_now else OrderStatus.PAID,
+        currency=CURRENCY,
+        total=total,
+        tier=buyer.tier,
+        consumer=consumer,
+        agent_chain=[agent_id for agent_id, _ in buyer.chain],
+        event_count=2 if delivered_now else 1,
+        placed_at=moment,
+        paid_at=moment,
+        closed_at=moment if delivered_now else None,
+    )
+    lines = [
+        _draft_line(line, line_ids[line.position], order, claimed[line_ids[line.position]], moment)
+        for line in planned
+    ]
+    return order, lines
+
+
+def _draft_line(
+    line: PlannedLine, line_id: UUID, order: Order, cards: list[ClaimedCard], moment: datetime
+) -> OrderLine:
+    own = line.from_own_stock
+    return OrderLine(
+        id=line_id,
+        order_id=order.id,
+        position=line.position,
+        variant_id=line.variant_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        max_unit_cost=line.max_unit_cost,
+        status=LineStatus.DELIVERED if own else LineStatus.QUEUED,
+        consumer=order.consumer,
+        delivered_quantity=line.quantity if own else 0,
+        cost=sum(card.unit_cost for card in cards),
+        due_at=None if own else moment,
+        delivered_at=moment if own else None,
+        terms=None if own or not order.consumer else commissions.terms_of(line.chain, line.rules),
+    )
+
+
+async def write(
+    conn: Connection,
+    order: Order,
+    lines: list[OrderLine],
+    planned: list[PlannedLine],
+    moment: datetime,
+    key_and_cards: list[Any],
+) -> None:
+    """Write the whole purchase by one statement, with its key and, unless they are held, its cards.
+
+    Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody else was faster; nothing is written.
+    """
+    postings = [
+        orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)
+    ]
+    earned: list[tuple[UUID, commissions.Earned]] = []
+    for line, terms in zip(lines, planned, strict=True):
+        if line.status is not LineStatus.DELIVERED:
+            continue
+        shares = commissions.split(
+            unit_price=line.unit_price,
+            quantity=line.quantity,
+            cost=line.cost,
+            chain=terms.chain if order.consumer else [],
+            rules=terms.rules,
+        )
+        earned += [(line.id, share) for share in shares]
+        postings.append(_sale(order, line, shares))
+    told = [orders.order_event(events.PAID, 1, order, lines)]
+    if order.event_count == 2:
+        told.append(orders.order_event(events.DELIVERED, 2, order, lines))
+    crash_point("checkout.before_commit")
+    try:
+        await conn.fetch(
+            statements.WRITE,
+            *_order_columns(order),
+            *_line_columns(lines),
+            *ledger.posting_columns(postings, moment),
+            *commissions.commission_columns(earned, CURRENCY, moment),
+            *event_columns(told),
+            *key_and_cards,
+        )
+    except asyncpg.RaiseError as error:
+        lost = {"key_taken": KeyTaken, "card_taken": CardsTaken}.get(error.constraint_name)
+        if lost is None:
+            raise
+        raise lost from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != "account_not_overdrawn":
+            raise
+        raise Overdrawn(order.total) from error
+
+
+def _sale(order: Order, line: OrderLine, shares: list[commissions.Earned]) -> ledger.Posting:
+    return orders.sale_posting(
+        line_id=line.id,
+        number=order.number,
+        currency=order.currency,
+        total=line.unit_price * line.quantity,
+        cost=line.cost,
+        supplier_id=None,
+        commission_legs=commissions.legs_of(shares, order.currency),
+    )
+
+
+def _order_columns(order: Order) -> list[Any]:
+    return [
+        order.id,
+        order.number,
+        order.buyer_id,
+        order.api_key_id,
+        order.external_id,
+        order.status,
+        order.currency,
+        order.total,
+        order.tier,
+        order.consumer,
+        order.agent_chain,
+        order.event_count,
+        order.placed_at,
+        order.closed_at,
+    ]
+
+
+def card_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
+    """Sorted, so that two purchases hold rows in one order."""
+    wanted = sorted(cards, key=lambda card: card.id)
+    return [
+        [card.id for card in wanted],
+        [card.order_line_id for card in wanted],
+        [card.unit_number for card in wanted],
+    ]
+
+
+def _line_columns(lines: list[OrderLine]) -> list[list[Any]]:
+    return [
+        [line.id for line in lines],
+        [line.position for line in lines],
+        [line.variant_id for line in lines],
+        [line.sku for line in lines],
+        [line.quantity for line in lines],
+        [line.unit_price for line in lines],
+        [line.max_unit_cost for line in lines],
+        [line.status.value for line in lines],
+        [line.delivered_quantity for line in lines],
+        [line.cost for line in lines],
+        [line.due_at for line in lines],
+        [line.delivered_at for line in lines],
+        [orjson.dumps(line.terms).decode() if line.terms else None for line in lines],
+    ]
