@@ -12,6 +12,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AgeLimit, AsyncIO, Callbacks, Middleware, Retries, TimeLimit
 
 NAMESPACE = "kameng"
+SOCKET_SECONDS = 15.0  # a queue that hangs must not hang who sends to it
 MAX_AGE_MS = 60 * 60 * 1000  # older messages were surely swept up and sent again
 
 
@@ -27,7 +28,7 @@ def install(redis_url: str, extra: Sequence[Middleware] = ()) -> Broker:
         *extra,
     ]
     broker = RedisBroker(  # type: ignore[no-untyped-call]
-        url=redis_url, namespace=NAMESPACE, middleware=middleware
+        url=redis_url, socket_timeout=SOCKET_SECONDS, namespace=NAMESPACE, middleware=middleware
     )
     dramatiq.set_broker(broker)
     return broker

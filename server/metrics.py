@@ -38,7 +38,8 @@ SELECT
     (SELECT count(*) FROM outbox_events WHERE published_at IS NULL) AS outbox,
     (SELECT count(*) FROM order_lines WHERE due_at IS NOT NULL) AS open_lines,
     (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at IS NOT NULL) AS open_attempts,
-    (SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL) AS webhooks,
+    (SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
+        WHERE d.next_attempt_at IS NOT NULL AND w.enabled) AS webhooks,
     (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
         WHERE published_at IS NULL) AS oldest
 """

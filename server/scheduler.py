@@ -56,6 +56,8 @@ async def _lead_again_and_again(settings: Settings) -> None:
             await _lead(settings)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("scheduler_lost_its_lead", problem=type(error).__name__)
+        except Exception:
+            log.exception("scheduler_lost_its_lead")  # and leads again all the same
         await asyncio.sleep(LEADER_PAUSE_SECONDS)
 
 

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     supplier_timeout_seconds: float = Field(
         8.0, description="Longest wait for a supplier's answer."
     )
-    webhook_timeout_seconds: float = Field(10.0, description="Longest wait for a webhook receiver.")
+    webhook_timeout_seconds: float = Field(
+        10.0, le=20, description="Longest wait for a webhook receiver, at most 20."
+    )
     webhook_private_addresses: bool = Field(
         False, description="Allow webhooks to private and loopback addresses. For development only."
     )

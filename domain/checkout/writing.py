@@ -119,7 +119,7 @@ async def write(
 ) -> None:
     """Write the whole purchase by one statement, with its key and, unless they are held, its cards.
 
-    Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody else was faster; nothing is written.
+    Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody was faster; nothing is written.
     """
     postings = [
         orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)

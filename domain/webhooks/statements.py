@@ -48,5 +48,6 @@ REDELIVER = """
 UPDATE webhook_deliveries d SET state = 'pending', next_attempt_at = $2, finished_at = NULL,
     attempts = 0
 FROM webhook_endpoints w
-WHERE d.id = $1 AND w.id = d.endpoint_id AND (w.owner_id = $3 OR $4) RETURNING d.id
+WHERE d.id = $1 AND w.id = d.endpoint_id AND w.enabled AND (w.owner_id = $3 OR $4)
+RETURNING d.id
 """
