@@ -78,7 +78,11 @@ async def test_without_its_locks_one_card_would_be_sold_twice(
         locked = getattr(statements, name)
         unlocked = locked.replace("FOR UPDATE SKIP LOCKED", "")
         assert unlocked != locked
-        monkeypatch.setattr(statements, name, unlocked)
+        # Statements that end slowly overlap for sure, however busy the machine is.
+        slow = unlocked.replace(
+            "SELECT refuse_lost_race(", "SELECT pg_sleep(0.3), refuse_lost_race("
+        )
+        monkeypatch.setattr(statements, name, slow)
     async with connection() as conn:
         await conn.execute("ALTER TABLE cards DISABLE TRIGGER cards_move")
     try:
