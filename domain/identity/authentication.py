@@ -8,6 +8,7 @@ from domain.identity.refusals import SignatureWrong
 from domain.identity.rules import (
     SIGNATURE_WINDOW_SECONDS,
     SignedRequest,
+    is_from,
     is_signed,
     read_signature,
 )
@@ -81,7 +82,7 @@ async def actor_of_key(
     moment = clock.now()
     async with connection() as conn:
         row = await conn.fetchrow(_KEY, token_digest(key), moment)
-        if row is None or (row["allowed_ips"] and ip not in row["allowed_ips"]):
+        if row is None or not is_from(ip, row["allowed_ips"]):
             return None
         if row["require_signature"]:
             await _check_signature(conn, row, signed)

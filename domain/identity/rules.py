@@ -3,8 +3,10 @@
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{2,63}")
 MIN_PASSWORD = 10
@@ -63,6 +65,26 @@ def is_weak(password: str, login: str) -> bool:
 def new_token(prefix: str) -> str:
     """An opaque token: what it is, and 256 random bits."""
     return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def is_network(text: str) -> bool:
+    """An address, or a range such as 10.0.0.0/8."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_from(address: str, networks: Sequence[str]) -> bool:
+    """Whether an address is in one of the networks; without any it may come from anywhere."""
+    if not networks:
+        return True
+    try:
+        caller = ip_address(address)
+    except ValueError:
+        return False
+    return any(caller in ip_network(each, strict=False) for each in networks)
 
 
 @dataclass(frozen=True, slots=True)

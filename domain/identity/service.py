@@ -14,6 +14,7 @@ from domain.identity.rules import (
     MIN_PASSWORD,
     folded_login,
     is_login,
+    is_network,
     is_weak,
     new_token,
 )
@@ -219,6 +220,8 @@ async def create_api_key(
     for scope in scopes:
         actor.require_scope(scope)
     refuse_unless(0 < len(name) <= 64, Invalid(reason="name", field=("name",)))
+    usable = all(is_network(each) for each in allowed_ips)
+    refuse_unless(usable, Invalid(reason="ip_range", field=("allowedIps",)))
     if not await User.filter(id=owner_id).exists():
         raise Refused(NotFound(what="user", field=("ownerId",)))
     key, secret, key_id = new_token("kmk"), new_token("kms"), new_id()

@@ -55,13 +55,16 @@ def parse_units(text: str | Decimal, *, field: tuple[str, ...] = ()) -> int:
     """Units from a decimal text; refuses more than four digits and amounts beyond MAX_UNITS."""
     try:
         scaled = Decimal(text) * SCALE
-        units = int(scaled)
-    except (ArithmeticError, ValueError):  # not a number, infinite, or beyond what Decimal holds
+    except (ArithmeticError, ValueError):  # no number, or beyond what Decimal holds
         raise Refused(Invalid(reason="amount_not_a_number", field=field)) from None
+    if not scaled.is_finite():
+        raise Refused(Invalid(reason="amount_not_a_number", field=field))
+    # Before it becomes an integer: of "1e999990" that would take the process most of a minute.
+    if abs(scaled) > MAX_UNITS:
+        raise Refused(Invalid(reason="amount_too_large", field=field))
+    units = int(scaled)
     if scaled != units:
         raise Refused(Invalid(reason="amount_too_fine", field=field))
-    if abs(units) > MAX_UNITS:
-        raise Refused(Invalid(reason="amount_too_large", field=field))
     return units
 
 

@@ -244,3 +244,13 @@ async def test_keys_and_operators_leave_a_trace() -> None:
         ("api_key.create", key.row.id),
         ("operator.create", operator.id),
     ]
+
+
+async def test_a_key_may_be_tied_to_ranges_of_addresses() -> None:
+    key = await key_of_partner(
+        allowed_ips=["10.1.0.0/16", "2001:db8::/32"], require_signature=False
+    )
+    nothing = SignedRequest("", b"")
+    for ip, good in (("10.1.2.3", True), ("10.2.0.1", False), ("2001:db8::5", True), ("", False)):
+        assert (await identity.actor_of_key(key.key, nothing, ip) is not None) is good, ip
+    assert await refused_with(key_of_partner(allowed_ips=["10.1.0.0/99"])) == "INVALID"
