@@ -14,6 +14,7 @@ import httpx2
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 50
+MAX_PORT = 65_535
 # Below the idle time of usual servers: a purchase should not meet a connection just being closed.
 IDLE_SECONDS = 4.0
 
@@ -60,6 +61,8 @@ class PartnerClient:
                 request = client.build_request(
                     method, url, headers=headers, content=body, timeout=limit
                 )
+                if (request.url.port or 0) > MAX_PORT:
+                    raise NotSent("the address has no such port")
                 return await self._exchange(client, request)
         except (
             httpx2.ConnectError,
