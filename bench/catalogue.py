@@ -1,10 +1,19 @@
 """`kameng bench catalogue`: first pages of 20 products with variants, price and stock a second."""
 
 import json
+from functools import partial
 from typing import Any
 
 from bench.filling import fill_for_browsing
-from bench.installation import installed, load, pgbench, run_name, write_results
+from bench.installation import (
+    Installation,
+    compared,
+    installed,
+    load,
+    pgbench,
+    run_name,
+    write_results,
+)
 from bench.load import Plan
 
 PRODUCTS = 200
@@ -25,34 +34,33 @@ SELECT jsonb_agg(page) FROM (
 """
 
 
-def measure(clients: list[int], seconds: int) -> list[dict[str, Any]]:
+def measure(clients: list[int], seconds: int, rounds: int) -> list[dict[str, Any]]:
     """One row for each number of clients; the limit is the same page as one SQL statement."""
-    rows = []
-    with installed(("serve",), lambda settings: fill_for_browsing(settings, PRODUCTS)) as (
-        installation,
-        _,
-    ):
-        for number in clients:
-            plan = Plan(
-                url=f"{installation.origin}/graphql/shop",
-                body=json.dumps({"query": PAGE}),
-                tokens=[],
-                skus=[],
-                clients=number,
-                seconds=seconds,
-                warm_seconds=2,
-                run=run_name(),
-                good='"hasNextPage":true',
+    prepare = lambda settings: fill_for_browsing(settings, PRODUCTS)  # noqa: E731
+    with installed(("serve",), prepare) as (installation, _):
+        database = installation.settings.database_url
+        rows = [
+            compared(
+                f"catalogue_{number}_clients",
+                rounds,
+                partial(load, _plan(installation, number, seconds)),
+                partial(pgbench, database, LIMIT, number, seconds),
             )
-            measured = load(plan)
-            limit = pgbench(installation.settings.database_url, LIMIT, number, seconds)
-            rows.append(
-                {
-                    "name": f"catalogue_{number}_clients",
-                    **measured,
-                    "limit": round(limit, 1),
-                    "ratio": round(measured["rate"] / limit, 3),
-                }
-            )
+            for number in clients
+        ]
     write_results("catalogue", rows)
     return rows
+
+
+def _plan(installation: Installation, clients: int, seconds: int) -> Plan:
+    return Plan(
+        url=f"{installation.origin}/graphql/shop",
+        body=json.dumps({"query": PAGE}),
+        tokens=[],
+        skus=[],
+        clients=clients,
+        seconds=seconds,
+        warm_seconds=2,
+        run=run_name(),
+        good='"hasNextPage":true',
+    )

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -130,6 +130,20 @@ async def _limits(installation: Installation, script: str) -> str:
     finally:
         await conn.close()
     return url
+
+
+def compared(
+    name: str, rounds: int, work: Callable[[], dict[str, Any]], limit: Callable[[], float]
+) -> dict[str, Any]:
+    """The work and its limit in turns, so that a busy moment hits both; the medians of each."""
+    measured, limits = [], []
+    for _ in range(rounds):
+        measured.append(work())
+        limits.append(limit())
+    median = sorted(measured, key=lambda each: each["rate"])[rounds // 2]
+    best = sorted(limits)[rounds // 2]
+    ratio = round(median["rate"] / best, 3)
+    return {"name": name, **median, "limit": round(best, 1), "ratio": ratio, "rounds": rounds}
 
 
 def write_results(name: str, rows: list[dict[str, Any]]) -> Path:

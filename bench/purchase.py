@@ -6,11 +6,13 @@ real shop.
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from bench.filling import fill_for_purchases
 from bench.installation import (
     Installation,
+    compared,
     fresh_limits,
     installed,
     load,
@@ -22,6 +24,7 @@ from bench.load import Plan
 
 PROGRAMS = ("serve", "worker", "scheduler")
 VARIANTS, BUYERS = 200, 200
+LIMIT_CARDS = 500_000  # the bare function sells several times as fast
 BUY = (
     "mutation Buy($input: OrderCreateInput!) { orderCreate(input: $input) {"
     " order { id number status total { amount currency } cards { id masked } }"
@@ -35,25 +38,26 @@ SELECT purchase(md5('buyer' || :buyer)::uuid, md5('variant' || :variant)::uuid,
 """
 
 
-def measure(clients: list[int], seconds: int, cards: int) -> list[dict[str, Any]]:
+def measure(clients: list[int], seconds: int, cards: int, rounds: int) -> list[dict[str, Any]]:
     """One row for each number of clients: rate, limit, ratio, p50 and p99 in milliseconds."""
     prepare = lambda settings: fill_for_purchases(settings, BUYERS, VARIANTS, cards)  # noqa: E731
-    rows = []
     with installed(PROGRAMS, prepare) as (installation, shop):
-        limits = fresh_limits(installation, cards)
-        for number in clients:
-            measured = load(_plan(installation, shop, number, seconds))
-            limit = pgbench(limits, LIMIT, number, seconds)
-            rows.append(
-                {
-                    "name": f"purchase_{number}_clients",
-                    **measured,
-                    "limit": round(limit, 1),
-                    "ratio": round(measured["rate"] / limit, 3),
-                }
+        limits = fresh_limits(installation, LIMIT_CARDS)
+        rows = [
+            compared(
+                f"purchase_{number}_clients",
+                rounds,
+                partial(_load, installation, shop, number, seconds),
+                partial(pgbench, limits, LIMIT, number, seconds),
             )
+            for number in clients
+        ]
     write_results("purchase", rows)
     return rows
+
+
+def _load(installation: Installation, shop: Any, clients: int, seconds: int) -> dict[str, Any]:
+    return load(_plan(installation, shop, clients, seconds))
 
 
 def _plan(installation: Installation, shop: Any, clients: int, seconds: int) -> Plan:

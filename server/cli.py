@@ -289,7 +289,8 @@ def cards_import(
 @bench_commands.command("purchase")
 def bench_purchase(
     clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
-    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 10,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
+    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
     stock: Annotated[int, typer.Option(help="Cards to sell.")] = 100_000,
 ) -> None:
     """Whole purchases a second over HTTP, beside the bare SQL function.
@@ -298,13 +299,14 @@ def bench_purchase(
     """
     from bench import purchase
 
-    _show_measured(purchase.measure(clients or [8, 32], seconds, stock))
+    _show_measured(purchase.measure(clients or [8, 32], seconds, stock, rounds))
 
 
 @bench_commands.command("catalogue")
 def bench_catalogue(
     clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
-    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 10,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
+    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
 ) -> None:
     """First pages of the catalogue a second over HTTP, beside one bare SQL statement.
 
@@ -312,7 +314,7 @@ def bench_catalogue(
     """
     from bench import catalogue
 
-    _show_measured(catalogue.measure(clients or [8, 32], seconds))
+    _show_measured(catalogue.measure(clients or [8, 32], seconds, rounds))
 
 
 def _show_measured(rows: list[dict[str, Any]]) -> None:
