@@ -199,9 +199,10 @@ def export_schema(
     stale = [
         path for path, text in snapshots().items() if not path.exists() or path.read_text() != text
     ]
-    if check and stale:
-        errors.print(f"Out of date: {', '.join(map(str, stale))}; run `kameng export-schema`.")
-        raise typer.Exit(1)
+    if check:
+        if stale:
+            errors.print(f"Out of date: {', '.join(map(str, stale))}; run `kameng export-schema`.")
+        raise typer.Exit(1 if stale else 0)
     for path, text in snapshots().items():
         path.write_text(text)
         console.print(path)
