@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -71,7 +72,7 @@ class Door:
 
     def _talk(self, caller: socket.socket) -> None:
         with caller, suppress(OSError):
-            self.requests.append(caller.recv(65536))
+            self.requests.append(whole_request(caller))
             self.answer(caller)
 
     def close(self) -> None:
@@ -88,6 +89,18 @@ def door(answer: Callable[[socket.socket], Any]) -> Iterator[Door]:
         yield made
     finally:
         made.close()
+
+
+def whole_request(caller: socket.socket) -> bytes:
+    """Head and body: a server that hangs up on unread bytes resets the connection."""
+    received = b""
+    while piece := caller.recv(65536):
+        received += piece
+        head, ended, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if ended and len(body) >= (int(length[1]) if length else 0):
+            break
+    return received
 
 
 def says(text: str) -> Callable[[socket.socket], Any]:
