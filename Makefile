@@ -40,7 +40,7 @@ bench: $(READY)
 	$(BIN)/kameng bench catalogue
 
 web:
-	cd frontend-examples/web-shop && npm ci --no-audit --no-fund && npm run build
+	cd frontend-examples/web-shop && npm ci --no-audit --no-fund && npm run codegen && npm run check && npm run build
 	cd tests/browser && npm ci --no-audit --no-fund
 
 $(BIN)/python:

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { CodegenConfig } from "@graphql-codegen/cli";
 
-// Inside the project the published SDL is the truth; a copied-out shop keeps its own copy.
+// Inside the project the published SDL is the truth; a shop that moves out takes a copy along.
 const published = "../../schema/shop.graphql";
 
 const config: CodegenConfig = {
