@@ -35,6 +35,7 @@ CHUNK_ROWS = 2_000
 READ_BYTES = 1024 * 1024
 MAX_PROBLEMS_TOLD = 1_000
 IMPORTED = "card_batch.imported"
+UNDONE = "card_batch.undone"
 
 # Imports of one variant run one after another: two files that share codes in another order would
 # wait for each other's rows for ever.
@@ -161,6 +162,9 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
             await ledger.post(conn, [posting])
         details = {"voided": report.voided, "kept": report.kept}
         await audit.record(conn, actor, "card_batch.undo", batch_id, details)
+        payload = {"batchId": encode_id(Prefix.CARD_BATCH, batch_id), **details}
+        await record_events(conn, [Event(UNDONE, batch_id, 2, payload)])
+    wake_relay()
     return report
 
 

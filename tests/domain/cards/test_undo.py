@@ -144,3 +144,16 @@ async def test_an_unknown_batch_and_one_of_a_supplier_are_refused() -> None:
         await cards.undo_batch(make.OPERATOR, bought.batch_id)
     assert getattr(caught.value.refusals[0], "reason", "") == "batch_of_a_supplier"
     assert await cards.stock_of([variant.id], 10) == {variant.id: 1}
+
+
+async def test_an_undo_is_told_once() -> None:
+    variant = await make.variant()
+    batch_id = (await make.stock(variant, 3))[0].batch_id  # type: ignore[attr-defined]
+    for _ in range(2):
+        await cards.undo_batch(make.OPERATOR, batch_id)
+    async with connection() as conn:
+        told = await conn.fetch(
+            "SELECT type, sequence FROM outbox_events WHERE subject = $1 ORDER BY sequence",
+            batch_id,
+        )
+    assert [tuple(row) for row in told] == [("card_batch.imported", 1), ("card_batch.undone", 2)]
