@@ -44,7 +44,7 @@ def measure(clients: list[int], seconds: int, rounds: int) -> list[dict[str, Any
                 f"catalogue_{number}_clients",
                 rounds,
                 partial(load, _plan(installation, number, seconds)),
-                partial(pgbench, database, LIMIT, number, seconds),
+                {"limit": partial(pgbench, database, LIMIT, number, seconds)},
             )
             for number in clients
         ]

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,11 +23,10 @@ from bench.load import Plan
 from server.embedded import free_port, postgres_program, start_postgres, start_valkey
 from server.processes import CannotStart, Supervisor, wait_until
 from server.settings import Settings
-from server.wiring import migrate
+from server.wiring import PLANNING, migrate
 
 FOLDER = Path("var/bench")
 RESULTS = Path("bench/results")
-LIMITS = Path("bench/limits.sql")
 WORKERS = 2
 
 
@@ -115,35 +114,45 @@ def pgbench(url: str, script: str, clients: int, seconds: int) -> float:
     return float(found[1])
 
 
-def fresh_limits(installation: Installation, cards: int) -> str:
-    """A database with the bare function and its rows; its URL."""
-    return asyncio.run(_limits(installation, LIMITS.read_text().replace(":cards", str(cards))))
-
-
-async def _limits(installation: Installation, script: str) -> str:
-    url = installation.database("bench_limit")
-    await _fresh_database(installation.settings.database_url, "bench_limit")
-    conn = await asyncpg.connect(url)
+async def copied(settings: Settings, name: str, script: str) -> None:
+    """A copy of the filled database, with the script run in it. Nobody may be connected."""
+    conn = await asyncpg.connect(settings.database_url.rpartition("/")[0] + "/postgres")
+    try:
+        await conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await conn.execute(f"CREATE DATABASE {name} TEMPLATE bench")
+        for setting, value in PLANNING.items():
+            await conn.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    finally:
+        await conn.close()
+    conn = await asyncpg.connect(settings.database_url.rpartition("/")[0] + f"/{name}")
     try:
         await conn.execute(script)
         await conn.execute("ANALYZE")
     finally:
         await conn.close()
-    return url
 
 
 def compared(
-    name: str, rounds: int, work: Callable[[], dict[str, Any]], limit: Callable[[], float]
+    name: str,
+    rounds: int,
+    work: Callable[[], dict[str, Any]],
+    limits: Mapping[str, Callable[[], float]],
 ) -> dict[str, Any]:
-    """The work and its limit in turns, so that a busy moment hits both; the medians of each."""
-    measured, limits = [], []
+    """The work and its limits in turns, so that a busy moment hits all; the medians of each.
+
+    `ratio` is told of the first limit, `<name>_ratio` of each further one.
+    """
+    measured: list[dict[str, Any]] = []
+    reached: dict[str, list[float]] = {of: [] for of in limits}
     for _ in range(rounds):
         measured.append(work())
-        limits.append(limit())
-    median = sorted(measured, key=lambda each: each["rate"])[rounds // 2]
-    best = sorted(limits)[rounds // 2]
-    ratio = round(median["rate"] / best, 3)
-    return {"name": name, **median, "limit": round(best, 1), "ratio": ratio, "rounds": rounds}
+        for of, measure in limits.items():
+            reached[of].append(measure())
+    told = {"name": name, **sorted(measured, key=lambda each: each["rate"])[rounds // 2]}
+    for number, (of, rates) in enumerate(reached.items()):
+        told[of] = round(sorted(rates)[rounds // 2], 1)
+        told["ratio" if number == 0 else f"{of}_ratio"] = round(told["rate"] / told[of], 3)
+    return {**told, "rounds": rounds}
 
 
 def write_results(name: str, rows: list[dict[str, Any]]) -> Path:

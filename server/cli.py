@@ -294,7 +294,7 @@ def bench_purchase(
     rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
     stock: Annotated[int, typer.Option(help="Cards to sell.")] = 100_000,
 ) -> None:
-    """Whole purchases a second over HTTP, beside the bare SQL function.
+    """Whole purchases a second over HTTP, beside bare SQL functions.
 
     Example: kameng bench purchase --clients 8 --clients 32 --seconds 20
     """
@@ -319,12 +319,10 @@ def bench_catalogue(
 
 
 def _show_measured(rows: list[dict[str, Any]]) -> None:
-    table = Table("name", "rate /s", "limit /s", "ratio", "p50 ms", "p99 ms", "answers")
+    shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
+    table = Table(*shown)
     for row in rows:
-        shown = (
-            row[key] for key in ("name", "rate", "limit", "ratio", "p50_ms", "p99_ms", "answers")
-        )
-        table.add_row(*map(str, shown))
+        table.add_row(*(str(row[key]) for key in shown))
     console.print(table)
 
 

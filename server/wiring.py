@@ -32,6 +32,10 @@ CONTEXTS_WITH_TABLES = (
 LOCK_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 60_000
+# Statements are prepared once and mostly look rows up: planning them again for each purchase costs
+# more than running them, and a plan made while tables were small must not read them whole when they
+# have grown (docs/decisions/0007).
+PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
 _client = PartnerClient()  # opens nothing before its first call
@@ -68,11 +72,7 @@ def tortoise_config(
             "lock_timeout": str(LOCK_TIMEOUT_MS),
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),
             "transaction_timeout": str(TRANSACTION_TIMEOUT_MS),
-            # Statements are prepared once and mostly look rows up: planning them again for each
-            # purchase costs more than running them, and a plan made while tables were small must
-            # not read them whole when they have grown (docs/decisions/0007).
-            "plan_cache_mode": "force_generic_plan",
-            "enable_seqscan": "off",
+            **PLANNING,
         },
     }
     return {
