@@ -29,7 +29,7 @@ SELECT jsonb_agg(page) FROM (
             'stock', (SELECT count(*) FROM (SELECT 1 FROM cards
                 WHERE variant_id = v.id AND state = 'available' LIMIT 11) AS shown)))
         FROM variants v WHERE v.product_id = p.id) AS variants
-    FROM products p WHERE p.status = 'active' ORDER BY p.position, p.id LIMIT 20
+    FROM products p WHERE p.status = 'approved' ORDER BY p.position, p.id LIMIT 20
 ) page;
 """
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain import agents, ledger
 from domain.agents import Tier
-from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.checkout import CURRENCY
 from domain.commissions import RuleKind, RuleScope, save_rule
 from domain.kernel import (
@@ -113,7 +113,8 @@ async def _variants(number: int, per_product: int) -> list[Variant]:
                 category=shelf,
                 name_zh=f"商品{each}",
                 name_en=f"Product {each}",
-                status=ListingStatus.ACTIVE,
+                status=ListingStatus.APPROVED,
+                reviewed_at=moment,
                 created_at=moment,
                 updated_at=moment,
             )
@@ -123,7 +124,7 @@ async def _variants(number: int, per_product: int) -> list[Variant]:
             name_zh="五十元",
             name_en="50 yuan",
             delivery_kind=DeliveryKind.CARD_CODE,
-            status=ListingStatus.ACTIVE,
+            status=VariantStatus.ACTIVE,
             updated_at=moment,
         )
         made.append(variant)

@@ -114,10 +114,13 @@ class TierPriceInput:
 
 
 async def product_files(
-    info: Info, first: int | None = None, after: str | None = None
+    info: Info,
+    first: int | None = None,
+    after: str | None = None,
+    status: catalog.ListingStatus | None = None,
 ) -> Page[catalog.Product]:
-    """All products whatever their status, oldest first (back office)."""
-    return await catalog.list_product_files(page_request("productFiles", first, after))
+    """All products, or those that stand at one status, oldest first (back office)."""
+    return await catalog.list_product_files(page_request("productFiles", first, after), status)
 
 
 async def variant_files_of(product: Parent[catalog.Product], info: Info) -> list[catalog.Variant]:
@@ -159,9 +162,8 @@ async def product_save(
     description_en: str = "",
     tags: list[str] | None = None,
     position: int = 0,
-    status: catalog.ListingStatus = catalog.ListingStatus.DRAFT,
 ) -> catalog.Product:
-    """Create a product, or replace the one of this id (back office)."""
+    """Create a product as a draft, or replace the one of this id (back office)."""
     draft = catalog.ProductDraft(
         slug=slug,
         name_zh=name_zh,
@@ -173,7 +175,6 @@ async def product_save(
         description_en=description_en,
         tags=tuple(tags or ()),
         position=position,
-        status=status,
     )
     product_id = None if id is None else decode_id(Prefix.PRODUCT, id)
     return await catalog.save_product(
@@ -194,7 +195,7 @@ async def variant_save(
     min_quantity: int = 1,
     max_quantity: int = 100,
     position: int = 0,
-    status: catalog.ListingStatus = catalog.ListingStatus.DRAFT,
+    status: catalog.VariantStatus = catalog.VariantStatus.DRAFT,
 ) -> catalog.Variant:
     """Create a variant of a product, or replace the one of this id (back office)."""
     face = None if face_value is None else money_of(face_value, "faceValue")

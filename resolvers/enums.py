@@ -7,7 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
-from domain.catalog import DeliveryKind, ListingStatus, StockLevel
+from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
 from domain.fulfilment import AttemptStatus
 from domain.ledger import TransferKind
 from domain.orders import LineStatus, OrderStatus
@@ -17,7 +17,8 @@ from domain.webhooks import DeliveryState
 DESCRIBED = {
     Tier: "Price grades, dearest first.",
     DeliveryKind: "How a variant reaches its buyer.",
-    ListingStatus: "Only what is ACTIVE is shown and sold.",
+    ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
+    VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",
     AttemptStatus: "SUBMITTING, ACCEPTED and UNCERTAIN are open.",
     TransferKind: "What moved the money.",

@@ -142,6 +142,11 @@ class Loaders:
         return Batch(catalog.variant_files_of, [])
 
     @cached_property
+    def reviews(self) -> "Batch[UUID, list[catalog.ListingReview]]":
+        """The moves of a product, newest first, for the back office."""
+        return Batch(catalog.reviews_of, [])
+
+    @cached_property
     def tier_prices(self) -> "Batch[UUID, list[pricing.TierPrice]]":
         """The own prices of a variant by tier, for the back office."""
         return Batch(pricing.tier_prices_of, [])

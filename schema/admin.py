@@ -4,7 +4,12 @@ import strawberry
 
 from schema.agents import AgentDepthError, AgentsAdminMutation, AgentsAdminQuery
 from schema.cards import CardsAdminMutation, CardsAdminQuery
-from schema.catalog import CatalogAdminMutation, CatalogAdminQuery
+from schema.catalog import (
+    CatalogAdminMutation,
+    CatalogAdminQuery,
+    ReviewAdminMutation,
+    ReviewAdminQuery,
+)
 from schema.documents import RootSchema
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.ledger import LedgerAdminMutation
@@ -22,6 +27,7 @@ class Query(
     CatalogAdminQuery,
     IdentityAdminQuery,
     OrderAdminQuery,
+    ReviewAdminQuery,
     SuppliersAdminQuery,
     WebhooksQuery,
 ):
@@ -35,6 +41,7 @@ class Mutation(
     CatalogAdminMutation,
     IdentityAdminMutation,
     LedgerAdminMutation,
+    ReviewAdminMutation,
     SuppliersAdminMutation,
     WebhooksMutation,
 ):

@@ -1,12 +1,15 @@
 """The catalogue as shoppers, partners and the back office see it."""
 
+from datetime import datetime
+
 import strawberry
 
 from domain import catalog, pricing
 from domain.agents import Tier
-from domain.catalog import DeliveryKind, ListingStatus, StockLevel
+from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
 from domain.kernel import Prefix
 from resolvers import catalog as resolvers
+from resolvers import review
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
@@ -110,9 +113,22 @@ class VariantFile:
     min_quantity: int
     max_quantity: int
     position: int
-    status: ListingStatus
+    status: VariantStatus
     version: int = field(description="Send it back as `expectedVersion`.")
     prices: list[TierPrice] = field(resolvers.prices_of)
+
+
+@strawberry.type(description="One move of a listing.")
+@presents(catalog.ListingReview)
+class ListingReview:
+    id: strawberry.ID = id_field(Prefix.LISTING_REVIEW)
+    from_status: ListingStatus
+    to_status: ListingStatus
+    reviewer_id: strawberry.ID | None = field(
+        review.reviewer_id, description="Null: the system itself."
+    )
+    reason: str
+    at: datetime
 
 
 @strawberry.type(description="A product with all that an operator edits.")
@@ -130,8 +146,11 @@ class ProductFile:
     tags: list[str]
     position: int
     status: ListingStatus
+    reviewed_at: datetime | None = field(description="When it was last decided on.")
+    review_reason: str = field(description="Why it was decided so.")
     version: int = field(description="Send it back as `expectedVersion`.")
     variants: list[VariantFile] = field(resolvers.variant_files_of)
+    reviews: list[ListingReview] = field(review.reviews_of)
 
 
 @strawberry.type
@@ -159,7 +178,7 @@ class CatalogAdminQuery:
     product_files: Connection[ProductFile] = field(
         resolvers.product_files,
         permissions=[Scope("products:read")],
-        description="All products whatever their status, oldest first.",
+        description="All products, or those that stand at `status`, oldest first.",
     )
 
 
@@ -170,14 +189,16 @@ class CatalogAdminMutation:
         payload=ProductSavePayload,
         entity="product",
         permissions=[Scope("products:write")],
-        description="Create a product, or replace the one of this id.",
+        description="Create a product as a draft, or replace the one of this id. An approved one of"
+        " which buyers would see the change goes back to review.",
     )
     variant_save: VariantSavePayload = mutation(
         resolvers.variant_save,
         payload=VariantSavePayload,
         entity="variant",
         permissions=[Scope("products:write")],
-        description="Create a variant, or replace the one of this id.",
+        description="Create a variant, or replace the one of this id. An approved product of which"
+        " buyers would see the change goes back to review.",
     )
     prices_set: PricesSetPayload = mutation(
         resolvers.prices_set,
@@ -185,4 +206,67 @@ class CatalogAdminMutation:
         entity="prices",
         permissions=[Scope("prices:write")],
         description="Set prices of a variant for some tiers; the others keep theirs.",
+    )
+
+
+@strawberry.type(description="A word, or a category with all below it, that nobody may publish.")
+@presents(catalog.ListingBan)
+class ListingBan:
+    id: strawberry.ID = id_field(Prefix.LISTING_BAN)
+    word: str | None
+    category_id: strawberry.ID | None = field(review.banned_category_id)
+    reason: str
+    created_at: datetime
+
+
+@strawberry.type
+class ListingMovePayload:
+    product: ProductFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ListingBanPayload:
+    ban: ListingBan | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ListingBanLiftPayload:
+    ban_id: strawberry.ID | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ReviewAdminQuery:
+    listing_bans: Connection[ListingBan] = field(
+        review.listing_bans,
+        permissions=[Scope("products:read")],
+        description="What nobody may publish, oldest first.",
+    )
+
+
+@strawberry.type
+class ReviewAdminMutation:
+    listing_move: ListingMovePayload = mutation(
+        review.listing_move,
+        payload=ListingMovePayload,
+        entity="product",
+        permissions=[Scope("products:read")],
+        description="Submit (`products:write`), approve, reject, suspend (`listings:review`) or"
+        " withdraw a product. REJECTED and SUSPENDED need a reason.",
+    )
+    listing_ban: ListingBanPayload = mutation(
+        review.listing_ban,
+        payload=ListingBanPayload,
+        entity="ban",
+        permissions=[Scope("listings:review")],
+        description="Ban a word (looked for without regard to case, width, spaces and punctuation)"
+        " or a category, and suspend what it hits.",
+    )
+    listing_ban_lift: ListingBanLiftPayload = mutation(
+        review.listing_ban_lift,
+        payload=ListingBanLiftPayload,
+        permissions=[Scope("listings:review")],
+        description="Take a ban back; what it suspended has to be submitted again.",
     )

@@ -228,14 +228,19 @@ def create_operator(
 
 
 @catalog_commands.command("import")
-def catalog_import(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+def catalog_import(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    approve: Annotated[bool, typer.Option(help="Approve the file's products at once.")] = False,
+) -> None:
     """Import categories, products, variants and prices from a folder of CSV files.
 
-    Example: kameng catalog import demo
+    Without --approve the products wait for a review. Example: kameng catalog import demo --approve
     """
     from domain import pricing
 
-    reports = asyncio.run(_connected(lambda: pricing.import_folder(_operator(), folder)))
+    reports = asyncio.run(
+        _connected(lambda: pricing.import_folder(_operator(), folder, approve=approve))
+    )
     table = Table("file", "created", "updated", "unchanged", "refused")
     for name, report in reports.items():
         counts = (report.created, report.updated, report.unchanged, len(report.errors))

@@ -69,7 +69,7 @@ async def seed(settings: Settings, say: Say) -> None:
         await ledger.open_platform_accounts(CURRENCY)
         operator = await _operator()
         say("Importing the catalogue ...")
-        for name, report in (await pricing.import_folder(operator, FOLDER)).items():
+        for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
             _refuse_errors(name, report.errors)
         await _import_suppliers(operator, settings)
         await _import_agents(operator)

@@ -8,7 +8,14 @@ from adapters.sandbox.simulator import sandbox_secret
 from domain import cards, identity, ledger, suppliers, webhooks
 from domain.agents.models import Agent, AgentStatus, Tier
 from domain.cards.models import Card
-from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog.models import (
+    Category,
+    DeliveryKind,
+    ListingStatus,
+    Product,
+    Variant,
+    VariantStatus,
+)
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
 from domain.identity.models import User, UserRole
 from domain.kernel import (
@@ -99,7 +106,7 @@ async def agent_chain() -> list[Agent]:
     return [top, middle, await agent(middle, Tier.BRONZE)]
 
 
-async def product(status: ListingStatus = ListingStatus.ACTIVE) -> Product:
+async def product(status: ListingStatus = ListingStatus.APPROVED) -> Product:
     """A product on a shelf of its own."""
     number, moment = next(_numbers), clock.now()
     shelf = await Category.create(
@@ -111,6 +118,7 @@ async def product(status: ListingStatus = ListingStatus.ACTIVE) -> Product:
         name_zh=f"商品{number}",
         name_en=f"Product {number}",
         status=status,
+        reviewed_at=moment,
         created_at=moment,
         updated_at=moment,
     )
@@ -133,7 +141,7 @@ async def variant(
         "name_zh": "五十元",
         "name_en": "50 yuan",
         "delivery_kind": DeliveryKind.CARD_CODE,
-        "status": ListingStatus.ACTIVE,
+        "status": VariantStatus.ACTIVE,
         "updated_at": moment,
     }
     made = await Variant.create(**{**values, **changes})

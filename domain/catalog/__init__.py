@@ -1,8 +1,18 @@
 """The face of the catalogue."""
 
+from domain.catalog.bans import ban, lift_ban, list_bans
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
-from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog.models import (
+    Category,
+    DeliveryKind,
+    ListingBan,
+    ListingReview,
+    ListingStatus,
+    Product,
+    Variant,
+    VariantStatus,
+)
 from domain.catalog.queries import (
     ShownCategory,
     ShownProduct,
@@ -19,7 +29,8 @@ from domain.catalog.queries import (
     variants_by_sku,
     variants_of,
 )
-from domain.catalog.refusals import ImportFileInvalid
+from domain.catalog.refusals import ImportFileInvalid, ListingBanned, ListingMoveNotAllowed
+from domain.catalog.review import ListingMove, move_listing, reviews_of
 from domain.catalog.rules import (
     LOW_STOCK_CARDS,
     ProductDraft,
@@ -37,6 +48,11 @@ __all__ = [
     "DeliveryKind",
     "ImportFileInvalid",
     "ImportReport",
+    "ListingBan",
+    "ListingBanned",
+    "ListingMove",
+    "ListingMoveNotAllowed",
+    "ListingReview",
     "ListingStatus",
     "Product",
     "ProductDraft",
@@ -47,18 +63,24 @@ __all__ = [
     "StockLevel",
     "Variant",
     "VariantDraft",
+    "VariantStatus",
     "as_json",
+    "ban",
     "batches",
     "category_tree",
     "counts_of",
     "find_product",
     "flatten",
     "import_catalog",
+    "lift_ban",
+    "list_bans",
     "list_product_files",
     "list_products",
     "list_variants",
+    "move_listing",
     "products_by_id",
     "read_csv",
+    "reviews_of",
     "save_product",
     "save_variant",
     "stock_level",

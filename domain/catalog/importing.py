@@ -14,8 +14,11 @@ from uuid import UUID
 import orjson
 
 from domain import audit
+from domain.catalog.bans import suspend_banned
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
-from domain.catalog.models import DeliveryKind, ListingStatus
+from domain.catalog.models import DeliveryKind, VariantStatus
+from domain.catalog.moves import SHOWN_OF_PRODUCT, SHOWN_OF_VARIANT, differs
+from domain.catalog.review import LOCK_SHARED, approve_all, send_back
 from domain.catalog.rules import (
     CategoryDraft,
     ProductDraft,
@@ -41,6 +44,7 @@ from domain.kernel import (
 )
 
 BATCH_ROWS = 1_000
+REVIEW_SCOPE = "listings:review"
 CATEGORY_COLUMNS = ("slug", "parent_slug", "name_zh", "name_en", "position")
 PRODUCT_COLUMNS = (
     "slug", "category_slug", "brand", "region", "name_zh", "name_en",
@@ -74,9 +78,10 @@ ON CONFLICT (slug) DO UPDATE SET parent_id = excluded.parent_id, name_zh = exclu
 """
 _SAVE_PRODUCTS = """
 INSERT INTO products (id, slug, category_id, brand, region, name_zh, name_en, description_zh,
-    description_en, tags, position, search_terms, status, version, created_at, updated_at)
+    description_en, tags, position, search_terms, status, review_reason, version, created_at,
+    updated_at)
 SELECT id, slug, category_id, brand, region, name_zh, name_en, description_zh, description_en, tags,
-    position, search_terms, 'active', 1, $2, $2
+    position, search_terms, 'submitted', '', 1, $2, $2
 FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, slug text, category_id uuid, brand text,
     region text, name_zh text, name_en text, description_zh text, description_en text, tags text[],
     position int, search_terms text[])
@@ -120,22 +125,36 @@ class _Part:
 
 
 async def import_catalog(
-    actor: Actor, categories: BinaryIO, products: BinaryIO, variants: BinaryIO
+    actor: Actor,
+    categories: BinaryIO,
+    products: BinaryIO,
+    variants: BinaryIO,
+    *,
+    approve: bool = False,
 ) -> dict[str, ImportReport]:
     """Create or update what three CSV files (UTF-8, opened in binary) describe; a report for each.
 
-    Needs `products:write`. Rows that are wrong are left out and reported. Refuses, before anything
-    is written, a file that cannot be read as a whole (IMPORT_FILE_INVALID). Audited once.
+    Needs `products:write`. New products are submitted for review, and approved ones of which buyers
+    would see a change go back to it; with `approve`, which needs `listings:review`, the submitted
+    products of the file are approved at once, but for those that a ban hits. Rows that are wrong
+    are left out and reported. Refuses, before anything is written, a file that cannot be read as a
+    whole (IMPORT_FILE_INVALID). Audited once.
     """
     actor.require_scope(WRITE_SCOPE)
+    if approve:
+        actor.require_scope(REVIEW_SCOPE)
     shelves = _read(categories, "categories.csv", CATEGORY_COLUMNS, "slug")
     goods = _read(products, "products.csv", PRODUCT_COLUMNS, "slug")
     kinds = _read(variants, "variants.csv", VARIANT_COLUMNS, "sku")
     async with transaction() as conn:
         await conn.execute(LOCK_IMPORT)
+        await conn.execute(LOCK_SHARED)
         await _import_categories(conn, shelves)
-        await _import_products(conn, goods)
-        await _import_variants(conn, kinds)
+        await suspend_banned(conn, actor)  # a shelf may have come below a banned one
+        await _import_products(conn, actor, goods)
+        await _import_variants(conn, actor, kinds)
+        if approve:
+            await _approve(conn, actor, goods)
         reports = {
             "categories.csv": shelves.report,
             "products.csv": goods.report,
@@ -229,19 +248,20 @@ async def _import_categories(conn: Connection, part: _Part) -> None:
     await _save(conn, part.report, drafts, standing, save, size=len(drafts) or 1)
 
 
-async def _import_products(conn: Connection, part: _Part) -> None:
+async def _import_products(conn: Connection, actor: Actor, part: _Part) -> None:
     shelves = {row["slug"]: row["id"] for row in await conn.fetch(_FIND_CATEGORIES)}
     drafts = _parse(part, lambda row: _product(row, shelves))
     standing = {row["slug"]: dict(row) for row in await conn.fetch(_FIND_PRODUCTS, list(drafts))}
 
     async def save(batch: list[Values]) -> list[Event]:
+        await send_back(conn, actor, _edited(batch, standing, "slug", SHOWN_OF_PRODUCT, "id"))
         rows = await conn.fetch(_SAVE_PRODUCTS, as_json(batch), clock.now())
         return [product_saved(*row) for row in rows]
 
     await _save(conn, part.report, drafts, standing, save)
 
 
-async def _import_variants(conn: Connection, part: _Part) -> None:
+async def _import_variants(conn: Connection, actor: Actor, part: _Part) -> None:
     wanted = list({row["product_slug"] for row in part.rows.values()})
     found = await conn.fetch("SELECT slug, id FROM products WHERE slug = ANY($1)", wanted)
     products = {row["slug"]: row["id"] for row in found}
@@ -249,6 +269,8 @@ async def _import_variants(conn: Connection, part: _Part) -> None:
     standing = {row["sku"]: dict(row) for row in await conn.fetch(_FIND_VARIANTS, list(drafts))}
 
     async def save(batch: list[Values]) -> list[Event]:
+        edited = _edited(batch, standing, "sku", SHOWN_OF_VARIANT, "product_id")
+        await send_back(conn, actor, edited)
         rows = await conn.fetch(_SAVE_VARIANTS, as_json(batch), clock.now())
         return [variant_saved(*row) for row in rows]
 
@@ -280,6 +302,25 @@ async def _save(
         events = await save(batch)
         if events:
             await record_events(conn, events)
+
+
+def _edited(
+    batch: list[Values], standing: dict[str, Values], key: str, shown: tuple[str, ...], product: str
+) -> list[UUID]:
+    """The products of which these rows, being new or different, change what buyers see."""
+    return [
+        row[product]
+        for row in batch
+        if row[key] not in standing or differs(standing[row[key]], row, shown)
+    ]
+
+
+async def _approve(conn: Connection, actor: Actor, part: _Part) -> None:
+    rows = await conn.fetch("SELECT id FROM products WHERE slug = ANY($1)", list(part.rows))
+    banned = await approve_all(conn, actor, [row["id"] for row in rows], "import")
+    for slug, word in banned.items():
+        row = part.rows[slug]
+        part.report.errors.append(RowError(row.file, row.line, "listing_banned", word))
 
 
 def _known(parent: str, drafts: dict[str, Values], standing: dict[str, Values]) -> bool:
@@ -317,9 +358,7 @@ def _product(row: CsvRow, shelves: dict[str, UUID]) -> Values:
     columns = {"nameZh": "name_zh", "nameEn": "name_en"}
     columns |= {"descriptionZh": "description_zh", "descriptionEn": "description_en"}
     _sound(product_faults(draft), columns)
-    values = asdict(draft)
-    del values["status"]  # a file lists products; suspending one is an operator's own step
-    return {**values, "tags": list(draft.tags), "search_terms": terms_of(draft)}
+    return {**asdict(draft), "tags": list(draft.tags), "search_terms": terms_of(draft)}
 
 
 def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
@@ -337,7 +376,7 @@ def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
         min_quantity=row.number("min_quantity", 1),
         max_quantity=row.number("max_quantity", 100),
         position=row.number("position", 0),
-        status=_choice(ListingStatus, row, "status", "active"),
+        status=_choice(VariantStatus, row, "status", "active"),
     )
     columns = {"nameZh": "name_zh", "nameEn": "name_en", "faceValue": "face_value"}
     columns |= {"minQuantity": "min_quantity", "maxQuantity": "max_quantity"}
@@ -346,7 +385,7 @@ def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
 
 
 def _choice(
-    kind: type[DeliveryKind] | type[ListingStatus], row: CsvRow, column: str, default: str = ""
+    kind: type[DeliveryKind] | type[VariantStatus], row: CsvRow, column: str, default: str = ""
 ) -> str:
     try:
         return kind(row[column] or default).value

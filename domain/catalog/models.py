@@ -22,7 +22,17 @@ class DeliveryKind(StrEnum):
 
 
 class ListingStatus(StrEnum):
-    """Whether a product or variant is shown and sold."""
+    """Where a product stands on its way to the shelf; only an approved one is shown and sold."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+class VariantStatus(StrEnum):
+    """Whether a variant of an approved product is shown and sold: the operator's switch."""
 
     DRAFT = "draft"
     ACTIVE = "active"
@@ -62,6 +72,9 @@ class Product(Model):
     description_en = fields.TextField(default="")
     tags = ArrayField(element_type="text", default=list)
     status = fields.CharEnumField(ListingStatus, max_length=16)
+    reviewed_at = fields.DatetimeField(null=True)  # the last decision: when, by whom, and why
+    reviewed_by = fields.UUIDField(null=True)
+    review_reason = fields.CharField(max_length=500, default="")
     position = fields.IntField(default=0)
     search_terms = ArrayField(element_type="text", default=list)
     version = fields.IntField(default=1)
@@ -76,8 +89,12 @@ class Product(Model):
         )
         constraints = (
             CheckConstraint(
-                check="status IN ('draft', 'active', 'suspended')",
+                check="status IN ('draft', 'submitted', 'approved', 'rejected', 'suspended')",
                 name="product_status_known",
+            ),
+            CheckConstraint(
+                check="status NOT IN ('approved', 'rejected') OR reviewed_at IS NOT NULL",
+                name="product_review_told",
             ),
         )
 
@@ -99,7 +116,7 @@ class Variant(Model):
     min_quantity = fields.IntField(default=1)
     max_quantity = fields.IntField(default=100)
     sold_below_cost = fields.BooleanField(default=False)  # an operator's audited permission
-    status = fields.CharEnumField(ListingStatus, max_length=16)
+    status = fields.CharEnumField(VariantStatus, max_length=16)
     position = fields.IntField(default=0)
     version = fields.IntField(default=1)
     updated_at = fields.DatetimeField()
@@ -125,5 +142,54 @@ class Variant(Model):
             CheckConstraint(
                 check="(face_units IS NULL) = (face_currency IS NULL)",
                 name="variant_face_value_whole",
+            ),
+        )
+
+
+class ListingReview(Model):
+    """One move of a listing: who decided it, when and why. Never changed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    product_id: UUID
+    product: fields.ForeignKeyRelation[Product] = fields.ForeignKeyField(
+        "domain.Product", related_name="reviews", on_delete=fields.RESTRICT
+    )
+    product_version = fields.IntField()
+    from_status = fields.CharEnumField(ListingStatus, max_length=16)
+    to_status = fields.CharEnumField(ListingStatus, max_length=16)
+    reviewer_id = fields.UUIDField(null=True)  # None: the system itself
+    reason = fields.CharField(max_length=500, default="")
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "listing_reviews"
+        unique_together = (("product_id", "product_version"),)
+
+
+class ListingBan(Model):
+    """A word, or a category with all below it, that nobody may publish.
+
+    `folded` is the word as it is looked for: see the SQL function of that name.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    word = fields.CharField(max_length=64, null=True)
+    folded = fields.CharField(max_length=256, null=True, unique=True)
+    category_id: UUID | None
+    category: fields.OneToOneNullableRelation[Category] = fields.OneToOneField(
+        "domain.Category", null=True, on_delete=fields.RESTRICT
+    )
+    reason = fields.CharField(max_length=500)
+    created_by = fields.UUIDField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "listing_bans"
+        constraints = (
+            CheckConstraint(
+                check="(word IS NULL) <> (category_id IS NULL)", name="ban_of_one_thing"
+            ),
+            CheckConstraint(
+                check="(word IS NULL) = (folded IS NULL) AND folded <> ''", name="ban_word_folded"
             ),
         )

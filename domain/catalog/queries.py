@@ -1,7 +1,7 @@
 """Reads of the catalogue: plain statements and light rows, because a page is read most of all.
 
-Shoppers see what is active. `variants_by_id` and `variants_by_sku` show any variant, because an
-order keeps naming what it bought after the shelf was cleared.
+Shoppers see the active variants of approved products. `variants_by_id` and `variants_by_sku` show
+any variant, because an order keeps naming what it bought after the shelf was cleared.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.catalog.rules import query_terms
 from domain.kernel import Money, Page, PageRequest, connection, page_of
 
@@ -31,7 +31,7 @@ class ShownCategory:
 
 @dataclass(frozen=True, slots=True)
 class ShownProduct:
-    """An active product in one language."""
+    """An approved product in one language."""
 
     id: UUID
     slug: str
@@ -56,7 +56,7 @@ class ShownVariant:
     face_value: Money | None
     min_quantity: int
     max_quantity: int
-    status: ListingStatus
+    status: VariantStatus
 
 
 async def category_tree(language: str = DEFAULT_LANGUAGE) -> list[ShownCategory]:
@@ -86,7 +86,7 @@ async def list_products(
     category_id: UUID | None = None,
     language: str = DEFAULT_LANGUAGE,
 ) -> Page[ShownProduct]:
-    """Active products in the order of the shelves, of a category and all below it (row A1).
+    """Approved products in the order of the shelves, of a category and all below it (row A1).
 
     `query` finds Chinese by characters, and names by their beginnings and by pinyin: 话费, `huafei`
     and `hf` find the same. Refuses a query above 64 letters.
@@ -110,9 +110,9 @@ async def find_product(
     slug: str | None = None,
     language: str = DEFAULT_LANGUAGE,
 ) -> ShownProduct | None:
-    """One active product, by its id or else by its slug."""
+    """One approved product, by its id or else by its slug."""
     column, value = ("id", product_id) if product_id is not None else ("slug", slug)
-    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'active'"
+    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'approved'"
     async with connection() as conn:
         row = await conn.fetchrow(statement, value)
     return ShownProduct(*row) if row else None
@@ -156,18 +156,24 @@ async def variants_by_sku(
 
 
 async def list_variants(page: PageRequest, language: str = DEFAULT_LANGUAGE) -> Page[ShownVariant]:
-    """Every active variant of an active product by sku: what a partner reads from end to end."""
+    """Every active variant of an approved product by sku: what a partner reads from end to end."""
     after = "" if page.after is None else page.after[0]
     where = """WHERE status = 'active' AND sku > $1 AND EXISTS (
-        SELECT 1 FROM products p WHERE p.id = product_id AND p.status = 'active')
+        SELECT 1 FROM products p WHERE p.id = product_id AND p.status = 'approved')
         ORDER BY sku LIMIT $2"""
     rows = await _fetch_variants(where, after, language, page.first + 1)
     return page_of(page, rows, lambda variant: (variant.sku,))
 
 
-async def list_product_files(page: PageRequest) -> Page[Product]:
-    """All products whatever their status, with all that an operator edits, oldest first."""
-    rows = Product.all().order_by("id").limit(page.first + 1)
+async def list_product_files(
+    page: PageRequest, status: ListingStatus | None = None
+) -> Page[Product]:
+    """All products, or those that stand at `status`, as an operator edits them, oldest first."""
+    rows = (
+        (Product.all() if status is None else Product.filter(status=status))
+        .order_by("id")
+        .limit(page.first + 1)
+    )
     if page.after:
         rows = rows.filter(id__gt=UUID(page.after[0]))
     return page_of(page, await rows, lambda product: (product.id,))
@@ -207,8 +213,8 @@ def _variant(
     status: str,
 ) -> ShownVariant:
     face = None if face_units is None else Money(face_units, face_currency)
-    listing = ListingStatus(status)
-    return ShownVariant(id_, product_id, sku, name, DeliveryKind(kind), face, least, most, listing)
+    switch = VariantStatus(status)
+    return ShownVariant(id_, product_id, sku, name, DeliveryKind(kind), face, least, most, switch)
 
 
 # The statements below are put together from words of this file only; values always travel as $n.
@@ -243,7 +249,7 @@ def _variant_columns(language: str) -> str:
 def _products(language: str, by_terms: bool, by_category: bool, after: bool) -> str:
     """One statement a shape, so that PostgreSQL plans each for its own index."""
     number = iter(range(2, 7))
-    conditions = ["status = 'active'"]
+    conditions = ["status = 'approved'"]
     if by_terms:
         conditions.append(f"search_terms @> ${next(number)}::text[]")
     if by_category:

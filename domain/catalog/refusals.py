@@ -14,3 +14,20 @@ class ImportFileInvalid(Refusal):
     file: str
     line: int
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingMoveNotAllowed(Refusal):
+    """A listing does not go from where it stands to where it should."""
+
+    code: ClassVar[str] = "LISTING_MOVE_NOT_ALLOWED"
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingBanned(Refusal):
+    """A banned word, or a banned category, named by `banned`, keeps a listing off the shelf."""
+
+    code: ClassVar[str] = "LISTING_BANNED"
+    banned: str

@@ -46,7 +46,6 @@ class ProductDraft:
     description_en: str = ""
     tags: tuple[str, ...] = ()
     position: int = 0
-    status: str = "active"
 
 
 @dataclass(frozen=True, slots=True)

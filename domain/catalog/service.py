@@ -5,7 +5,16 @@ from dataclasses import asdict
 from uuid import UUID
 
 from domain import audit
-from domain.catalog.models import Category, DeliveryKind, ListingStatus, Product, Variant
+from domain.catalog.models import (
+    Category,
+    DeliveryKind,
+    ListingStatus,
+    Product,
+    Variant,
+    VariantStatus,
+)
+from domain.catalog.moves import SHOWN_OF_PRODUCT, SHOWN_OF_VARIANT, differs
+from domain.catalog.review import LOCK_SHARED, send_back
 from domain.catalog.rules import (
     ProductDraft,
     VariantDraft,
@@ -45,20 +54,24 @@ async def save_product(
     product_id: UUID | None = None,
     expected_version: int | None = None,
 ) -> Product:
-    """Create a product, or change the one of this id (mission row A1). Audited.
+    """Create a product as a draft, or change the one of this id (mission rows A1, A7). Audited.
 
-    Needs `products:write`. Refuses each field with a wrong value (INVALID), an unknown product or
+    An approved one of which buyers would see the change goes back to review. Needs
+    `products:write`. Refuses each field with a wrong value (INVALID), an unknown product or
     category (NOT_FOUND), a slug that is taken, and a version other than the expected (CONFLICT).
     """
     actor.require_scope(WRITE_SCOPE)
     _refuse(product_faults(draft))
-    values = {**asdict(draft), "tags": list(draft.tags), "status": ListingStatus(draft.status)}
+    values = {**asdict(draft), "tags": list(draft.tags)}
     values["search_terms"] = terms_of(draft)
     try:
         async with transaction() as conn:
+            await conn.execute(LOCK_SHARED)
             product = await _product_to_save(product_id, expected_version)
             if not await Category.exists(id=draft.category_id):
                 raise Refused(NotFound(what="category", field=("categoryId",)))
+            if product_id is not None and _differs(product, values, SHOWN_OF_PRODUCT):
+                await _review_again(conn, actor, product)
             product.update_from_dict(values)
             product.updated_at = clock.now()
             await product.save(force_create=product_id is None, force_update=product_id is not None)
@@ -77,20 +90,25 @@ async def save_variant(
     variant_id: UUID | None = None,
     expected_version: int | None = None,
 ) -> Variant:
-    """Create a variant of a product, or change the one of this id (mission row A1). Audited.
+    """Create a variant of a product, or change the one of this id (rows A1, A7). Audited.
 
-    Needs `products:write`. Refuses as `save_product` does; the code (sku) is unique in the shop.
+    An approved product of which buyers would see the change goes back to review. Needs
+    `products:write`. Refuses as `save_product` does; the code (sku) is unique in the shop.
     """
     actor.require_scope(WRITE_SCOPE)
     _refuse(variant_faults(draft))
     values = asdict(draft)
     values["delivery_kind"] = DeliveryKind(draft.delivery_kind)
-    values["status"] = ListingStatus(draft.status)
+    values["status"] = VariantStatus(draft.status)
     try:
         async with transaction() as conn:
-            variant = await _variant_to_save(variant_id, expected_version)
-            if not await Product.exists(id=draft.product_id):
+            await conn.execute(LOCK_SHARED)
+            # The product first, as everywhere: it may have to go back to review.
+            if await Product.filter(id=draft.product_id).select_for_update().first() is None:
                 raise Refused(NotFound(what="product", field=("productId",)))
+            variant = await _variant_to_save(variant_id, expected_version)
+            if variant_id is None or _differs(variant, values, SHOWN_OF_VARIANT):
+                await send_back(conn, actor, [draft.product_id])
             variant.update_from_dict(values)
             variant.updated_at = clock.now()
             await variant.save(force_create=variant_id is None, force_update=variant_id is not None)
@@ -134,9 +152,21 @@ def _refuse(faults: list[Invalid]) -> None:
         raise Refused(*faults)
 
 
+def _differs(row: Product | Variant, values: dict[str, object], shown: tuple[str, ...]) -> bool:
+    return differs({name: getattr(row, name) for name in shown}, values, shown)
+
+
+async def _review_again(conn: Connection, actor: Actor, product: Product) -> None:
+    """The approved product goes back to review, which counts as a version of its own."""
+    if await send_back(conn, actor, [product.id]):
+        product.status = ListingStatus.SUBMITTED
+        product.version += 1
+
+
 async def _product_to_save(product_id: UUID | None, expected_version: int | None) -> Product:
     if product_id is None:
-        return Product(id=new_id(), version=1, created_at=clock.now())
+        status = ListingStatus.DRAFT
+        return Product(id=new_id(), version=1, status=status, created_at=clock.now())
     product = await Product.filter(id=product_id).select_for_update().first()
     if product is None:
         raise Refused(NotFound(what="product", field=("id",)))

@@ -33,7 +33,7 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
     (SELECT balance FROM accounts WHERE id = $7) AS balance,
     w.sku, v.id AS variant_id,
-    coalesce(v.status = 'active' AND p.status = 'active', false) AS for_sale,
+    coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
     v.delivery_kind, v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices
      WHERE variant_id = v.id AND currency = $10) AS prices,

@@ -22,6 +22,8 @@ class Prefix(StrEnum):
     CATEGORY = "cat"
     PRODUCT = "prd"
     VARIANT = "var"
+    LISTING_REVIEW = "rev"
+    LISTING_BAN = "ban"
     ORDER = "ord"
     ORDER_LINE = "lin"
     CARD = "crd"

@@ -2,7 +2,7 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 from domain.agents.models import AgentStatus, Tier
 from domain.cards.models import CardState
-from domain.catalog.models import DeliveryKind, ListingStatus
+from domain.catalog.models import DeliveryKind, ListingStatus, VariantStatus
 from domain.commissions.models import RuleKind, RuleScope
 from domain.fulfilment.models import AttemptStatus
 from domain.identity.models import UserRole
@@ -226,6 +226,20 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='ListingBan',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('word', fields.CharField(null=True, max_length=64)),
+                ('folded', fields.CharField(null=True, unique=True, max_length=256)),
+                ('category', fields.OneToOneField('domain.Category', source_field='category_id', null=True, db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
+                ('reason', fields.CharField(max_length=500)),
+                ('created_by', fields.UUIDField(null=True)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'listing_bans', 'app': 'domain', 'constraints': [CheckConstraint(check='(word IS NULL) <> (category_id IS NULL)', name='ban_of_one_thing'), CheckConstraint(check="(word IS NULL) = (folded IS NULL) AND folded <> ''", name='ban_word_folded')], 'pk_attr': 'id', 'table_description': 'A word, or a category with all below it, that nobody may publish.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Order',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -312,14 +326,32 @@ class Migration(migrations.Migration):
                 ('description_zh', fields.TextField(default='', unique=False)),
                 ('description_en', fields.TextField(default='', unique=False)),
                 ('tags', ArrayField(default=list, element_type='TEXT')),
-                ('status', fields.CharEnumField(description='DRAFT: draft\nACTIVE: active\nSUSPENDED: suspended', enum_type=ListingStatus, max_length=16)),
+                ('status', fields.CharEnumField(description='DRAFT: draft\nSUBMITTED: submitted\nAPPROVED: approved\nREJECTED: rejected\nSUSPENDED: suspended', enum_type=ListingStatus, max_length=16)),
+                ('reviewed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('reviewed_by', fields.UUIDField(null=True)),
+                ('review_reason', fields.CharField(default='', max_length=500)),
                 ('position', fields.IntField(default=0)),
                 ('search_terms', ArrayField(default=list, element_type='TEXT')),
                 ('version', fields.IntField(default=1)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'products', 'app': 'domain', 'constraints': [CheckConstraint(check="status IN ('draft', 'active', 'suspended')", name='product_status_known')], 'indexes': [Index(fields=['status', 'position', 'id']), GinIndex(fields=['search_terms'], name='product_search')], 'pk_attr': 'id', 'table_description': 'What is shown; its variants are what is bought.'},
+            options={'table': 'products', 'app': 'domain', 'constraints': [CheckConstraint(check="status IN ('draft', 'submitted', 'approved', 'rejected', 'suspended')", name='product_status_known'), CheckConstraint(check="status NOT IN ('approved', 'rejected') OR reviewed_at IS NOT NULL", name='product_review_told')], 'indexes': [Index(fields=['status', 'position', 'id']), GinIndex(fields=['search_terms'], name='product_search')], 'pk_attr': 'id', 'table_description': 'What is shown; its variants are what is bought.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='ListingReview',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('product', fields.ForeignKeyField('domain.Product', source_field='product_id', db_constraint=True, to_field='id', related_name='reviews', on_delete=OnDelete.RESTRICT)),
+                ('product_version', fields.IntField()),
+                ('from_status', fields.CharEnumField(description='DRAFT: draft\nSUBMITTED: submitted\nAPPROVED: approved\nREJECTED: rejected\nSUSPENDED: suspended', enum_type=ListingStatus, max_length=16)),
+                ('to_status', fields.CharEnumField(description='DRAFT: draft\nSUBMITTED: submitted\nAPPROVED: approved\nREJECTED: rejected\nSUSPENDED: suspended', enum_type=ListingStatus, max_length=16)),
+                ('reviewer_id', fields.UUIDField(null=True)),
+                ('reason', fields.CharField(default='', max_length=500)),
+                ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'listing_reviews', 'app': 'domain', 'unique_together': (('product_id', 'product_version'),), 'pk_attr': 'id', 'table_description': 'One move of a listing: who decided it, when and why. Never changed.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -481,7 +513,7 @@ class Migration(migrations.Migration):
                 ('min_quantity', fields.IntField(default=1)),
                 ('max_quantity', fields.IntField(default=100)),
                 ('sold_below_cost', fields.BooleanField(default=False)),
-                ('status', fields.CharEnumField(description='DRAFT: draft\nACTIVE: active\nSUSPENDED: suspended', enum_type=ListingStatus, max_length=16)),
+                ('status', fields.CharEnumField(description='DRAFT: draft\nACTIVE: active\nSUSPENDED: suspended', enum_type=VariantStatus, max_length=16)),
                 ('position', fields.IntField(default=0)),
                 ('version', fields.IntField(default=1)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),

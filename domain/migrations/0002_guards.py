@@ -13,6 +13,7 @@ APPEND_ONLY_TABLES = (
     "checkpoints",
     "audit_entries",
     "commissions",
+    "listing_reviews",
 )
 
 APPEND_ONLY = """
@@ -249,10 +250,111 @@ CREATE TRIGGER outbox_events_fixed BEFORE UPDATE ON outbox_events
 """
 
 
+# The way to the shelf (A7): the listed moves only, no banned word or category on it by any path, and
+# what buyers see of an approved product changes only together with its going back to review.
+# Whoever publishes shares a lock that whoever bans holds alone, so that neither misses the other.
+LISTINGS = """
+CREATE FUNCTION folded(text text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT regexp_replace(lower(normalize(text, NFKC) COLLATE "pg_c_utf8") COLLATE "pg_c_utf8",
+        '[^[:alnum:]]+', '', 'g')
+$$;
+CREATE FUNCTION listing_text(listing products) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(folded(shown), E'\\n') FROM (
+        SELECT unnest(ARRAY[listing.slug, listing.name_zh, listing.name_en, listing.description_zh,
+            listing.description_en, listing.brand] || listing.tags)
+        UNION ALL
+        SELECT unnest(ARRAY[sku, name_zh, name_en]) FROM variants WHERE product_id = listing.id
+    ) texts (shown)
+$$;
+CREATE FUNCTION ban_of(listing products) RETURNS uuid LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE above AS (
+        SELECT id, parent_id FROM categories WHERE id = listing.category_id
+        UNION SELECT c.id, c.parent_id FROM categories c JOIN above a ON c.id = a.parent_id
+    ), shown AS MATERIALIZED (SELECT listing_text(listing) AS text)
+    SELECT b.id FROM listing_bans b, shown
+    WHERE b.category_id IN (SELECT id FROM above) OR strpos(shown.text, b.folded) > 0
+    ORDER BY b.created_at, b.id LIMIT 1
+$$;
+
+CREATE FUNCTION guard_listing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+        ('draft', 'submitted'), ('submitted', 'draft'), ('submitted', 'approved'),
+        ('submitted', 'rejected'), ('rejected', 'submitted'), ('approved', 'submitted'),
+        ('approved', 'suspended'), ('suspended', 'submitted')
+    ) THEN
+        RAISE EXCEPTION 'a listing does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'listing_move_listed';
+    END IF;
+    IF NEW.status <> 'approved' THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.status = 'approved' AND
+        (NEW.slug, NEW.category_id, NEW.brand, NEW.region, NEW.name_zh, NEW.name_en,
+         NEW.description_zh, NEW.description_en, NEW.tags) IS DISTINCT FROM
+        (OLD.slug, OLD.category_id, OLD.brand, OLD.region, OLD.name_zh, OLD.name_en,
+         OLD.description_zh, OLD.description_en, OLD.tags) THEN
+        RAISE EXCEPTION 'an edited listing goes back to review'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'listing_edit_reviewed';
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(hashtext('catalog.bans'));
+    IF ban_of(NEW) IS NOT NULL THEN
+        RAISE EXCEPTION 'a banned listing is not published'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'listing_not_banned';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER products_listed BEFORE INSERT OR UPDATE OF status, slug, category_id, brand, region,
+    name_zh, name_en, description_zh, description_en, tags ON products
+    FOR EACH ROW EXECUTE FUNCTION guard_listing();
+
+CREATE FUNCTION guard_variant_text() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    listing products;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('catalog.bans'));
+    SELECT * INTO listing FROM products WHERE id = NEW.product_id FOR SHARE;
+    IF listing.status = 'approved' AND ban_of(listing) IS NOT NULL THEN
+        RAISE EXCEPTION 'a banned listing is not published'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'listing_not_banned';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER variants_listed AFTER INSERT OR UPDATE OF sku, product_id, name_zh, name_en ON variants
+    FOR EACH ROW EXECUTE FUNCTION guard_variant_text();
+
+CREATE FUNCTION guard_ban() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('catalog.bans'));
+    IF NEW.folded IS DISTINCT FROM folded(NEW.word) THEN
+        RAISE EXCEPTION 'a banned word is kept as it is looked for'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ban_word_folded_right';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER listing_bans_alone BEFORE INSERT OR UPDATE ON listing_bans
+    FOR EACH ROW EXECUTE FUNCTION guard_ban();
+CREATE FUNCTION guard_shelf() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM listing_bans)
+        AND EXISTS (SELECT 1 FROM products p WHERE p.status = 'approved' AND ban_of(p) IS NOT NULL) THEN
+        RAISE EXCEPTION 'a banned listing stands on the shelf'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'listing_not_banned';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER listing_bans_hit AFTER INSERT OR UPDATE ON listing_bans
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_shelf();
+CREATE CONSTRAINT TRIGGER categories_moved AFTER UPDATE OF parent_id ON categories
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id) EXECUTE FUNCTION guard_shelf();
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("domain", "0001_initial")]
 
     operations = [
         RunSQL(sql)
-        for sql in (APPEND_ONLY, LEDGER, CARDS, AGENTS, ORDERS, FULFILMENT, EVENTS)
+        for sql in (APPEND_ONLY, LEDGER, CARDS, AGENTS, ORDERS, FULFILMENT, EVENTS, LISTINGS)
     ]

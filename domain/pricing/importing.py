@@ -27,9 +27,12 @@ COLUMNS = ("sku", "tier", "currency", "amount", "compare_at")
 Listed = dict[UUID, dict[str, tuple[TierPrice, catalog.CsvRow]]]
 
 
-async def import_folder(actor: Actor, folder: Path) -> dict[str, catalog.ImportReport]:
+async def import_folder(
+    actor: Actor, folder: Path, *, approve: bool = False
+) -> dict[str, catalog.ImportReport]:
     """Import categories.csv, products.csv, variants.csv and prices.csv of a folder, in this order.
 
+    With `approve` the submitted products are approved at once, see `catalog.import_catalog`.
     A report for each file. Refuses with IMPORT_FILE_INVALID when one is missing or cannot be read;
     all four are looked at before anything is written.
     """
@@ -41,7 +44,7 @@ async def import_folder(actor: Actor, folder: Path) -> dict[str, catalog.ImportR
         files = [opened.enter_context((folder / name).open("rb")) for name in FOLDER_FILES]
         catalog.read_csv(files[3], FILE, COLUMNS)
         files[3].seek(0)
-        reports = await catalog.import_catalog(actor, *files[:3])
+        reports = await catalog.import_catalog(actor, *files[:3], approve=approve)
         reports[FILE] = await import_prices(actor, files[3])
     return reports
 

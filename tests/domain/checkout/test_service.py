@@ -4,7 +4,7 @@ import pytest
 
 from domain import checkout, ledger
 from domain.agents import Tier
-from domain.catalog import ListingStatus
+from domain.catalog import VariantStatus
 from domain.checkout import LineWish, NotForSale, PriceBelowCost, PriceChanged, Purchase, StockShort
 from domain.commissions import RuleKind
 from domain.kernel import IdempotencyKeyReused, Money, Refusal, Refused, connection, crash
@@ -123,7 +123,7 @@ async def test_a_refused_purchase_leaves_its_key_free() -> None:
 
 async def test_refusals_name_what_is_wrong() -> None:
     variant = await make.variant(price=make.yuan(49), cards=2)
-    hidden = await make.variant(cards=1, status=ListingStatus.DRAFT)
+    hidden = await make.variant(cards=1, status=VariantStatus.DRAFT)
     buyer = await make.buyer(make.yuan(60))
     at_line = ("lines", "0")
     assert await refusal_of(buyer, wish("NO-SUCH-SKU")) == NotForSale(
