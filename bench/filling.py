@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain import agents, ledger
+from domain import cards as card_store
 from domain.agents import Tier
 from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.checkout import CURRENCY
@@ -14,10 +15,8 @@ from domain.kernel import (
     ActorKind,
     Money,
     clock,
-    new_data_key,
     new_id,
     transaction,
-    wrap_key,
 )
 from server.settings import Settings
 from server.wiring import connect, disconnect
@@ -33,8 +32,8 @@ FROM generate_series(1, $4)
 """
 _BATCH = """
 INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
-    key_version, accepted, duplicates, rejected, imported_at)
-VALUES ($1, $2, 'bench', $3, $4, $5, $6, $7, $8, 0, 0, now())
+    key_version, generation, accepted, duplicates, rejected, imported_at)
+VALUES ($1, $2, 'bench', $3, $4, $5, $6, $7, 1, $8, 0, 0, now())
 """
 
 
@@ -153,8 +152,8 @@ async def _price(variants: list[Variant]) -> None:
 
 async def _stock(variant_id: UUID, cards: int) -> None:
     """Cards without codes: nobody reveals them here, and sealing is measured elsewhere."""
-    batch = new_id()
-    wrapped, version = wrap_key(new_data_key(), batch.bytes)
+    fresh = await card_store.fresh_key()
+    batch, wrapped, version = fresh.batch_id, fresh.wrapped.wrapped, fresh.wrapped.version
     async with transaction() as conn:
         await conn.execute(
             _BATCH, batch, variant_id, batch.bytes, COST, CURRENCY, wrapped, version, cards

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from domain.kernel import Actor, ActorKind, Refused
+from domain.kernel import Refused
+from server import sealing
+from server.connected import connected, operator
 from server.settings import Settings, settings
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ bench_commands = typer.Typer(help="Measure how fast this installation is.", no_a
 app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cards_commands, name="cards")
 app.add_typer(bench_commands, name="bench")
+app.add_typer(sealing.commands, name="keys")
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -163,7 +165,7 @@ def migrate() -> None:
     async def work() -> None:
         await check_database(settings(), migrated=False)
         await bring_up_to_date(settings().database_url)
-        await _connected(_open_accounts)
+        await connected(_open_accounts)
 
     asyncio.run(work())
     console.print("The tables are up to date. / 数据库表已是最新。")
@@ -223,7 +225,7 @@ def create_operator(
         "Password / 密码", hide_input=True, confirmation_prompt=True
     )
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    asyncio.run(_connected(lambda: identity.create_operator(login, password, wanted)))
+    asyncio.run(connected(lambda: identity.create_operator(login, password, wanted)))
     console.print(f"Operator {login} may sign in at /graphql/admin.")
 
 
@@ -239,7 +241,7 @@ def catalog_import(
     from domain import pricing
 
     reports = asyncio.run(
-        _connected(lambda: pricing.import_folder(_operator(), folder, approve=approve))
+        connected(lambda: pricing.import_folder(operator(), folder, approve=approve))
     )
     table = Table("file", "created", "updated", "unchanged", "refused")
     for name, report in reports.items():
@@ -282,7 +284,7 @@ def cards_import(
         def note(done: int) -> None:
             progress.update(task, completed=done)
 
-        work = _connected(lambda: cards.import_cards(_operator(), wish, opened, progress=note))
+        work = connected(lambda: cards.import_cards(operator(), wish, opened, progress=note))
         report = asyncio.run(work)
     console.print(
         f"accepted {report.accepted}, duplicates {report.duplicates}, rejected {report.rejected}"
@@ -339,7 +341,7 @@ def check_invariants() -> None:
     """
     from domain.invariants import find_violations
 
-    found = asyncio.run(_connected(find_violations))
+    found = asyncio.run(connected(find_violations))
     table = Table("", "invariant", "what it promises", "violations")
     for check in found:
         mark = "[green]✓[/]" if not check.violations else "[red]✗[/]"
@@ -356,7 +358,7 @@ def verify_ledger() -> None:
     """
     from domain import ledger
 
-    report = asyncio.run(_connected(ledger.verify))
+    report = asyncio.run(connected(ledger.verify))
     for fault in report.faults:
         errors.print(fault, style="red", markup=False)
     console.print(f"{report.links} transfers sealed, {report.unsealed} wait for the sealer.")
@@ -386,29 +388,11 @@ def main() -> None:
     sys.exit(1)
 
 
-async def _connected(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Do something with the domain open."""
-    from server.preflight import check_database
-    from server.wiring import connect, disconnect
-
-    await check_database(settings())
-    await connect(settings(), "kameng-cli")
-    try:
-        return await work()
-    finally:
-        await disconnect()
-
-
 async def _open_accounts() -> None:
     from domain import ledger
     from domain.checkout import CURRENCY
 
     await ledger.open_platform_accounts(CURRENCY)
-
-
-def _operator() -> Actor:
-    """Whoever may run commands on the machine is an operator; the audit log says `operator`."""
-    return Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}), ip="local")
 
 
 def _with_port(port: int | None) -> Settings:

@@ -32,6 +32,12 @@ SEAL_LAG = Gauge(
     "Age of the oldest transfer behind the end of the hash chain.",
     registry=REGISTRY,
 )
+ALARMS = Gauge(
+    "kameng_card_alarms",
+    "Cards that did not open, and planted cards that were seen, since the beginning.",
+    ("kind",),
+    registry=REGISTRY,
+)
 # Partial indexes make each of these cheap, whatever the size of its table.
 _BACKLOGS = """
 SELECT
@@ -54,6 +60,10 @@ WHERE t.id > coalesce((SELECT transfer_id FROM seals ORDER BY sequence DESC LIMI
     '00000000-0000-0000-0000-000000000000')
 ORDER BY t.id LIMIT 1
 """
+_ALARMS = """
+SELECT action, count(*) AS seen FROM audit_entries WHERE action = ANY($1) GROUP BY action
+"""
+ALARM_KINDS = {"card.seal_broken": "seal_broken", "card.not_opened": "not_opened"}
 KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
 # A status that nobody is in must read 0, not stay at its last figure.
 OPEN_STATUSES = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
@@ -70,6 +80,7 @@ async def render() -> bytes:
     async with connection() as conn:
         row = await conn.fetchrow(_BACKLOGS)
         attempts = await conn.fetch(_ATTEMPTS)
+        alarms = await conn.fetch(_ALARMS, list(ALARM_KINDS))
         seal_lag = await conn.fetchval(_SEAL_LAG)
     for kind in KINDS:
         BACKLOG.labels(kind).set(row[kind])
@@ -77,5 +88,8 @@ async def render() -> bytes:
     found = {each["status"]: each["attempts"] for each in attempts}
     for status in OPEN_STATUSES:
         ATTEMPTS.labels(status).set(found.get(status, 0))
+    seen = {each["action"]: each["seen"] for each in alarms}
+    for action, kind in ALARM_KINDS.items():
+        ALARMS.labels(kind).set(seen.get(action, 0))
     SEAL_LAG.set(max(0.0, float(seal_lag or 0)))
     return generate_latest(REGISTRY)

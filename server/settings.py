@@ -38,6 +38,15 @@ class Settings(BaseSettings):
         Path("var/keys.json"),
         description="Key-encryption keys (mode 0600), made on first use; keep a copy elsewhere.",
     )
+    kms_url: str = Field(
+        "",
+        description="Transit API of a key service, such as https://bao:8200/v1/transit. Empty: the"
+        " keys of the key file are used.",
+    )
+    kms_key: str = Field("kameng", description="Name of the key in the key service.")
+    kms_token_file: Path = Field(
+        Path("var/kms-token"), description="File with the token for the key service."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("json", description="json or console.")
     access_token_minutes: int = Field(15, description="Life of an access token.")

@@ -10,6 +10,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
+from adapters.transit import TransitKeys
 from domain import identity, kernel, suppliers
 from server import keyfile
 from server.settings import Settings
@@ -93,13 +94,24 @@ def tortoise_config(
 
 async def connect(settings: Settings, application: str = "kameng") -> None:
     """Open the domain for this process: keys, adapters, database. `disconnect` ends it."""
-    kernel.install_keys(keyfile.load_or_create(settings.key_file))
     identity.lifetimes.access = timedelta(minutes=settings.access_token_minutes)
     identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     config = tortoise_config(settings.database_url, settings.pool_size, application)
+    await kernel.install_keys(_keys(settings))
     await Tortoise.init(config=config, _enable_global_fallback=True)
+
+
+def _keys(settings: Settings) -> kernel.KeyProvider:
+    if not settings.kms_url:
+        return keyfile.FileKeys(settings.key_file)
+
+    def token() -> str:
+        return settings.kms_token_file.read_text().strip()  # renewed by somebody else, so not kept
+
+    service = TransitKeys(_client, settings.kms_url, settings.kms_key, token)
+    return keyfile.ServiceKeys(service, settings.key_file)
 
 
 async def disconnect() -> None:

@@ -7,36 +7,59 @@ from domain.cards.importing import (
     import_cards,
     undo_batch,
 )
+from domain.cards.index import IndexRotated, rotate_index
+from domain.cards.keys import (
+    FreshKey,
+    KeyStatus,
+    Rewrapped,
+    fresh_key,
+    key_status,
+    rotate_keys,
+)
 from domain.cards.models import Card, CardBatch, CardState
-from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
-from domain.cards.reading import RowProblem
-from domain.cards.refusals import CardFileInvalid
-from domain.cards.store import (
+from domain.cards.opening import (
     OpenedCard,
-    StoredPurchase,
+    SealedCard,
+    find_sealed,
     mark_revealed,
     open_codes,
-    sell,
-    store_purchased,
 )
+from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
+from domain.cards.reading import RowProblem
+from domain.cards.refusals import CardFileInvalid, CardSealBroken
+from domain.cards.rotation import Resealed, rotate_batch
+from domain.cards.store import StoredPurchase, sell, store_purchased
 
 __all__ = [
     "Card",
     "CardBatch",
     "CardFileInvalid",
     "CardImportReport",
+    "CardSealBroken",
     "CardState",
+    "FreshKey",
     "ImportWish",
+    "IndexRotated",
+    "KeyStatus",
     "OpenedCard",
+    "Resealed",
+    "Rewrapped",
     "RowProblem",
+    "SealedCard",
     "StoredPurchase",
     "UndoReport",
     "card_file",
     "cards_of_lines",
+    "find_sealed",
+    "fresh_key",
     "import_cards",
+    "key_status",
     "list_batches",
     "mark_revealed",
     "open_codes",
+    "rotate_batch",
+    "rotate_index",
+    "rotate_keys",
     "sell",
     "stock_of",
     "store_purchased",

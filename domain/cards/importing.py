@@ -9,6 +9,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from domain import audit, catalog, ledger
+from domain.cards.keys import fresh_key
 from domain.cards.reading import CardRow, RowProblem, read_cards
 from domain.cards.rules import canonical
 from domain.cards.store import Batch, insert_batch, insert_cards
@@ -122,10 +123,11 @@ async def import_cards(
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
+    fresh = await fresh_key()
     digest = keyed_digest("card-file", variant.id.bytes + _digest_of(file))
     async with transaction() as conn:
         await conn.execute(_LOCK_IMPORT, variant.id.hex)
-        batch = Batch.new(variant.id, wish.source, digest, wish.unit_cost, wish.currency)
+        batch = Batch.new(fresh, variant.id, wish.source, digest, wish.unit_cost, wish.currency)
         batch.expires_on, batch.imported_by = wish.expires_on, actor.user_id
         if not await insert_batch(conn, batch):
             return _replayed(await conn.fetchrow(_FIND_BATCH, variant.id, digest))

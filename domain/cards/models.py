@@ -16,6 +16,16 @@ class CardState(StrEnum):
     RESERVED = "reserved"
     SOLD = "sold"
     VOID = "void"
+    CANARY = "canary"  # planted: never sold, and whoever has its code has had our store
+
+
+class IndexPhase(StrEnum):
+    """Where a rotation of the blind index stands; see index.py."""
+
+    STEADY = "steady"
+    FILLING = "filling"
+    SWITCHING = "switching"
+    CLEARING = "clearing"
 
 
 class CardBatch(Model):
@@ -30,7 +40,9 @@ class CardBatch(Model):
     unit_cost = fields.BigIntField()
     currency = fields.CharField(max_length=3)
     wrapped_key = fields.BinaryField()
-    key_version = fields.IntField()
+    next_wrapped_key = fields.BinaryField(null=True)  # while its codes move to a new data key
+    generation = fields.IntField(default=1)  # of the data key behind wrapped_key
+    key_version = fields.IntField()  # of the key that wraps both
     accepted = fields.IntField(default=0)
     duplicates = fields.IntField(default=0)
     rejected = fields.IntField(default=0)
@@ -68,6 +80,7 @@ class Card(Model):
     )
     state = fields.CharEnumField(CardState, max_length=16)
     fingerprint = fields.BinaryField()  # keyed blind index of the canonical code
+    next_fingerprint = fields.BinaryField(null=True)  # by the next pepper, while that is rotated
     masked = fields.CharField(max_length=40)
     unit_cost = fields.BigIntField()
     expires_on = fields.DateField(null=True)
@@ -87,8 +100,14 @@ class Card(Model):
                 name="card_code_once",
                 condition="state <> 'void'",  # a batch that was undone may be imported again
             ),
+            UniqueConstraint(
+                fields=("variant_id", "next_fingerprint"),
+                name="card_code_once_by_the_next",
+                condition="state <> 'void' AND next_fingerprint IS NOT NULL",
+            ),
             CheckConstraint(
-                check="state IN ('available', 'reserved', 'sold', 'void')", name="card_state_known"
+                check="state IN ('available', 'reserved', 'sold', 'void', 'canary')",
+                name="card_state_known",
             ),
             CheckConstraint(
                 check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)",
@@ -106,10 +125,36 @@ class Card(Model):
 
 
 class CardSecret(Model):
-    """The sealed code of one card, bound to card, variant, batch and key version."""
+    """The sealed code of one card, bound to card, variant, batch and generation of the data key."""
 
     card_id = fields.UUIDField(primary_key=True)
     sealed = fields.BinaryField()
+    generation = fields.IntField(default=1)
 
     class Meta:
         table = "card_secrets"
+
+
+class KeyProof(Model):
+    """Tells a wrong key from an altered row: something known, wrapped by each version in use."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    version = fields.IntField(unique=True)
+    proof = fields.BinaryField()
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "key_proofs"
+
+
+class BlindIndex(Model):
+    """Which pepper the fingerprints are made with; no row means the first, and no rotation."""
+
+    purpose = fields.CharField(max_length=32, primary_key=True)
+    version = fields.IntField()
+    next_version = fields.IntField(null=True)
+    phase = fields.CharEnumField(IndexPhase, max_length=16)
+
+    class Meta:
+        table = "blind_index"
+        constraints = (CheckConstraint(check="purpose = 'card-index'", name="blind_index_is_one"),)

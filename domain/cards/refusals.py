@@ -13,3 +13,10 @@ class CardFileInvalid(Refusal):
     code: ClassVar[str] = "CARD_FILE_INVALID"
     line: int
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardSealBroken(Refusal):
+    """A sealed code was altered, moved, cut or replayed: it is not shown, and this is audited."""
+
+    code: ClassVar[str] = "CARD_SEAL_BROKEN"

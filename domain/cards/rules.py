@@ -55,9 +55,14 @@ def unpacked(plaintext: bytes) -> tuple[str, str]:
     return number, secret
 
 
-def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, key_version: int) -> bytes:
+def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, generation: int) -> bytes:
     """What a sealed code is bound to: moved to another row it does not open."""
-    return card_id.bytes + variant_id.bytes + batch_id.bytes + key_version.to_bytes(4, "big")
+    return card_id.bytes + variant_id.bytes + batch_id.bytes + generation.to_bytes(4, "big")
+
+
+def key_bound_to(batch_id: UUID, generation: int) -> bytes:
+    """What a wrapped data key is bound to."""
+    return batch_id.bytes + generation.to_bytes(4, "big")
 
 
 def sample_codes(

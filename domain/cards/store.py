@@ -1,36 +1,29 @@
-"""Writing and opening sealed cards: the only place where a code is in the open, for a moment."""
+"""Writing sealed cards: here, in opening.py and while keys are rotated a code is in the open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from domain.cards.rules import bound_to, canonical, masked, packed, unpacked
-from domain.kernel import (
-    Connection,
-    clock,
-    keyed_digest,
-    new_data_key,
-    new_id,
-    seal,
-    unseal,
-    unwrap_key,
-    wrap_key,
-)
+from domain.cards.keys import FIRST_GENERATION, FreshKey
+from domain.cards.rules import bound_to, canonical, masked, packed
+from domain.cards.state import STEADY, IndexState, writing_state
+from domain.kernel import Connection, WrappedKey, clock, new_id, seal
 
 _INSERT_BATCH = """
 INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
-    key_version, accepted, duplicates, rejected, expires_on, supplier_attempt_id, imported_by,
-    imported_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14)
+    key_version, generation, accepted, duplicates, rejected, expires_on, supplier_attempt_id,
+    imported_by, imported_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING RETURNING 1
 """
 _INSERT_CARDS = """
-INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost, expires_on,
-    reveal_count, created_at)
-SELECT c.id, $1, $2, 'available', c.fingerprint, c.masked, $3, c.expires_on, 0, $4
-FROM unnest($5::uuid[], $6::bytea[], $7::text[], $8::date[])
-    AS c (id, fingerprint, masked, expires_on)
+INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, next_fingerprint, masked,
+    unit_cost, expires_on, reveal_count, created_at)
+SELECT c.id, $1, $2, 'available', c.fingerprint, c.next_fingerprint, c.masked, $3, c.expires_on, 0,
+    $4
+FROM unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::text[], $9::date[])
+    AS c (id, fingerprint, next_fingerprint, masked, expires_on)
 ON CONFLICT DO NOTHING RETURNING id, fingerprint
 """
 _SELL = """
@@ -38,19 +31,9 @@ UPDATE cards c SET state = 'sold', order_line_id = $2, unit_number = wanted.unit
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, unit) WHERE c.id = wanted.id
 """
 _INSERT_SECRETS = """
-INSERT INTO card_secrets (card_id, sealed) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+INSERT INTO card_secrets (card_id, sealed, generation)
+SELECT id, sealed, 1 FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
 """
-_SEALED = """
-SELECT c.id, c.variant_id, c.batch_id, c.expires_on, s.sealed, b.wrapped_key, b.key_version
-FROM cards c JOIN card_secrets s ON s.card_id = c.id JOIN card_batches b ON b.id = c.batch_id
-WHERE c.id = ANY($1)
-"""
-_REVEALED = """
-UPDATE cards SET reveal_count = reveal_count + 1,
-    first_revealed_at = coalesce(first_revealed_at, $2)
-WHERE id = ANY($1)
-"""
-
 Code = tuple[bytes, str, str, date | None]  # fingerprint, number, secret, expires on
 
 
@@ -65,36 +48,33 @@ class Batch:
     unit_cost: int
     currency: str
     data_key: bytes = field(repr=False)
-    wrapped_key: bytes = field(repr=False)
-    key_version: int
+    wrapped: WrappedKey = field(repr=False)
     accepted: int = 0
     duplicates: int = 0
     expires_on: date | None = None
     supplier_attempt_id: UUID | None = None
     imported_by: UUID | None = None
+    index: IndexState = STEADY
 
     @classmethod
     def new(
-        cls, variant_id: UUID, source: str, digest: bytes, unit_cost: int, currency: str
+        cls, fresh: FreshKey, variant_id: UUID, source: str, digest: bytes, cost: int, currency: str
     ) -> "Batch":
-        """A batch with a fresh data key, wrapped for the table."""
-        batch_id, key = new_id(), new_data_key()
-        wrapped, version = wrap_key(key, batch_id.bytes)
-        return cls(batch_id, variant_id, source, digest, unit_cost, currency, key, wrapped, version)
+        """A batch of its own data key. `cost` in units for one card."""
+        return cls(
+            fresh.batch_id,
+            variant_id,
+            source,
+            digest,
+            cost,
+            currency,
+            fresh.data_key,
+            fresh.wrapped,
+        )
 
     def fingerprint(self, code: bytes) -> bytes:
         """The keyed blind index of a canonical code: equal codes of a variant are found by it."""
-        return keyed_digest("card-index", self.variant_id.bytes + code)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedCard:
-    """A card with its code. A repr shows neither number nor secret."""
-
-    card_id: UUID
-    number: str | None = field(repr=False)
-    secret: str = field(repr=False)
-    expires_on: date | None
+        return self.index.fingerprint(self.variant_id, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +87,11 @@ class StoredPurchase:
 
 
 async def insert_batch(conn: Connection, batch: Batch) -> bool:
-    """Write the batch's row; False when the same file, or the same attempt, has one already."""
+    """Write the batch's row; False when the same file, or the same attempt, has one already.
+
+    From here to the end of the transaction no rotation of the blind index takes its next step.
+    """
+    batch.index = await writing_state(conn)
     found = await conn.fetchval(
         _INSERT_BATCH,
         batch.id,
@@ -116,8 +100,8 @@ async def insert_batch(conn: Connection, batch: Batch) -> bool:
         batch.content_digest,
         batch.unit_cost,
         batch.currency,
-        batch.wrapped_key,
-        batch.key_version,
+        batch.wrapped.wrapped,
+        batch.wrapped.version,
         batch.accepted,
         batch.duplicates,
         batch.expires_on,
@@ -139,6 +123,10 @@ async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) ->
         clock.now(),
         ids,
         [fingerprint for fingerprint, _, _, _ in codes],
+        [
+            batch.index.next_fingerprint(batch.variant_id, canonical(number, secret))
+            for _, number, secret, _ in codes
+        ],
         [masked(number, secret) for _, number, secret, _ in codes],
         [expires_on or batch.expires_on for _, _, _, expires_on in codes],
     )
@@ -150,12 +138,13 @@ async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) ->
 
 
 def _sealed(batch: Batch, card_id: UUID, plaintext: bytes) -> bytes:
-    bound = bound_to(card_id, batch.variant_id, batch.id, batch.key_version)
+    bound = bound_to(card_id, batch.variant_id, batch.id, FIRST_GENERATION)
     return seal(batch.data_key, plaintext, bound)
 
 
 async def store_purchased(
     conn: Connection,
+    fresh: FreshKey,
     *,
     variant_id: UUID,
     attempt_id: UUID,
@@ -168,16 +157,17 @@ async def store_purchased(
     """Store what a supplier delivered for an attempt as stock, in the caller's transaction.
 
     A code that is in the store already is counted and left out: it cannot be sold twice, whoever
-    sends it. The caller sells the cards to the line they were bought for when they are whole.
+    sends it. `fresh` was made before the transaction. The caller sells the cards to the line they
+    were bought for when they are whole.
     """
-    batch = Batch.new(variant_id, source, attempt_id.bytes, unit_cost, currency)
+    batch = Batch.new(fresh, variant_id, source, attempt_id.bytes, unit_cost, currency)
     batch.supplier_attempt_id, batch.expires_on = attempt_id, expires_on
+    if not await insert_batch(conn, batch):
+        raise RuntimeError("the goods of an attempt are stored once")
     by_fingerprint: dict[bytes, Code] = {}
     for number, secret in codes:
         fingerprint = batch.fingerprint(canonical(number, secret))
         by_fingerprint.setdefault(fingerprint, (fingerprint, number, secret, None))
-    if not await insert_batch(conn, batch):
-        raise RuntimeError("the goods of an attempt are stored once")
     stored = await insert_cards(conn, batch, list(by_fingerprint.values()))
     duplicates = len(codes) - len(stored)
     counted = "UPDATE card_batches SET accepted = $2, duplicates = $3 WHERE id = $1"
@@ -188,27 +178,3 @@ async def store_purchased(
 async def sell(conn: Connection, card_ids: Sequence[UUID], line_id: UUID) -> None:
     """Give cards to an order line as its units 1, 2, 3 ...; the database refuses a sold one."""
     await conn.execute(_SELL, list(card_ids), line_id, clock.now())
-
-
-async def open_codes(conn: Connection, card_ids: Sequence[UUID]) -> list[OpenedCard]:
-    """The codes of cards, in the order of the ids; `SealBroken` when one was tampered with.
-
-    The caller has proved whose they are and written the audit rows in this transaction (row B3).
-    """
-    rows = {row["id"]: row for row in await conn.fetch(_SEALED, list(card_ids))}
-    keys: dict[UUID, bytes] = {}
-    opened = []
-    for card_id in card_ids:
-        row = rows[card_id]
-        batch_id, version = row["batch_id"], row["key_version"]
-        if batch_id not in keys:
-            keys[batch_id] = unwrap_key(row["wrapped_key"], version, batch_id.bytes)
-        bound = bound_to(card_id, row["variant_id"], batch_id, version)
-        number, secret = unpacked(unseal(keys[batch_id], row["sealed"], bound))
-        opened.append(OpenedCard(card_id, number or None, secret, row["expires_on"]))
-    return opened
-
-
-async def mark_revealed(conn: Connection, card_ids: Sequence[UUID]) -> None:
-    """Note that the codes were shown."""
-    await conn.execute(_REVEALED, list(card_ids), clock.now())

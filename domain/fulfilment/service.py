@@ -165,10 +165,11 @@ def _submission(attempt: FulfilmentAttempt) -> Submission:
 
 async def _book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) -> bool:
     """Book an outcome; True when the next offer may be tried."""
+    fresh = await cards.fresh_key() if isinstance(result, Completed) else None
     async with transaction() as conn:
         line = await orders.lock_line(conn, attempt.line_id)
         stored = await FulfilmentAttempt.filter(id=attempt.id).select_for_update().get()
-        again = await _booked(conn, line, stored, result)
+        again = await _booked(conn, line, stored, result, fresh)
     wake_relay()
     return again
 
@@ -178,14 +179,16 @@ async def _booked(
     line: orders.LockedLine,
     attempt: FulfilmentAttempt,
     result: SubmitResult | QueryResult,
+    fresh: cards.FreshKey | None,
 ) -> bool:
     if attempt.status not in OPEN:
-        if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED:
-            await _park(conn, line, attempt, result, "came_late")
+        if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED and fresh:
+            await _park(conn, line, attempt, result, "came_late", fresh)
         return False
     match result:
         case Completed():
-            return await _completed(conn, line, attempt, result)
+            assert fresh is not None, "made before the transaction"
+            return await _completed(conn, line, attempt, result, fresh)
         case Rejected(category=category):
             return await _rejected(conn, line, attempt, category)
         case NotFound():
@@ -202,16 +205,20 @@ async def _booked(
 
 
 async def _completed(
-    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: Completed,
+    fresh: cards.FreshKey,
 ) -> bool:
     """The goods are here: the buyer's when they are whole, else stock, and the next offer.
 
     Pieces that nobody ordered stay on the shelf, at their share of what was charged.
     """
     if line.status not in orders.OPEN_LINES:
-        await _park(conn, line, attempt, result, "came_late")
+        await _park(conn, line, attempt, result, "came_late", fresh)
         return False
-    stored = await _store(conn, line, attempt, result)
+    stored = await _store(conn, line, attempt, result, fresh)
     if len(stored.card_ids) < attempt.quantity:
         await _finish_parked(conn, line, attempt, result, len(stored.card_ids), "not_whole")
         await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
@@ -261,17 +268,23 @@ async def _park(
     attempt: FulfilmentAttempt,
     result: Completed,
     why: str,
+    fresh: cards.FreshKey,
 ) -> None:
     """Goods that nobody waits for any more: paid for, so they become stock, and are told."""
-    stored = await _store(conn, line, attempt, result)
+    stored = await _store(conn, line, attempt, result, fresh)
     await _finish_parked(conn, line, attempt, result, len(stored.card_ids), why)
 
 
 async def _store(
-    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: Completed,
+    fresh: cards.FreshKey,
 ) -> cards.StoredPurchase:
     return await cards.store_purchased(
         conn,
+        fresh,
         variant_id=line.variant_id,
         attempt_id=attempt.id,
         source="supplier",

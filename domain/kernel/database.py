@@ -22,7 +22,14 @@ Connection: TypeAlias = asyncpg.Connection  # what `transaction` and `connection
 
 ACQUIRE_TIMEOUT_SECONDS = 5.0
 
-__all__ = ["Connection", "IntegrityError", "connection", "in_a_transaction", "transaction"]
+__all__ = [
+    "Connection",
+    "IntegrityError",
+    "alone",
+    "connection",
+    "in_a_transaction",
+    "transaction",
+]
 
 
 def in_a_transaction() -> bool:
@@ -65,3 +72,18 @@ async def connection() -> AsyncIterator[Connection]:
         return
     async with client.acquire_connection() as raw:
         yield raw
+
+
+@asynccontextmanager
+async def alone(lock: int) -> AsyncIterator[None]:
+    """Long work of many transactions, done by one process at a time; refuses another with `Busy`.
+
+    The lock is the connection's: it goes when its process dies.
+    """
+    async with connection() as conn:
+        if not await conn.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+            raise Refused(Busy())
+        try:
+            yield
+        finally:
+            await conn.execute("SELECT pg_advisory_unlock($1)", lock)

@@ -1,18 +1,23 @@
 """Sealing of secrets: AES-256-GCM envelopes, keyed digests. Keys come from `server/wiring.py`.
 
-A key ring holds key-encryption keys and, derived from it by HKDF for one purpose each, the
-keys for blind indexes, cursors and tokens. Nothing here logs, and no repr shows a key.
+A key ring holds root keys by version; the keys for blind indexes, cursors and tokens are derived
+from it by HKDF, one for each purpose. Data keys are wrapped by a key provider, which may be a key
+service on the network. Nothing here logs, and no repr shows a key.
 """
 
 import hmac
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import ClassVar, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from domain.kernel.refusals import Refusal, Refused
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -37,37 +42,123 @@ class KeyRing:
         return hkdf.derive(self.versions[version])
 
 
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A data key as it is stored, and the version of the key that wrapped it."""
+
+    wrapped: bytes
+    version: int
+
+
+class KeyService(Protocol):
+    """Where key-encryption keys live. It wraps and unwraps by version; they never leave it.
+
+    It may be on a network, so it is never asked inside a transaction. Refuses with `KeyMissing`,
+    `KeysUnusable` or `KeyServiceDown`; `SealBroken` says that a key and what it wrapped do not fit.
+    """
+
+    async def current(self) -> int:
+        """The version that wraps new data keys."""
+
+    async def wrap(self, data_key: bytes, bound_to: bytes) -> WrappedKey:
+        """A data key wrapped by the current version."""
+
+    async def unwrap(self, wrapped: WrappedKey, bound_to: bytes) -> bytes:
+        """The data key behind `wrapped`."""
+
+    async def add_version(self) -> int:
+        """Make a new version the current one; the earlier ones stay readable."""
+
+
+class KeyProvider(KeyService, Protocol):
+    """A key service together with the installation's root keys."""
+
+    async def ring(self) -> KeyRing:
+        """The root keys of derived keys, as they are now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyMissing(Refusal):
+    """Something was sealed with a key version that is not here: an old copy of the keys?"""
+
+    code: ClassVar[str] = "KEY_MISSING"
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyWrong(Refusal):
+    """The key of this version is another one than the database was sealed with."""
+
+    code: ClassVar[str] = "KEY_WRONG"
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysUnusable(Refusal):
+    """The key file, or what the key service answers, is damaged."""
+
+    code: ClassVar[str] = "KEYS_UNUSABLE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyServiceDown(Refusal):
+    """The key service does not answer, or refuses us; nothing changed."""
+
+    code: ClassVar[str] = "KEY_SERVICE_DOWN"
+    retryable: ClassVar[bool] = True
+
+
 _ring: KeyRing | None = None
+_provider: KeyProvider | None = None
 
 
-def install_keys(ring: KeyRing) -> None:
+async def install_keys(provider: KeyProvider) -> None:
     """Hand the installation's keys to the domain; called once by the wiring."""
+    global _provider
+    _provider = provider
+    await refresh_keys()
+
+
+async def refresh_keys() -> None:
+    """Know the versions that another process has made meanwhile."""
     global _ring
-    _ring = ring
-    _purposes.clear()
+    ring = await key_provider().ring()
+    if ring != _ring:
+        _ring = ring
+        _purposes.clear()
+
+
+def key_provider() -> KeyProvider:
+    """The installed provider; a missing one is a fault of the wiring, not of a caller."""
+    if _provider is None:
+        raise RuntimeError("no keys installed: call install_keys first")
+    return _provider
 
 
 def keys() -> KeyRing:
-    """The installed keys; a missing ring is a fault of the wiring, not of a caller."""
+    """The root keys as they were last refreshed."""
     if _ring is None:
-        raise RuntimeError("no key ring installed: call install_keys first")
+        raise RuntimeError("no keys installed: call install_keys first")
     return _ring
 
 
-_purposes: dict[str, bytes] = {}
+_purposes: dict[tuple[str, int], bytes] = {}
 
 
-def purpose_key(purpose: str) -> bytes:
+def purpose_key(purpose: str, version: int = 1) -> bytes:
     """The derived key for a purpose, computed once per process."""
-    key = _purposes.get(purpose)
+    key = _purposes.get((purpose, version))
     if key is None:
-        key = _purposes[purpose] = keys().derive(purpose)
+        ring = keys()
+        if version not in ring.versions:
+            raise Refused(KeyMissing(version=version))
+        key = _purposes[purpose, version] = ring.derive(purpose, version)
     return key
 
 
-def keyed_digest(purpose: str, value: bytes) -> bytes:
+def keyed_digest(purpose: str, value: bytes, version: int = 1) -> bytes:
     """HMAC-SHA256 under the purpose's own key: for blind indexes and token look-up."""
-    return hmac.digest(purpose_key(purpose), value, "sha256")
+    return hmac.digest(purpose_key(purpose, version), value, "sha256")
 
 
 def token_digest(token: str) -> bytes:
@@ -94,18 +185,28 @@ def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
         raise SealBroken from None
 
 
-def wrap_key(data_key: bytes, bound_to: bytes) -> tuple[bytes, int]:
-    """A data key sealed by the current key-encryption key, and that key's version."""
-    ring = keys()
-    return seal(ring.derive("wrap", ring.current), data_key, bound_to), ring.current
+class RingKeys(ABC):
+    """A provider whose key-encryption keys are derived from a ring in memory."""
 
+    @abstractmethod
+    async def ring(self) -> KeyRing:
+        """The root keys, as they are now."""
 
-def unwrap_key(wrapped: bytes, version: int, bound_to: bytes) -> bytes:
-    """The data key behind `wrapped`; `SealBroken` when it was altered or the version is unknown."""
-    ring = keys()
-    if version not in ring.versions:
-        raise SealBroken
-    return unseal(ring.derive("wrap", version), wrapped, bound_to)
+    async def current(self) -> int:
+        """The version that wraps new data keys."""
+        return (await self.ring()).current
+
+    async def wrap(self, data_key: bytes, bound_to: bytes) -> WrappedKey:
+        """A data key sealed by the current version."""
+        ring = await self.ring()
+        return WrappedKey(seal(ring.derive("wrap", ring.current), data_key, bound_to), ring.current)
+
+    async def unwrap(self, wrapped: WrappedKey, bound_to: bytes) -> bytes:
+        """The data key; refuses a version that is not in the ring."""
+        ring = await self.ring()
+        if wrapped.version not in ring.versions:
+            raise Refused(KeyMissing(version=wrapped.version))
+        return unseal(ring.derive("wrap", wrapped.version), wrapped.wrapped, bound_to)
 
 
 def seal_small(purpose: str, plaintext: str, bound_to: str) -> bytes:

@@ -1,7 +1,7 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 from domain.agents.models import AgentStatus, Tier
-from domain.cards.models import CardState
+from domain.cards.models import CardState, IndexPhase
 from domain.catalog.models import DeliveryKind, ListingStatus, VariantStatus
 from domain.commissions.models import RuleKind, RuleScope
 from domain.fulfilment.models import AttemptStatus
@@ -75,6 +75,17 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='BlindIndex',
+            fields=[
+                ('purpose', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=32)),
+                ('version', fields.IntField()),
+                ('next_version', fields.IntField(null=True)),
+                ('phase', fields.CharEnumField(description='STEADY: steady\nFILLING: filling\nSWITCHING: switching\nCLEARING: clearing', enum_type=IndexPhase, max_length=16)),
+            ],
+            options={'table': 'blind_index', 'app': 'domain', 'constraints': [CheckConstraint(check="purpose = 'card-index'", name='blind_index_is_one')], 'pk_attr': 'purpose', 'table_description': 'Which pepper the fingerprints are made with; no row means the first, and no rotation.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='CardBatch',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
@@ -84,6 +95,8 @@ class Migration(migrations.Migration):
                 ('unit_cost', fields.BigIntField()),
                 ('currency', fields.CharField(max_length=3)),
                 ('wrapped_key', fields.BinaryField()),
+                ('next_wrapped_key', fields.BinaryField(null=True)),
+                ('generation', fields.IntField(default=1)),
                 ('key_version', fields.IntField()),
                 ('accepted', fields.IntField(default=0)),
                 ('duplicates', fields.IntField(default=0)),
@@ -103,8 +116,9 @@ class Migration(migrations.Migration):
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('variant_id', fields.UUIDField()),
                 ('batch', fields.ForeignKeyField('domain.CardBatch', source_field='batch_id', db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
-                ('state', fields.CharEnumField(description='AVAILABLE: available\nRESERVED: reserved\nSOLD: sold\nVOID: void', enum_type=CardState, max_length=16)),
+                ('state', fields.CharEnumField(description='AVAILABLE: available\nRESERVED: reserved\nSOLD: sold\nVOID: void\nCANARY: canary', enum_type=CardState, max_length=16)),
                 ('fingerprint', fields.BinaryField()),
+                ('next_fingerprint', fields.BinaryField(null=True)),
                 ('masked', fields.CharField(max_length=40)),
                 ('unit_cost', fields.BigIntField()),
                 ('expires_on', fields.DateField(null=True)),
@@ -115,7 +129,7 @@ class Migration(migrations.Migration):
                 ('reveal_count', fields.IntField(default=0)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'cards', 'app': 'domain', 'constraints': [UniqueConstraint(fields=('variant_id', 'fingerprint'), name='card_code_once', condition="state <> 'void'"), CheckConstraint(check="state IN ('available', 'reserved', 'sold', 'void')", name='card_state_known'), CheckConstraint(check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name='card_owned_once'), CheckConstraint(check='(order_line_id IS NULL) = (unit_number IS NULL)', name='card_unit_of_a_line'), UniqueConstraint(fields=('order_line_id', 'unit_number'), name='card_one_per_unit', condition='order_line_id IS NOT NULL')], 'indexes': [Index(fields=['batch_id'])], 'pk_attr': 'id', 'table_description': 'One sellable secret: everything about it except the secret itself.'},
+            options={'table': 'cards', 'app': 'domain', 'constraints': [UniqueConstraint(fields=('variant_id', 'fingerprint'), name='card_code_once', condition="state <> 'void'"), UniqueConstraint(fields=('variant_id', 'next_fingerprint'), name='card_code_once_by_the_next', condition="state <> 'void' AND next_fingerprint IS NOT NULL"), CheckConstraint(check="state IN ('available', 'reserved', 'sold', 'void', 'canary')", name='card_state_known'), CheckConstraint(check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)", name='card_owned_once'), CheckConstraint(check='(order_line_id IS NULL) = (unit_number IS NULL)', name='card_unit_of_a_line'), UniqueConstraint(fields=('order_line_id', 'unit_number'), name='card_one_per_unit', condition='order_line_id IS NOT NULL')], 'indexes': [Index(fields=['batch_id'])], 'pk_attr': 'id', 'table_description': 'One sellable secret: everything about it except the secret itself.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -123,8 +137,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('card_id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ('sealed', fields.BinaryField()),
+                ('generation', fields.IntField(default=1)),
             ],
-            options={'table': 'card_secrets', 'app': 'domain', 'pk_attr': 'card_id', 'table_description': 'The sealed code of one card, bound to card, variant, batch and key version.'},
+            options={'table': 'card_secrets', 'app': 'domain', 'pk_attr': 'card_id', 'table_description': 'The sealed code of one card, bound to card, variant, batch and generation of the data key.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -223,6 +238,17 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'idempotency_keys', 'app': 'domain', 'unique_together': (('actor', 'operation', 'key'),), 'pk_attr': 'id', 'table_description': "One effect of one actor's operation, and what it made. Kept for seven days."},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='KeyProof',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('version', fields.IntField(unique=True)),
+                ('proof', fields.BinaryField()),
+                ('made_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'key_proofs', 'app': 'domain', 'pk_attr': 'id', 'table_description': 'Tells a wrong key from an altered row: something known, wrapped by each version in use.'},
             bases=['Model'],
         ),
         ops.CreateModel(

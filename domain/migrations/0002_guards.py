@@ -115,7 +115,9 @@ BEGIN
         RAISE EXCEPTION 'a sold card stays with its order line'
             USING ERRCODE = 'restrict_violation', CONSTRAINT = 'card_sold_once';
     END IF;
-    IF NEW.fingerprint <> OLD.fingerprint OR NEW.variant_id <> OLD.variant_id OR NEW.batch_id <> OLD.batch_id
+    -- Its code stays; only the rotation of the index moves on to the fingerprint of the next pepper.
+    IF (NEW.fingerprint <> OLD.fingerprint AND NEW.fingerprint IS DISTINCT FROM OLD.next_fingerprint)
+        OR NEW.variant_id <> OLD.variant_id OR NEW.batch_id <> OLD.batch_id
     THEN
         RAISE EXCEPTION 'a card does not become another card' USING ERRCODE = 'restrict_violation';
     END IF;

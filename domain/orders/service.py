@@ -186,8 +186,9 @@ async def reveal_cards(
 ) -> "list[cards.OpenedCard]":
     """The codes of the caller's own order (mission rows B3, C1); all of them when no ids are given.
 
-    One audit row per card is written before anything is decrypted. An order that is not the
-    caller's, and a card that is not the order's, sound like one that does not exist.
+    One audit row per card is committed before anything is decrypted. An order that is not the
+    caller's, and a card that is not the order's, sound like one that does not exist. Refuses a card
+    that does not open (CARD_SEAL_BROKEN), and keys that are wrong or missing.
     """
     buyer = actor.require_user()
     async with transaction() as conn:
@@ -199,6 +200,8 @@ async def reveal_cards(
             raise Refused(NotFound(what="card", field=("cardIds",)))
         for card in found:
             await audit.record(conn, actor, "card.reveal", card, {"orderId": str(order_id)})
-        opened = await cards.open_codes(conn, found)
+        sealed = await cards.find_sealed(conn, found)
+    opened = await cards.open_codes(actor, sealed)
+    async with transaction() as conn:
         await cards.mark_revealed(conn, found)
     return opened

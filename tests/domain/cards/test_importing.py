@@ -82,7 +82,8 @@ async def test_what_was_stored_opens_in_the_order_asked_for() -> None:
     report = await run(variant, b"number,secret,expires_on\n62001,A-1,2999-12-31\n,A-2,\n")
     first, second = await cards.Card.filter(batch_id=report.batch_id).order_by("id")
     async with connection() as conn:
-        opened = await cards.open_codes(conn, [second.id, first.id])
+        sealed = await cards.find_sealed(conn, [second.id, first.id])
+    opened = await cards.open_codes(make.OPERATOR, sealed)
     assert opened == [
         cards.OpenedCard(second.id, None, "A-2", None),
         cards.OpenedCard(first.id, "62001", "A-1", date(2999, 12, 31)),

@@ -6,9 +6,10 @@ from uuid import UUID
 import pytest
 
 from domain import cards, checkout
+from domain.audit import AuditEntry
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase
-from domain.kernel import PageRequest, Refused, SealBroken, clock, new_id, page_request, transaction
+from domain.kernel import PageRequest, Refused, clock, new_id, page_request, transaction
 from tests import make
 from tests.statements import count_statements
 
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("db")
 
 async def opened(*card_ids: UUID) -> list[cards.OpenedCard]:
     async with transaction() as conn:
-        return await cards.open_codes(conn, card_ids)
+        sealed = await cards.find_sealed(conn, card_ids)
+    return await cards.open_codes(make.OPERATOR, sealed)
 
 
 async def tamper(sql: str, *args: object) -> None:
@@ -29,9 +31,11 @@ async def tamper(sql: str, *args: object) -> None:
 async def bought(
     of: Variant, *codes: tuple[str, str], attempt: UUID | None = None
 ) -> cards.StoredPurchase:
+    fresh = await cards.fresh_key()
     async with transaction() as conn:
         return await cards.store_purchased(
             conn,
+            fresh,
             variant_id=of.id,
             attempt_id=attempt or new_id(),
             source="supplier",
@@ -63,9 +67,8 @@ SWAP = "UPDATE card_secrets s SET sealed = o.sealed FROM card_secrets o"
             id="another batch's key",
         ),
         pytest.param(
-            "UPDATE card_batches b SET key_version = key_version + 1 FROM cards c"
-            " WHERE c.id = $1 AND b.id = c.batch_id",
-            id="another version of the key",
+            "UPDATE card_secrets SET generation = generation + 1 WHERE card_id = $1",
+            id="another generation of the key",
         ),
         pytest.param(
             "UPDATE card_secrets SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1)"
@@ -86,9 +89,13 @@ async def test_a_code_opens_in_its_own_row_only(change: str) -> None:
     for number, name in enumerate(wanted, 1):
         change = change.replace(name, f"${number}")
     await tamper(change, *(values[name] for name in wanted))
-    with pytest.raises(SealBroken):
+    with pytest.raises(Refused) as caught:
         await opened(first.id)
+    assert caught.value.refusals == (cards.CardSealBroken(),)
+    told = await AuditEntry.get(target=first.id, action="card.seal_broken")
+    assert (told.actor_id, told.details["reason"]) == (make.OPERATOR.user_id, "seal")
     assert len(await opened(elsewhere.id)) == 1
+    assert await AuditEntry.filter(action="card.seal_broken").count() == 1
 
 
 async def test_equal_codes_look_different_when_sealed() -> None:

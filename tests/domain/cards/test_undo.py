@@ -130,9 +130,11 @@ async def test_an_unknown_batch_and_one_of_a_supplier_are_refused() -> None:
     variant = await make.variant()
     with pytest.raises(Refused, match="NOT_FOUND"):
         await cards.undo_batch(make.OPERATOR, new_id())
+    fresh = await cards.fresh_key()
     async with transaction() as conn:
         bought = await cards.store_purchased(
             conn,
+            fresh,
             variant_id=variant.id,
             attempt_id=new_id(),
             source="supplier",

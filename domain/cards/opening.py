@@ -1,0 +1,137 @@
+"""Opening sealed cards, and what happens when one does not open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+import asyncpg
+
+from domain import audit
+from domain.cards.keys import unwrapped
+from domain.cards.refusals import CardSealBroken
+from domain.cards.rules import bound_to, unpacked
+from domain.kernel import (
+    Actor,
+    Connection,
+    Refused,
+    SealBroken,
+    WrappedKey,
+    clock,
+    transaction,
+    unseal,
+)
+
+SEAL_BROKEN = "card.seal_broken"
+NOT_OPENED = "card.not_opened"
+
+_SEALED = """
+SELECT c.id, c.variant_id, c.batch_id, c.expires_on, s.sealed, s.generation,
+    b.wrapped_key, b.next_wrapped_key, b.generation AS batch_generation, b.key_version
+FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
+JOIN cards c ON c.id = wanted.id JOIN card_secrets s ON s.card_id = c.id
+JOIN card_batches b ON b.id = c.batch_id ORDER BY wanted.place
+"""
+_REVEALED = """
+UPDATE cards SET reveal_count = reveal_count + 1,
+    first_revealed_at = coalesce(first_revealed_at, $2)
+WHERE id = ANY($1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCard:
+    """A card as it lies in the store, with the wrapped data key that opens it."""
+
+    card_id: UUID
+    variant_id: UUID
+    batch_id: UUID
+    expires_on: date | None
+    generation: int
+    sealed: bytes = field(repr=False)
+    wrapped: WrappedKey | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCard:
+    """A card with its code. A repr shows neither number nor secret."""
+
+    card_id: UUID
+    number: str | None = field(repr=False)
+    secret: str = field(repr=False)
+    expires_on: date | None
+
+
+async def find_sealed(conn: Connection, card_ids: Sequence[UUID]) -> list[SealedCard]:
+    """Sealed cards in the order of the ids, to be opened after the caller's transaction."""
+    rows = await conn.fetch(_SEALED, list(card_ids))
+    if len(rows) != len(card_ids):
+        raise LookupError("a card has no secret")
+    return [_sealed_card(row) for row in rows]
+
+
+async def open_codes(actor: Actor, sealed: Sequence[SealedCard]) -> list[OpenedCard]:
+    """The codes of sealed cards, in their order; never called inside a transaction.
+
+    The caller has proved whose they are and committed the audit rows (row B3). A card that does
+    not open is audited as such and refused: CARD_SEAL_BROKEN when it was altered, moved, cut or
+    replayed, else what is wrong with the keys.
+    """
+    keys: dict[tuple[UUID, int], bytes] = {}
+    opened = []
+    for card in sealed:
+        try:
+            opened.append(await _open(card, keys))
+        except SealBroken:
+            await _tell(actor, card, SEAL_BROKEN, "seal")
+            raise Refused(CardSealBroken()) from None
+        except Refused as refused:
+            await _tell(actor, card, NOT_OPENED, refused.refusals[0].code)
+            raise
+    return opened
+
+
+async def mark_revealed(conn: Connection, card_ids: Sequence[UUID]) -> None:
+    """Note that the codes were shown."""
+    await conn.execute(_REVEALED, list(card_ids), clock.now())
+
+
+async def _open(card: SealedCard, keys: dict[tuple[UUID, int], bytes]) -> OpenedCard:
+    number, secret = unpacked(await plaintext_of(card, keys))
+    return OpenedCard(card.card_id, number or None, secret, card.expires_on)
+
+
+async def plaintext_of(card: SealedCard, keys: dict[tuple[UUID, int], bytes]) -> bytes:
+    """A packed code; `keys` remembers data keys from one card to the next. `SealBroken` or what is
+    wrong with the keys."""
+    if card.wrapped is None:
+        raise SealBroken
+    place = card.batch_id, card.generation
+    if place not in keys:
+        keys[place] = await unwrapped(card.batch_id, card.wrapped, card.generation)
+    bound = bound_to(card.card_id, card.variant_id, card.batch_id, card.generation)
+    return unseal(keys[place], card.sealed, bound)
+
+
+def _sealed_card(row: asyncpg.Record) -> SealedCard:
+    """A generation that its batch has no key of was put back from an earlier time: no key."""
+    by_generation = {
+        row["batch_generation"]: row["wrapped_key"],
+        row["batch_generation"] + 1: row["next_wrapped_key"],
+    }
+    wrapped = by_generation.get(row["generation"])
+    return SealedCard(
+        row["id"],
+        row["variant_id"],
+        row["batch_id"],
+        row["expires_on"],
+        row["generation"],
+        row["sealed"],
+        WrappedKey(wrapped, row["key_version"]) if wrapped is not None else None,
+    )
+
+
+async def _tell(actor: Actor, card: SealedCard, action: str, reason: str) -> None:
+    details = {"reason": reason, "batchId": str(card.batch_id), "generation": card.generation}
+    async with transaction() as conn:
+        await audit.record(conn, actor, action, card.card_id, details)
