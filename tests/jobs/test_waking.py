@@ -32,10 +32,9 @@ async def until(heard: list[float], count: int) -> None:
 async def test_many_commits_are_one_hint(database_url: str) -> None:
     waker = Waker(database_url)
     async with listening(database_url) as heard:
-        started = time.perf_counter()
         for _ in range(1_000):
-            waker.wake()
-        assert time.perf_counter() - started < 0.1, "a purchase does not wait for it"
+            waker.wake()  # not awaited: a purchase does not wait for it
+        assert heard == []
         await until(heard, 1)
         await asyncio.sleep(0.1)
         assert len(heard) == 1
