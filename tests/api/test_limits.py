@@ -90,7 +90,7 @@ def doublings(count: int) -> str:
 
 @pytest.mark.parametrize("count", [18, 25, 45, 60])
 async def test_doubling_fragments_are_refused_in_linear_work(count: int) -> None:
-    """Calls are counted, not seconds: a busy machine must not fail this, a hang must not pass it."""
+    """Calls are counted, not seconds: a busy machine must not fail this, nor a hang pass."""
     schema, document = make(), doublings(count)
     with at_most(calls=20_000 + 4_000 * count):
         result = await schema.execute(document)
