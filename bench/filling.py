@@ -23,6 +23,7 @@ from server.wiring import connect, disconnect
 
 OPERATOR = Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}))
 PRICE, COST = 49 * SCALE, 40 * SCALE
+BATCH_CARDS = 250_000
 WALLET = Money(1_000_000 * SCALE, CURRENCY)
 _CARDS = """
 INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost, reveal_count,
@@ -45,6 +46,14 @@ class Shop:
     skus: list[str]
 
 
+@dataclass(frozen=True)
+class Pools:
+    """A buyer, and the sku of each pool."""
+
+    buyer: Actor
+    skus: list[str]
+
+
 async def fill_for_purchases(settings: Settings, buyers: int, variants: int, cards: int) -> Shop:
     """Buyers below a chain of three agents, variants with cards enough for the run."""
     await connect(settings, "bench")
@@ -63,6 +72,29 @@ async def fill_for_purchases(settings: Settings, buyers: int, variants: int, car
         return Shop(tokens, [variant.sku for variant in made])
     finally:
         await disconnect()
+
+
+async def fill_pools(settings: Settings, sizes: list[int]) -> Pools:
+    """One buyer, and one variant for each size of pool."""
+    await connect(settings, "bench")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        made = await _variants(len(sizes), per_product=1)
+        for variant, size in zip(made, sizes, strict=True):
+            await _pool(variant.id, size)
+        signed_in = await agents.sign_in_guest("bench-buyer-device-000001", "bench")
+        await ledger.top_up(OPERATOR, signed_in.user.id, WALLET, "bench", "bench-1")
+        await _analyze()
+        buyer = Actor(kind=ActorKind.USER, user_id=signed_in.user.id)
+        return Pools(buyer, [variant.sku for variant in made])
+    finally:
+        await disconnect()
+
+
+async def _pool(variant_id: UUID, size: int) -> None:
+    """Batches of at most `BATCH_CARDS`, so that no transaction takes too long."""
+    for done in range(0, size, BATCH_CARDS):
+        await _stock(variant_id, min(BATCH_CARDS, size - done))
 
 
 async def fill_for_browsing(settings: Settings, products: int) -> Shop:

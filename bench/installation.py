@@ -43,35 +43,40 @@ class Installation:
 
 
 @contextmanager
-def installed(programs: tuple[str, ...], prepare: Any) -> Iterator[tuple[Installation, Any]]:
-    """Fresh tables, filled by `prepare(settings)`, with these programs running; all ends after."""
+def filled(prepare: Any) -> Iterator[tuple[Settings, Any]]:
+    """Servers with fresh tables, filled by `prepare(settings)`; they end after."""
     with ExitStack() as stack:
         postgres, valkey = start_postgres(FOLDER), start_valkey(FOLDER)
         stack.callback(postgres.stop)
         stack.callback(valkey.stop)
         asyncio.run(_fresh_database(postgres.url, "bench"))
-        port = free_port()
         settings = Settings(
             _env_file=None,
             database_url=postgres.url.rpartition("/")[0] + "/bench",
             redis_url=valkey.url,
-            port=port,
+            port=free_port(),
             workers=WORKERS,
             key_file=FOLDER / "keys.json",
         )
         asyncio.run(migrate(settings.database_url))
-        prepared = asyncio.run(prepare(settings))
+        yield settings, asyncio.run(prepare(settings))
+
+
+@contextmanager
+def installed(programs: tuple[str, ...], prepare: Any) -> Iterator[tuple[Installation, Any]]:
+    """The same, with these programs running."""
+    with filled(prepare) as (settings, prepared), ExitStack() as stack:
         environment = {
             "KAMENG_DATABASE_URL": settings.database_url,
             "KAMENG_REDIS_URL": settings.redis_url,
-            "KAMENG_PORT": str(port),
+            "KAMENG_PORT": str(settings.port),
             "KAMENG_WORKERS": str(WORKERS),
             "KAMENG_KEY_FILE": str(settings.key_file),
         }
         supervisor = Supervisor(programs, environment, FOLDER, print)
         stack.callback(supervisor.stop)
         supervisor.start()
-        origin = f"http://127.0.0.1:{port}"
+        origin = f"http://127.0.0.1:{settings.port}"
         wait_until(lambda: _ready(origin), "The API", supervisor.logs / "serve.log")
         yield Installation(settings, origin), prepared
 

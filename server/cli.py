@@ -5,7 +5,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from domain.kernel import Refused
-from server import sealing
+from server import benchmarks, sealing
 from server.connected import connected, operator
 from server.settings import Settings, settings
 
@@ -29,10 +29,9 @@ app = typer.Typer(
 )
 catalog_commands = typer.Typer(help="Products, variants and prices.", no_args_is_help=True)
 cards_commands = typer.Typer(help="The card store.", no_args_is_help=True)
-bench_commands = typer.Typer(help="Measure how fast this installation is.", no_args_is_help=True)
 app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cards_commands, name="cards")
-app.add_typer(bench_commands, name="bench")
+app.add_typer(benchmarks.commands, name="bench")
 app.add_typer(sealing.commands, name="keys")
 
 console = Console(highlight=False)
@@ -292,45 +291,6 @@ def cards_import(
     )
     for problem in report.problems:
         errors.print(f"line {problem.line}: {problem.reason}", markup=False)
-
-
-@bench_commands.command("purchase")
-def bench_purchase(
-    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
-    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
-    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
-    stock: Annotated[int, typer.Option(help="Cards to sell.")] = 100_000,
-) -> None:
-    """Whole purchases a second over HTTP, beside bare SQL functions.
-
-    Example: kameng bench purchase --clients 8 --clients 32 --seconds 20
-    """
-    from bench import purchase
-
-    _show_measured(purchase.measure(clients or [8, 32], seconds, stock, rounds))
-
-
-@bench_commands.command("catalogue")
-def bench_catalogue(
-    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
-    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
-    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
-) -> None:
-    """First pages of the catalogue a second over HTTP, beside one bare SQL statement.
-
-    Example: kameng bench catalogue
-    """
-    from bench import catalogue
-
-    _show_measured(catalogue.measure(clients or [8, 32], seconds, rounds))
-
-
-def _show_measured(rows: list[dict[str, Any]]) -> None:
-    shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
-    table = Table(*shown)
-    for row in rows:
-        table.add_row(*(str(row[key]) for key in shown))
-    console.print(table)
 
 
 @app.command(name="check-invariants")

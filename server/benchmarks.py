@@ -1,0 +1,63 @@
+"""`kameng bench`: how fast this installation is (bench/README.md)."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+commands = typer.Typer(help="Measure how fast this installation is.", no_args_is_help=True)
+console = Console(highlight=False)
+
+
+@commands.command("purchase")
+def purchase(
+    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
+    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
+    stock: Annotated[int, typer.Option(help="Cards to sell.")] = 100_000,
+) -> None:
+    """Whole purchases a second over HTTP, beside bare SQL functions.
+
+    Example: kameng bench purchase --clients 8 --clients 32 --seconds 20
+    """
+    from bench import purchase as benchmark
+
+    _show(benchmark.measure(clients or [8, 32], seconds, stock, rounds))
+
+
+@commands.command("catalogue")
+def catalogue(
+    clients: Annotated[list[int] | None, typer.Option(help="Clients at once.")] = None,
+    seconds: Annotated[int, typer.Option(help="How long each measurement lasts.")] = 6,
+    rounds: Annotated[int, typer.Option(help="Measured in turns with the limit; medians.")] = 3,
+) -> None:
+    """First pages of the catalogue a second over HTTP, beside one bare SQL statement.
+
+    Example: kameng bench catalogue
+    """
+    from bench import catalogue as benchmark
+
+    _show(benchmark.measure(clients or [8, 32], seconds, rounds))
+
+
+@commands.command("claim")
+def claim(
+    purchases: Annotated[int, typer.Option(help="Cards bought out of each pool.")] = 500,
+    large: Annotated[int, typer.Option(help="Cards in the large pool.")] = 10_000_000,
+) -> None:
+    """What one card costs to buy out of 10,000 and out of 10,000,000. Takes minutes to fill.
+
+    Example: kameng bench claim --large 1000000
+    """
+    from bench import claim as benchmark
+
+    _show(benchmark.measure(purchases, large))
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
+    table = Table(*shown)
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in shown))
+    console.print(table)
