@@ -52,8 +52,7 @@ async def pages_of(claim: str) -> int:
             f" FROM cards, generate_series(1, {MANY})"
         )
         await conn.execute("ANALYZE cards")
-        pages = await _explained(conn, claim, variant.id, clock.now())
-    return pages
+        return await _explained(conn, claim, variant.id, clock.now())
 
 
 async def _explained(
