@@ -11,6 +11,7 @@ from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatu
 from domain.fulfilment import AttemptStatus
 from domain.ledger import TransferKind
 from domain.orders import LineStatus, OrderStatus
+from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
 from domain.webhooks import DeliveryState
 
@@ -24,6 +25,8 @@ DESCRIBED = {
     TransferKind: "What moved the money.",
     OrderStatus: "Where an order stands. The last three are final.",
     LineStatus: "Where a line stands. The last two are final.",
+    SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
+    Assortment: "What a site sells when none of its rules speaks of a product.",
     SupplierState: "Only ACTIVE ones get new attempts.",
     DeliveryState: "DEAD: given up after all tries.",
 }

@@ -93,6 +93,7 @@ def signed_in_as(info: Info, signed_in: SignedIn) -> SessionOutcome:
             session_id=signed_in.session_id,
             ip=info.context.actor.ip,
             request_id=info.context.request_id,
+            site_id=info.context.actor.site_id,
         )
     )
     return SessionOutcome(

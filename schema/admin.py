@@ -16,6 +16,7 @@ from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.orders import OrderAdminQuery
 from schema.scalars import SCALARS
+from schema.sites import SitesAdminMutation, SitesAdminQuery
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
@@ -28,6 +29,7 @@ class Query(
     IdentityAdminQuery,
     OrderAdminQuery,
     ReviewAdminQuery,
+    SitesAdminQuery,
     SuppliersAdminQuery,
     WebhooksQuery,
 ):
@@ -42,6 +44,7 @@ class Mutation(
     IdentityAdminMutation,
     LedgerAdminMutation,
     ReviewAdminMutation,
+    SitesAdminMutation,
     SuppliersAdminMutation,
     WebhooksMutation,
 ):

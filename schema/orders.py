@@ -9,6 +9,7 @@ from domain.kernel import Prefix
 from domain.orders import LineStatus, OrderStatus
 from resolvers import orders as resolvers
 from resolvers import partner as partner_resolvers
+from resolvers import sites as site_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.cards import CardSecret, DeliveredCard
 from schema.catalog import Variant
@@ -16,6 +17,7 @@ from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
+from schema.sites import Site
 
 
 @strawberry.type(description="One variant in an order, at the price locked when it was placed.")
@@ -43,6 +45,7 @@ class Order:
     lines: list[OrderLine] = field(resolvers.lines, size=3)
     cards: list[DeliveredCard] = field(resolvers.cards_of_order, size=5)
     total: Money = field(resolvers.order_total)
+    site: Site = field(site_resolvers.site_of_order, description="Where it was bought.")
     placed_at: datetime
     paid_at: datetime | None
     next_poll_after_ms: int | None = field(

@@ -10,10 +10,11 @@ from schema.ledger import BalanceShortError
 from schema.limits import SHOP
 from schema.orders import OrderMutation, OrderQuery, PriceChangedError, StockShortError
 from schema.scalars import SCALARS
+from schema.sites import SiteQuery
 
 
 @strawberry.type
-class Query(CatalogQuery, OrderQuery, ViewerQuery):
+class Query(CatalogQuery, OrderQuery, SiteQuery, ViewerQuery):
     """What may be read."""
 
 

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hmac import compare_digest
 from typing import Any
 from uuid import uuid4
@@ -32,6 +33,7 @@ from server.graphql import GraphQLView
 from server.logs import configure_logs
 from server.rate_limits import RateLimiter
 from server.settings import Settings, settings
+from server.storefront import site_for
 from server.uploads import card_import_route
 from server.waker import Waker
 from server.wiring import connect, disconnect
@@ -122,9 +124,10 @@ def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Await
         actor = await actor_for(request.headers, address, request_id, body)
         if actor.kind is ActorKind.KEY and door != PARTNER_DOOR:
             raise RequestRefused("FORBIDDEN")
+        site = await site_for(request.headers, door)
         return Context(
-            actor=actor,
-            language=negotiate(request.headers.get("accept-language")),
+            actor=replace(actor, site_id=site.id),
+            language=negotiate(request.headers.get("accept-language"), site.language),
             request_id=request_id,
             rate_limits=request.app.state.rate_limits,
             client=address,

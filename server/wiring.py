@@ -19,6 +19,7 @@ CONTEXTS_WITH_TABLES = (
     "kernel",
     "identity",
     "audit",
+    "sites",
     "ledger",
     "catalog",
     "agents",

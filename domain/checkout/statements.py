@@ -89,8 +89,8 @@ def _shifted(statement: str, by: int) -> str:
 
 _ORDER = """
 INSERT INTO orders (id, number, buyer_id, api_key_id, external_id, status, currency, total, tier,
-    consumer, agent_chain, event_count, version, placed_at, paid_at, closed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14)
+    consumer, agent_chain, event_count, version, placed_at, paid_at, closed_at, site_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $60)
 """
 _LINES = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,

@@ -68,6 +68,7 @@ def draft_order(
         buyer_id=buyer.user_id,
         api_key_id=actor.key_id,
         external_id=purchase.external_id,
+        site_id=actor.site_id,
         status=OrderStatus.DELIVERED if delivered_now else OrderStatus.PAID,
         currency=CURRENCY,
         total=total,
@@ -150,6 +151,7 @@ async def write(
             *commissions.commission_columns(earned, CURRENCY, moment),
             *event_columns(told),
             *key_and_cards,
+            order.site_id,
         )
     except asyncpg.RaiseError as error:
         lost = {"key_taken": KeyTaken, "card_taken": CardsTaken}.get(error.constraint_name)

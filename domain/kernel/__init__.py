@@ -1,7 +1,15 @@
 """The kernel's face: what every context may use."""
 
 from domain.kernel import clock
-from domain.kernel.actor import ANONYMOUS, SYSTEM, Actor, ActorKind, Forbidden, SignInNeeded
+from domain.kernel.actor import (
+    ANONYMOUS,
+    MAIN_SITE_ID,
+    SYSTEM,
+    Actor,
+    ActorKind,
+    Forbidden,
+    SignInNeeded,
+)
 from domain.kernel.crash import crash_point
 from domain.kernel.database import (
     Connection,
@@ -73,6 +81,7 @@ from domain.kernel.sealing import (
 
 __all__ = [
     "ANONYMOUS",
+    "MAIN_SITE_ID",
     "REGISTRY",
     "SCALE",
     "SYSTEM",

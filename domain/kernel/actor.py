@@ -7,6 +7,8 @@ from uuid import UUID
 
 from domain.kernel.refusals import Refusal, Refused
 
+MAIN_SITE_ID = UUID("00000000-0000-7000-8000-000000000001")  # made by a migration
+
 
 class ActorKind(StrEnum):
     """The four kinds of caller, and the system itself."""
@@ -46,6 +48,7 @@ class Actor:
     scopes: frozenset[str] = frozenset()
     ip: str = ""
     request_id: str = ""
+    site_id: UUID = MAIN_SITE_ID  # the storefront that was asked
 
     def require_user(self) -> UUID:
         """The user behind the call; refuses when nobody is signed in."""

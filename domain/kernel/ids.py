@@ -19,6 +19,7 @@ __all__ = ["Prefix", "decode_id", "encode_id", "new_id"]
 class Prefix(StrEnum):
     """The kind of a public id; its value is what stands before the underscore."""
 
+    SITE = "sit"
     CATEGORY = "cat"
     PRODUCT = "prd"
     VARIANT = "var"

@@ -8,7 +8,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
-from domain.kernel.ids import new_id
+from domain.kernel import MAIN_SITE_ID, new_id
 
 
 class OrderStatus(StrEnum):
@@ -38,6 +38,9 @@ class Order(Model):
     buyer_id = fields.UUIDField()
     api_key_id = fields.UUIDField(null=True)
     external_id = fields.CharField(max_length=64, null=True)
+    # Where it was bought. No foreign key: each purchase would lock the site's row, and a site is
+    # never deleted anyway.
+    site_id = fields.UUIDField(default=MAIN_SITE_ID, db_default=str(MAIN_SITE_ID))
     status = fields.CharEnumField(OrderStatus, max_length=24)
     currency = fields.CharField(max_length=3)
     total = fields.BigIntField()

@@ -35,9 +35,12 @@ def texts(language: str) -> Mapping[str, Mapping[str, str]]:
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept_language: str | None) -> str:
-    """The language to answer in, from an Accept-Language header with its q-values."""
-    best, best_quality = DEFAULT, 0.0
+def negotiate(accept_language: str | None, default: str = DEFAULT) -> str:
+    """The language to answer in, from an Accept-Language header with its q-values.
+
+    `default` is a site's own language; one that the shop does not speak counts as English.
+    """
+    best, best_quality = default if default in LANGUAGES else DEFAULT, 0.0
     for part in (accept_language or "")[:MAX_HEADER].split(","):
         tag, _, parameters = part.strip().partition(";")
         language = tag.strip().lower().partition("-")[0]
