@@ -148,6 +148,21 @@ def tier_compare_at(price: Parent[pricing.TierPrice]) -> Money | None:
     return None if price.compare_at is None else Money(price.compare_at, pricing.SHOP_CURRENCY)
 
 
+async def category_save(
+    info: Info,
+    slug: str,
+    name_zh: str,
+    name_en: str,
+    parent_slug: str = "",
+    position: int = 0,
+    id: strawberry.ID | None = None,
+) -> catalog.Category:
+    """Make a shelf, or change the one of this id (back office)."""
+    draft = catalog.CategoryDraft(slug, name_zh, name_en, parent_slug, position)
+    category_id = None if id is None else decode_id(Prefix.CATEGORY, id)
+    return await catalog.save_category(info.context.actor, draft, category_id=category_id)
+
+
 async def product_save(
     info: Info,
     slug: str,

@@ -153,6 +153,22 @@ class ProductFile:
     reviews: list[ListingReview] = field(review.reviews_of)
 
 
+@strawberry.type(description="A shelf as an operator edits it.")
+@presents(catalog.Category)
+class CategoryFile:
+    id: strawberry.ID = id_field(Prefix.CATEGORY)
+    slug: str
+    name_zh: str
+    name_en: str
+    position: int
+
+
+@strawberry.type
+class CategorySavePayload:
+    category: CategoryFile | None
+    user_errors: list[UserError]
+
+
 @strawberry.type
 class ProductSavePayload:
     product: ProductFile | None
@@ -184,6 +200,14 @@ class CatalogAdminQuery:
 
 @strawberry.type
 class CatalogAdminMutation:
+    category_save: CategorySavePayload = mutation(
+        resolvers.category_save,
+        payload=CategorySavePayload,
+        entity="category",
+        permissions=[Scope("products:write")],
+        description="Make a shelf, or change the one of this id. What comes below a banned one is"
+        " suspended.",
+    )
     product_save: ProductSavePayload = mutation(
         resolvers.product_save,
         payload=ProductSavePayload,

@@ -1,6 +1,7 @@
 """The face of the catalogue."""
 
 from domain.catalog.bans import ban, lift_ban, list_bans
+from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
 from domain.catalog.models import (
@@ -33,6 +34,7 @@ from domain.catalog.refusals import ImportFileInvalid, ListingBanned, ListingMov
 from domain.catalog.review import ListingMove, move_listing, reviews_of
 from domain.catalog.rules import (
     LOW_STOCK_CARDS,
+    CategoryDraft,
     ProductDraft,
     StockLevel,
     VariantDraft,
@@ -44,6 +46,7 @@ __all__ = [
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
     "Category",
+    "CategoryDraft",
     "CsvRow",
     "DeliveryKind",
     "ImportFileInvalid",
@@ -81,6 +84,7 @@ __all__ = [
     "products_by_id",
     "read_csv",
     "reviews_of",
+    "save_category",
     "save_product",
     "save_variant",
     "stock_level",
