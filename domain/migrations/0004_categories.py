@@ -23,6 +23,6 @@ CREATE TRIGGER categories_no_circle AFTER INSERT OR UPDATE OF parent_id ON categ
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0002_guards")]
+    dependencies = [("domain", "0003_sites")]
 
     operations = [RunSQL(CIRCLES)]
