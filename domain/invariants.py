@@ -65,7 +65,7 @@ INVARIANTS = (
             WHERE e.transfer_id = t.id AND a.kind = 'revenue') booked ON true
         LEFT JOIN LATERAL (
             SELECT count(*) AS number FROM cards c
-            WHERE c.order_line_id = l.id AND c.state = 'sold') sold ON true
+            WHERE c.order_line_id = l.id AND card_delivered(c.state)) sold ON true
         WHERE (l.status = 'DELIVERED') <> (t.id IS NOT NULL)
             OR coalesce(booked.amount, 0) <>
                 CASE WHEN l.status = 'DELIVERED' THEN l.unit_price * l.quantity ELSE 0 END
@@ -76,7 +76,7 @@ INVARIANTS = (
         "I5",
         "a card belongs to one order line, and a code is stored once per variant",
         """
-        SELECT (SELECT count(*) FROM cards WHERE (state = 'sold') <> (sold_at IS NOT NULL))
+        SELECT (SELECT count(*) FROM cards WHERE (order_line_id IS NULL) <> (sold_at IS NULL))
             + (SELECT count(*) FROM (
                 SELECT 1 FROM cards WHERE state <> 'void'
                 GROUP BY variant_id, fingerprint HAVING count(*) > 1) twice)

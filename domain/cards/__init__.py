@@ -17,6 +17,7 @@ from domain.cards.keys import (
     rotate_keys,
 )
 from domain.cards.models import Card, CardBatch, CardState
+from domain.cards.moves import DELIVERED, FREE, IN_STOCK, MOVES, OWNED, may_move
 from domain.cards.opening import (
     OpenedCard,
     SealedCard,
@@ -31,6 +32,11 @@ from domain.cards.rotation import Resealed, rotate_batch
 from domain.cards.store import StoredPurchase, sell, store_purchased
 
 __all__ = [
+    "DELIVERED",
+    "FREE",
+    "IN_STOCK",
+    "MOVES",
+    "OWNED",
     "Card",
     "CardBatch",
     "CardFileInvalid",
@@ -56,6 +62,7 @@ __all__ = [
     "key_status",
     "list_batches",
     "mark_revealed",
+    "may_move",
     "open_codes",
     "rotate_batch",
     "rotate_index",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain import audit, catalog, ledger
 from domain.cards.keys import fresh_key
+from domain.cards.moves import FREE, values
 from domain.cards.reading import CardRow, RowProblem, read_cards
 from domain.cards.rules import canonical
 from domain.cards.store import Batch, insert_batch, insert_cards
@@ -52,12 +53,15 @@ WHERE id = $1 FOR UPDATE
 """
 _VOID = """
 WITH voided AS (
-    UPDATE cards SET state = 'void' WHERE batch_id = $1 AND state = 'available' RETURNING unit_cost
+    UPDATE cards SET state = 'void' WHERE batch_id = $1 AND state = ANY($2) RETURNING unit_cost
 )
 SELECT count(*) AS number, coalesce(sum(unit_cost), 0)::bigint AS cost FROM voided
 """
 _KEPT = "SELECT count(*) FROM cards WHERE batch_id = $1 AND state <> 'void'"
-_UNDONE = "UPDATE card_batches SET undone_at = $2 WHERE id = $1"
+_UNDONE = """
+UPDATE card_batches SET undone_at = $2, event_count = event_count + 1 WHERE id = $1
+RETURNING event_count
+"""
 
 Progress = Callable[[int], None]
 
@@ -155,9 +159,9 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
         refuse_unless(not bought, Invalid(reason="batch_of_a_supplier", field=("batchId",)))
         if batch["undone_at"] is not None:
             return UndoReport(batch_id, 0, await conn.fetchval(_KEPT, batch_id))
-        voided = await conn.fetchrow(_VOID, batch_id)
+        voided = await conn.fetchrow(_VOID, batch_id, values(FREE))
         report = UndoReport(batch_id, voided["number"], await conn.fetchval(_KEPT, batch_id))
-        await conn.execute(_UNDONE, batch_id, clock.now())
+        sequence = await conn.fetchval(_UNDONE, batch_id, clock.now())
         if voided["cost"]:
             kind = TransferKind.CARD_PURCHASE_UNDONE
             posting = _posting(kind, batch_id, batch["currency"], -voided["cost"])
@@ -165,7 +169,7 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
         details = {"voided": report.voided, "kept": report.kept}
         await audit.record(conn, actor, "card_batch.undo", batch_id, details)
         payload = {"batchId": encode_id(Prefix.CARD_BATCH, batch_id), **details}
-        await record_events(conn, [Event(UNDONE, batch_id, 2, payload)])
+        await record_events(conn, [Event(UNDONE, batch_id, sequence, payload)])
     wake_relay()
     return report
 

@@ -10,12 +10,24 @@ from domain.kernel.ids import new_id
 
 
 class CardState(StrEnum):
-    """Where a card is in its life; moves are listed in rules.py and held by a trigger."""
+    """Where a card is in its life; moves are listed in moves.py and held by a trigger."""
 
+    IMPORTED = "imported"  # by an import that has not ended; in the books with its end
+    QUARANTINED = "quarantined"  # of a batch that nobody has released yet
     AVAILABLE = "available"
-    RESERVED = "reserved"
+    RESERVED = "reserved"  # held for a buyer until its hold ends
+    SHARED = "shared"  # one code for many buyers; sold by rows of shared_deliveries
+    FROZEN = "frozen"  # of a batch under suspicion
     SOLD = "sold"
+    REVEALED = "revealed"
+    REDEEMED = "redeemed"
+    DISPUTED = "disputed"
+    INVALID_CONFIRMED = "invalid"
+    REPLACED = "replaced"  # another card took its place in the order line
+    REFUNDED = "refunded"
+    EXPIRED = "expired"
     VOID = "void"
+    RETURNED_TO_SUPPLIER = "returned"
     CANARY = "canary"  # planted: never sold, and whoever has its code has had our store
 
 
@@ -51,6 +63,7 @@ class CardBatch(Model):
     imported_by = fields.UUIDField(null=True)
     imported_at = fields.DatetimeField()
     undone_at = fields.DatetimeField(null=True)
+    event_count = fields.IntField(default=1, db_default=1)  # the first tells of the import
 
     class Meta:
         table = "card_batches"
@@ -84,6 +97,7 @@ class Card(Model):
     masked = fields.CharField(max_length=40)
     unit_cost = fields.BigIntField()
     expires_on = fields.DateField(null=True)
+    hold_id = fields.UUIDField(null=True)  # for whom it is reserved
     order_line_id = fields.UUIDField(null=True)
     unit_number = fields.IntField(null=True)
     sold_at = fields.DatetimeField(null=True)
@@ -106,12 +120,21 @@ class Card(Model):
                 condition="state <> 'void' AND next_fingerprint IS NOT NULL",
             ),
             CheckConstraint(
-                check="state IN ('available', 'reserved', 'sold', 'void', 'canary')",
+                check="state IN ('imported', 'quarantined', 'available', 'reserved', 'shared',"
+                " 'frozen', 'sold', 'revealed', 'redeemed', 'disputed', 'invalid', 'replaced',"
+                " 'refunded', 'expired', 'void', 'returned', 'canary')",
                 name="card_state_known",
             ),
             CheckConstraint(
-                check="(state IN ('reserved', 'sold')) = (order_line_id IS NOT NULL)",
+                check="state = 'invalid' OR (state IN ('sold', 'revealed', 'redeemed', 'disputed',"
+                " 'replaced', 'refunded')) = (order_line_id IS NOT NULL)",
                 name="card_owned_once",
+            ),
+            CheckConstraint(
+                check="(state = 'reserved') = (hold_id IS NOT NULL)", name="card_held_once"
+            ),
+            CheckConstraint(
+                check="(order_line_id IS NULL) = (sold_at IS NULL)", name="card_owned_since"
             ),
             CheckConstraint(
                 check="(order_line_id IS NULL) = (unit_number IS NULL)", name="card_unit_of_a_line"
@@ -119,7 +142,7 @@ class Card(Model):
             UniqueConstraint(
                 fields=("order_line_id", "unit_number"),
                 name="card_one_per_unit",
-                condition="order_line_id IS NOT NULL",
+                condition="order_line_id IS NOT NULL AND state <> 'replaced'",
             ),
         )
 

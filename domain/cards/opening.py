@@ -34,7 +34,8 @@ JOIN card_batches b ON b.id = c.batch_id ORDER BY wanted.place
 """
 _REVEALED = """
 UPDATE cards SET reveal_count = reveal_count + 1,
-    first_revealed_at = coalesce(first_revealed_at, $2)
+    first_revealed_at = coalesce(first_revealed_at, $2),
+    state = CASE WHEN state = 'sold' THEN 'revealed' ELSE state END
 WHERE id = ANY($1)
 """
 
@@ -92,7 +93,7 @@ async def open_codes(actor: Actor, sealed: Sequence[SealedCard]) -> list[OpenedC
 
 
 async def mark_revealed(conn: Connection, card_ids: Sequence[UUID]) -> None:
-    """Note that the codes were shown."""
+    """Note that the codes were shown: a sold card is a revealed one from its first time on."""
     await conn.execute(_REVEALED, list(card_ids), clock.now())
 
 

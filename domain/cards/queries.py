@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import BinaryIO
 from uuid import UUID
 
-from domain.cards.models import Card, CardBatch, CardState
+from domain.cards.models import Card, CardBatch
+from domain.cards.moves import DELIVERED
 from domain.cards.rules import sample_codes
 from domain.kernel import Actor, Page, PageRequest, clock, connection, page_of
 
@@ -28,8 +29,8 @@ async def stock_of(variant_ids: Sequence[UUID], cap: int) -> dict[UUID, int]:
 async def cards_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, list[Card]]:
     """The cards that order lines delivered, in their order; one statement for all."""
     found: dict[UUID, list[Card]] = {line_id: [] for line_id in line_ids}
-    sold = Card.filter(order_line_id__in=list(line_ids), state=CardState.SOLD)
-    for card in await sold.order_by("unit_number"):
+    delivered = Card.filter(order_line_id__in=list(line_ids), state__in=list(DELIVERED))
+    for card in await delivered.order_by("unit_number"):
         if card.order_line_id is not None:
             found[card.order_line_id].append(card)
     return found

@@ -49,7 +49,8 @@ WHERE id = $1
 """
 _CARDS_TO_REVEAL = """
 SELECT c.id FROM cards c JOIN order_lines l ON l.id = c.order_line_id
-WHERE l.order_id = $1 AND c.state = 'sold' AND ($2::uuid[] IS NULL OR c.id = ANY($2))
+WHERE l.order_id = $1 AND card_open_to_buyer(c.state, c.first_revealed_at)
+    AND ($2::uuid[] IS NULL OR c.id = ANY($2))
 ORDER BY l.position, c.unit_number
 """
 CLOSING_EVENTS = {

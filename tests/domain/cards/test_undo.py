@@ -69,11 +69,8 @@ async def test_a_second_undo_changes_nothing() -> None:
 async def test_a_card_that_comes_back_after_an_undo_is_not_lost_to_the_books() -> None:
     variant = await make.variant()
     batch = await batch_of(variant, b"A-1\nA-2\n")
-    held = "UPDATE cards SET state = 'reserved', order_line_id = $2, unit_number = 1 WHERE id = $1"
-    freed = (
-        "UPDATE cards SET state = 'available', order_line_id = NULL, unit_number = NULL"
-        " WHERE id = $1"
-    )
+    held = "UPDATE cards SET state = 'reserved', hold_id = $2 WHERE id = $1"
+    freed = "UPDATE cards SET state = 'available', hold_id = NULL WHERE id = $1"
     card = await cards.Card.filter(batch_id=batch).first()
     assert card is not None
     async with transaction() as conn:
