@@ -83,7 +83,7 @@ UPDATE card_batches SET event_count = 2 WHERE undone_at IS NOT NULL;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0002_guards')]
+    dependencies = [("domain", "0004_categories")]
 
     initial = False
 
