@@ -1,14 +1,15 @@
 """How the fields of orders are answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+from uuid import UUID
 
 import strawberry
 from strawberry import Parent
 
 from domain import cards, catalog, checkout, orders
-from domain.kernel import Money, Page, Prefix, decode_id, page_request
+from domain.kernel import ActorKind, Money, Page, Prefix, decode_id, page_request
 from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
 from resolvers.money import MoneyInput, money_of
@@ -25,18 +26,34 @@ class OrderLineInput:
     )
 
 
+@strawberry.input(description="Where a buyer is told of an order: one of them.")
+class ContactInput:
+    email: str | None = None
+    phone: str | None = strawberry.field(
+        default=None, description="With its country, such as +86...; without one it is Chinese."
+    )
+
+
 @dataclass(frozen=True)
 class OrderOutcome:
-    """What the payload shows of a purchase."""
+    """What the payload shows of a purchase. A repr shows no token."""
 
     order: orders.Order
     replayed: bool
+    guest_token: str | None = field(default=None, repr=False)
 
 
 async def order_create(
-    info: Info, idempotency_key: str, lines: list[OrderLineInput], promoter_code: str | None = None
+    info: Info,
+    idempotency_key: str,
+    lines: list[OrderLineInput],
+    promoter_code: str | None = None,
+    contact: ContactInput | None = None,
+    lookup_password: str | None = None,
 ) -> OrderOutcome:
     """Buy with the caller's wallet."""
+    told = orders.contact_of(contact.email, contact.phone) if contact else None
+    keepsake = await orders.keepsake_of(told, lookup_password, info.context.language)
     wishes = tuple(
         checkout.LineWish(
             sku=line.sku,
@@ -45,8 +62,11 @@ async def order_create(
         )
         for index, line in enumerate(lines)
     )
-    purchase = checkout.Purchase(wishes, idempotency_key, promoter_code)
-    return show_placed(info, await checkout.place_order(info.context.actor, purchase))
+    purchase = checkout.Purchase(wishes, idempotency_key, promoter_code, keepsake=keepsake)
+    outcome = show_placed(info, await checkout.place_order(info.context.actor, purchase))
+    if info.context.actor.kind is not ActorKind.GUEST:
+        return outcome
+    return replace(outcome, guest_token=orders.guest_token(outcome.order.id))
 
 
 def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
@@ -68,11 +88,34 @@ async def order_cards_reveal(
     info: Info, order_id: strawberry.ID, card_ids: list[strawberry.ID] | None = None
 ) -> list[cards.OpenedCard]:
     """The codes of the caller's own order; each look is audited."""
-    wanted = None
-    if card_ids is not None:
-        wanted = [decode_id(Prefix.CARD, card, field=("cardIds",)) for card in card_ids]
     order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
-    return await orders.reveal_cards(info.context.actor, order, wanted)
+    return await orders.reveal_cards(info.context.actor, order, _cards(card_ids))
+
+
+def _cards(card_ids: list[strawberry.ID] | None) -> list[UUID] | None:
+    if card_ids is None:
+        return None
+    return [decode_id(Prefix.CARD, card, field=("cardIds",)) for card in card_ids]
+
+
+async def order_by_guest(
+    info: Info, number: str, token: str | None = None, lookup_password: str | None = None
+) -> orders.Order | None:
+    """An order by its number and what proves that it is the caller's."""
+    proof = orders.GuestProof(number, token, lookup_password)
+    return await orders.find_by_guest(info.context.actor, proof)
+
+
+async def order_cards_reveal_by_guest(
+    info: Info,
+    number: str,
+    token: str | None = None,
+    lookup_password: str | None = None,
+    card_ids: list[strawberry.ID] | None = None,
+) -> list[cards.OpenedCard]:
+    """The codes of such an order; each look is audited."""
+    proof = orders.GuestProof(number, token, lookup_password)
+    return await orders.reveal_by_guest(info.context.actor, proof, _cards(card_ids))
 
 
 async def order(info: Info, id: strawberry.ID) -> orders.Order | None:

@@ -24,6 +24,8 @@ class RateZone(StrEnum):
     SIGNUP = "signup"
     REVEAL = "reveal"
     ORDER_LOOKUP = "order_lookup"
+    GUEST_LOOKUP = "guest_lookup"
+    LOOKUP_PASSWORD = "lookup_password"
 
 
 class Permission(Protocol):
@@ -38,11 +40,13 @@ class Rate:
     """Counts a field in a zone, per account and per address.
 
     `account` names the argument that says whose secret is being guessed (`login`, or a path such
-    as `password.login`); without it the signed-in caller is the account.
+    as `password.login`); without it the signed-in caller is the account. `only_with` names an
+    argument without which nothing is counted.
     """
 
     zone: RateZone
     account: str | None = None
+    only_with: str | None = None
 
 
 class PermissionsExtension(FieldExtension):
@@ -74,6 +78,8 @@ class RateExtension(FieldExtension):
         self, next_: Next, source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         """Count first, so that a refused try costs no password hash."""
+        if self.rate.only_with and kwargs.get(self.rate.only_with) is None:
+            return await await_maybe(next_(source, info, **kwargs))
         context = info.context
         subject = self._named(kwargs) if self.rate.account else str(context.actor.user_id or "")
         wait_ms: int = await context.rate_limits.hit(self.rate.zone, subject, context.client)

@@ -75,6 +75,10 @@ class OrderPayload:
     replayed: bool = field(
         default=False, description="The key came before: this is the order made then."
     )
+    guest_token: str | None = field(
+        description="For guests: with the order's number it opens the order without a session."
+        " Shown here only; keep it like the card itself. Null for everybody else."
+    )
     user_errors: list[UserError]
 
 
@@ -92,6 +96,13 @@ class OrderQuery:
         rate=Rate(RateZone.ORDER_LOOKUP),
         description="One of the caller's own orders.",
     )
+    order_by_guest: Order | None = field(
+        resolvers.order_by_guest,
+        rate=Rate(RateZone.GUEST_LOOKUP, account="number"),
+        sensitive=True,
+        description="An order by its number with its `guestToken` or its `lookupPassword`: one of"
+        " them. Null for a wrong number and for a wrong proof alike.",
+    )
 
 
 @strawberry.type
@@ -100,7 +111,10 @@ class OrderMutation:
         resolvers.order_create,
         payload=OrderPayload,
         permissions=[SignedIn()],
-        description="Buy with the wallet. The same `idempotencyKey` again answers the same order.",
+        rate=Rate(RateZone.LOOKUP_PASSWORD, only_with="lookup_password"),
+        description="Buy with the wallet. The same `idempotencyKey` again answers the same order."
+        " `contact` is where the buyer is told of it; `lookupPassword` opens the order, together"
+        " with its number, without a session.",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
         resolvers.order_cards_reveal,
@@ -110,6 +124,15 @@ class OrderMutation:
         rate=Rate(RateZone.REVEAL),
         sensitive=True,
         description="The codes of the caller's own order. Each look is written to the audit log.",
+    )
+    order_cards_reveal_by_guest: CardsRevealPayload = mutation(
+        resolvers.order_cards_reveal_by_guest,
+        payload=CardsRevealPayload,
+        entity="secrets",
+        rate=Rate(RateZone.GUEST_LOOKUP, account="number"),
+        sensitive=True,
+        description="The codes of an order by its number with its `guestToken` or its"
+        " `lookupPassword`. Each look is written to the audit log.",
     )
 
 

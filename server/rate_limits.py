@@ -69,6 +69,18 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(180)],
         everyone=[_per_minute(60_000)],
     ),
+    # The subject is the order's number: its password is guessed at slowly from everywhere.
+    RateZone.GUEST_LOOKUP: Windows(
+        address=[_per_minute(30), _per_hour(600)],
+        subject=[_per_minute(10), _per_hour(60)],
+        everyone=[_per_minute(3_000)],
+    ),
+    # Each of these costs a password hash.
+    RateZone.LOOKUP_PASSWORD: Windows(
+        address=[_per_minute(60)],
+        subject=[_per_minute(20)],
+        everyone=[_per_minute(1_200)],
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from domain.catalog import DeliveryKind
 from domain.checkout.refusals import NotForSale, PriceChanged, QuantityOutOfRange, StockShort
 from domain.commissions import Beneficiary, Rule
 from domain.kernel import Invalid, Money, Refusal, Refused
-from domain.orders import MAX_LINES
+from domain.orders import MAX_LINES, Keepsake
 
 RETAIL = "retail"
 
@@ -32,11 +32,13 @@ class Purchase:
     idempotency_key: str
     promoter_code: str | None = None
     external_id: str | None = None
+    keepsake: Keepsake | None = None
 
     def plain(self) -> list[Any]:
         """The values that make two purchases the same one."""
         wishes = [[w.sku, w.quantity, w.expected_price, w.max_price] for w in self.lines]
-        return [wishes, self.promoter_code, self.external_id]
+        left = [self.keepsake.mark] if self.keepsake else []
+        return [wishes, self.promoter_code, self.external_id, *left]
 
 
 @dataclass(frozen=True, slots=True)

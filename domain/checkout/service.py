@@ -160,7 +160,8 @@ async def _buy(
     )
     to_sell = [] if in_a_crowd else [card for each in cards.values() for card in each]
     key = [new_id(), actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key, hashed]
-    await write(conn, order, lines, planned, moment, [*key, *card_columns(to_sell)])
+    left = purchase.keepsake.column(order_id) if purchase.keepsake else None
+    await write(conn, order, lines, planned, moment, [*key, *card_columns(to_sell)], left)
     return Placed(order, lines, cards, replayed=False)
 
 

@@ -8,6 +8,7 @@ of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a 
 
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
+from domain.orders import INSERT_KEEPSAKE
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -128,11 +129,14 @@ FROM (
 ) free WHERE c.id = free.id RETURNING 1
 """
 
+_KEEPSAKE = INSERT_KEEPSAKE.format(keepsake="$61")
+
 # Each part runs whether or not it is read; what is read are the two that others may win.
 WRITE = f"""
 WITH key AS ({_KEY}), sold AS ({_CARDS}),
 made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
-made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS}), told AS ({_EVENTS})
+made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS}), told AS ({_EVENTS}),
+kept AS ({_KEEPSAKE})
 SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
     (SELECT count(*) FROM sold) = cardinality($57::uuid[]))
 """

@@ -117,6 +117,7 @@ async def write(
     planned: list[PlannedLine],
     moment: datetime,
     key_and_cards: list[Any],
+    keepsake: str | None,
 ) -> None:
     """Write the whole purchase by one statement, with its key and, unless they are held, its cards.
 
@@ -152,6 +153,7 @@ async def write(
             *event_columns(told),
             *key_and_cards,
             order.site_id,
+            keepsake,
         )
     except asyncpg.RaiseError as error:
         lost = {"key_taken": KeyTaken, "card_taken": CardsTaken}.get(error.constraint_name)

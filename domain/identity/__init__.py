@@ -2,6 +2,7 @@
 
 from domain.identity.authentication import actor_of_key, actor_of_token
 from domain.identity.models import ApiKey, Session, User, UserRole
+from domain.identity.passwords import hash_password, is_password
 from domain.identity.queries import find_user, get_by_login, get_user
 from domain.identity.refusals import (
     CredentialsWrong,
@@ -10,7 +11,7 @@ from domain.identity.refusals import (
     SessionEnded,
     SignatureWrong,
 )
-from domain.identity.rules import SignedRequest, sign
+from domain.identity.rules import SignedRequest, is_weak, sign
 from domain.identity.service import (
     NewKey,
     SignedIn,
@@ -50,6 +51,9 @@ __all__ = [
     "get_by_login",
     "get_user",
     "guest_login",
+    "hash_password",
+    "is_password",
+    "is_weak",
     "lifetimes",
     "open_session",
     "refresh",

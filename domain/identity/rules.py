@@ -15,9 +15,22 @@ MAX_DEVICE_ID = 200
 TOKEN_BYTES = 32
 SIGNATURE_WINDOW_SECONDS = 300
 MAX_NONCE_LETTERS = 64
-# The most tried passwords of ten letters and more; anything shorter is refused by its length.
+# The most tried passwords of eight letters and more; anything shorter is refused by its length.
 COMMON = frozenset(
     {
+        "12345678",
+        "87654321",
+        "11223344",
+        "123456789",
+        "1234qwer",
+        "a1234567",
+        "abcd1234",
+        "iloveyou",
+        "password",
+        "password1",
+        "qwer1234",
+        "qwertyui",
+        "woaini520",
         "1234567890",
         "0123456789",
         "0987654321",
@@ -54,9 +67,9 @@ def is_login(folded: str) -> bool:
     return LOGIN.fullmatch(folded) is not None
 
 
-def is_weak(password: str, login: str) -> bool:
+def is_weak(password: str, login: str, minimum: int = MIN_PASSWORD) -> bool:
     """Too short or too long, the login itself, one letter over and over, or known to everybody."""
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+    if not minimum <= len(password) <= MAX_PASSWORD:
         return True
     folded = password.casefold()
     return folded in COMMON or len(set(folded)) < 3 or folded == login

@@ -3,7 +3,17 @@
 from domain.orders import events
 from domain.orders.books import payment_posting, refund_posting, sale_posting
 from domain.orders.events import order_event
-from domain.orders.models import LineStatus, Order, OrderLine, OrderStatus
+from domain.orders.guests import GuestProof, find_by_guest, guest_token, reveal_by_guest
+from domain.orders.keepsakes import (
+    INSERT_KEEPSAKE,
+    Contact,
+    ContactKind,
+    Keepsake,
+    contact_of,
+    keepsake_of,
+    unsealed_contact,
+)
+from domain.orders.models import LineStatus, Order, OrderKeepsake, OrderLine, OrderStatus
 from domain.orders.queries import (
     find_any_order,
     find_by_external_id,
@@ -27,22 +37,33 @@ from domain.orders.service import (
     line_refunded,
     lock_line,
     reveal_cards,
+    reveal_found,
 )
 
 __all__ = [
     "CLOSED_ORDERS",
+    "INSERT_KEEPSAKE",
     "MAX_LINES",
     "OPEN_LINES",
     "POLL_AFTER_MS",
+    "Contact",
+    "ContactKind",
+    "GuestProof",
+    "Keepsake",
     "LineStatus",
     "LockedLine",
     "Order",
+    "OrderKeepsake",
     "OrderLine",
     "OrderStatus",
+    "contact_of",
     "events",
     "find_any_order",
     "find_by_external_id",
+    "find_by_guest",
     "find_order",
+    "guest_token",
+    "keepsake_of",
     "line_delivered",
     "line_delivering",
     "line_refunded",
@@ -54,7 +75,10 @@ __all__ = [
     "order_event",
     "payment_posting",
     "refund_posting",
+    "reveal_by_guest",
     "reveal_cards",
+    "reveal_found",
     "sale_posting",
     "status_of",
+    "unsealed_contact",
 ]

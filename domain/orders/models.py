@@ -9,6 +9,7 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
 from domain.kernel import MAIN_SITE_ID, new_id
+from domain.orders.keepsakes import ContactKind
 
 
 class OrderStatus(StrEnum):
@@ -117,4 +118,32 @@ class OrderLine(Model):
                 name="line_open_is_due",
             ),
             UniqueConstraint(fields=("id", "consumer"), name="line_id_consumer"),
+        )
+
+
+class OrderKeepsake(Model):
+    """What the buyer left with an order: a sealed contact, and the hash of a look-up password."""
+
+    order_id = fields.UUIDField(primary_key=True, default=new_id)
+    kind = fields.CharEnumField(ContactKind, max_length=8, null=True)
+    contact_sealed = fields.BinaryField(null=True)
+    contact_digest = fields.BinaryField(null=True)
+    contact_masked = fields.CharField(max_length=300, null=True)
+    language = fields.CharField(max_length=2)
+    lookup_hash = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "order_keepsakes"
+        constraints = (
+            CheckConstraint(
+                check="(kind IS NULL) = (contact_sealed IS NULL)"
+                " AND (kind IS NULL) = (contact_digest IS NULL)"
+                " AND (kind IS NULL) = (contact_masked IS NULL)",
+                name="keepsake_contact_whole",
+            ),
+            CheckConstraint(check="kind IN ('email', 'phone')", name="keepsake_kind_known"),
+            CheckConstraint(
+                check="kind IS NOT NULL OR lookup_hash IS NOT NULL", name="keepsake_keeps_something"
+            ),
+            CheckConstraint(check="lookup_hash LIKE '$argon2id$%'", name="keepsake_lookup_hashed"),
         )

@@ -17,6 +17,7 @@ from domain.kernel import (
     NotFound,
     Refused,
     clock,
+    connection,
     record_events,
     transaction,
 )
@@ -192,15 +193,27 @@ async def reveal_cards(
     that does not open (CARD_SEAL_BROKEN), and keys that are wrong or missing.
     """
     buyer = actor.require_user()
-    async with transaction() as conn:
+    async with connection() as conn:
         owner = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order_id)
-        if owner != buyer:
-            raise Refused(NotFound(what="order", field=("orderId",)))
+    if owner != buyer:
+        raise Refused(NotFound(what="order", field=("orderId",)))
+    return await reveal_found(actor, order_id, card_ids, {})
+
+
+async def reveal_found(
+    actor: Actor, order_id: UUID, card_ids: list[UUID] | None, details: dict[str, Any]
+) -> "list[cards.OpenedCard]":
+    """The codes of an order that the caller has proved to be allowed to see; see `reveal_cards`.
+
+    `details` says in the audit log how it was proved.
+    """
+    async with transaction() as conn:
         found = [row["id"] for row in await conn.fetch(_CARDS_TO_REVEAL, order_id, card_ids)]
         if card_ids is not None and set(found) != set(card_ids):
             raise Refused(NotFound(what="card", field=("cardIds",)))
+        told = {"orderId": str(order_id), **details}
         for card in found:
-            await audit.record(conn, actor, "card.reveal", card, {"orderId": str(order_id)})
+            await audit.record(conn, actor, "card.reveal", card, told)
         sealed = await cards.find_sealed(conn, found)
     opened = await cards.open_codes(actor, sealed)
     async with transaction() as conn:
