@@ -23,7 +23,7 @@ CREATE TRIGGER order_keepsakes_fixed BEFORE UPDATE ON order_keepsakes
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0002_guards")]
+    dependencies = [("domain", "0005_lifecycle")]
 
     operations = with_constraints([
         ops.CreateModel(
