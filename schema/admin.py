@@ -16,6 +16,7 @@ from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.orders import OrderAdminQuery
 from schema.scalars import SCALARS
+from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.sites import SitesAdminMutation, SitesAdminQuery
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
@@ -45,10 +46,13 @@ class Mutation(
     LedgerAdminMutation,
     ReviewAdminMutation,
     SitesAdminMutation,
+    SecondFactorAdminMutation,
     SuppliersAdminMutation,
     WebhooksMutation,
 ):
     """What may be done."""
 
 
-schema = RootSchema(Query, Mutation, limits=ADMIN, types=[AgentDepthError], scalar_map=SCALARS)
+schema = RootSchema(
+    Query, Mutation, limits=ADMIN, types=[AgentDepthError, StepUpRequiredError], scalar_map=SCALARS
+)

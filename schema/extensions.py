@@ -22,6 +22,7 @@ class RateZone(StrEnum):
 
     LOGIN = "login"
     SIGNUP = "signup"
+    STEP_UP = "step_up"
     REVEAL = "reveal"
     ORDER_LOOKUP = "order_lookup"
     GUEST_LOOKUP = "guest_lookup"

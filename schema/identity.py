@@ -11,6 +11,7 @@ from resolvers import identity as resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import operators as operator_resolvers
 from resolvers import orders as order_resolvers
+from resolvers import second_factor as factor_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.agents import Agent
 from schema.errors import UserError
@@ -19,6 +20,7 @@ from schema.ledger import Wallet
 from schema.orders import Order
 from schema.paging import Connection
 from schema.scalars import id_field
+from schema.second_factor import SecondFactor
 
 
 @strawberry.type(description="The caller.")
@@ -31,6 +33,9 @@ class Viewer:
     wallet: Wallet = field(ledger_resolvers.wallet_of_viewer)
     orders: Connection[Order] = field(order_resolvers.orders_of_viewer, description="Newest first.")
     agent: Agent | None = field(agent_resolvers.agent_of_viewer)
+    second_factor: SecondFactor | None = field(
+        factor_resolvers.factor_of_viewer, description="Null without an authenticator app."
+    )
 
 
 @strawberry.type

@@ -10,6 +10,7 @@ from schema.ledger import BalanceShortError
 from schema.limits import SHOP
 from schema.orders import OrderMutation, OrderQuery, PriceChangedError, StockShortError
 from schema.scalars import SCALARS
+from schema.second_factor import SecondFactorMutation, StepUpRequiredError
 from schema.sites import SiteQuery
 
 
@@ -19,7 +20,7 @@ class Query(CatalogQuery, OrderQuery, SiteQuery, ViewerQuery):
 
 
 @strawberry.type
-class Mutation(IdentityMutation, OrderMutation):
+class Mutation(IdentityMutation, OrderMutation, SecondFactorMutation):
     """What may be done."""
 
 
@@ -27,6 +28,6 @@ schema = RootSchema(
     Query,
     Mutation,
     limits=SHOP,
-    types=[Agent, BalanceShortError, PriceChangedError, StockShortError],
+    types=[Agent, BalanceShortError, PriceChangedError, StepUpRequiredError, StockShortError],
     scalar_map=SCALARS,
 )

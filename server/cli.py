@@ -226,6 +226,32 @@ def create_operator(
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     asyncio.run(connected(lambda: identity.create_operator(login, password, wanted)))
     console.print(f"Operator {login} may sign in at /graphql/admin.")
+    console.print(
+        "Reveals, exports and approvals ask for a second factor: set it up after the first sign-in"
+        " (totpEnrol, totpConfirm).\n"
+        "查看、导出卡密和审批需要动态令牌：首次登录后请用 totpEnrol、totpConfirm 绑定。"
+    )
+
+
+@app.command(name="disable-totp")
+def disable_totp(
+    login: str, reason: Annotated[str, typer.Option(help="Written to the audit log.")]
+) -> None:
+    """Take a lost authenticator app away from a login; it may enrol a new one then.
+
+    Example: kameng disable-totp anna --reason 'phone lost, identity checked in person'
+    """
+    from domain import identity
+    from domain.kernel import SYSTEM, NotFound
+
+    async def work() -> None:
+        user = await identity.find_user(login)
+        if user is None:
+            raise Refused(NotFound(what="user", field=("login",)))
+        await identity.disable_totp(SYSTEM, user.id, reason)
+
+    asyncio.run(connected(work))
+    console.print(f"{login} has no authenticator app now. / {login} 的动态令牌已解除。")
 
 
 @catalog_commands.command("import")

@@ -58,6 +58,11 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(5)],
         everyone=[_per_minute(600)],
     ),
+    RateZone.STEP_UP: Windows(
+        address=[_per_minute(30)],
+        subject=[_per_minute(5), _per_hour(30)],
+        everyone=[_per_minute(600)],
+    ),
     RateZone.REVEAL: Windows(
         address=[_per_minute(240)],
         subject=[_per_minute(60)],

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     log_format: str = Field("json", description="json or console.")
     access_token_minutes: int = Field(15, description="Life of an access token.")
     refresh_token_days: int = Field(30, description="Life of a refresh token.")
+    step_up_minutes: int = Field(
+        5, ge=1, le=60, description="How long a second factor counts as fresh."
+    )
     simulator_url: str = Field(
         "http://127.0.0.1:8090", description="Where the supplier simulator answers."
     )

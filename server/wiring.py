@@ -97,6 +97,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     """Open the domain for this process: keys, adapters, database. `disconnect` ends it."""
     identity.lifetimes.access = timedelta(minutes=settings.access_token_minutes)
     identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
+    identity.lifetimes.step_up = timedelta(minutes=settings.step_up_minutes)
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     config = tortoise_config(settings.database_url, settings.pool_size, application)

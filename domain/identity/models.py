@@ -59,6 +59,7 @@ class Session(Model):
     last_seen_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
     revoked_because = fields.CharField(max_length=32, null=True)
+    stepped_up_at = fields.DatetimeField(null=True)  # the last proof of a second factor
 
     class Meta:
         table = "sessions"
@@ -116,3 +117,66 @@ class SpentNonce(Model):
     class Meta:
         table = "spent_nonces"
         unique_together = (("key", "nonce"),)
+
+
+class SecondFactor(Model):
+    """An authenticator app of a login: one at work at most, and one that waits for its first code.
+
+    Ended ones stay, because they tell who ended them.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "domain.User", on_delete=fields.RESTRICT
+    )
+    secret_sealed = fields.BinaryField()
+    last_step = fields.BigIntField(default=0)  # of time, whose code was used: none older is good
+    failures = fields.IntField(default=0)  # wrong codes in a row
+    blocked_until = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    confirmed_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.UUIDField(null=True)  # null: from the machine itself
+    ended_because = fields.CharField(max_length=16, null=True)
+
+    class Meta:
+        table = "second_factors"
+        constraints = (
+            UniqueConstraint(
+                fields=("user_id",),
+                name="second_factor_once",
+                condition="ended_at IS NULL AND confirmed_at IS NOT NULL",
+            ),
+            UniqueConstraint(
+                fields=("user_id",),
+                name="second_factor_waits_once",
+                condition="ended_at IS NULL AND confirmed_at IS NULL",
+            ),
+            CheckConstraint(
+                check="(ended_at IS NULL) = (ended_because IS NULL)"
+                " AND (ended_because IS NULL OR ended_because IN ('replaced', 'disabled'))",
+                name="second_factor_end_known",
+            ),
+            CheckConstraint(
+                check="ended_because IS DISTINCT FROM 'disabled' OR ended_by IS DISTINCT FROM"
+                " user_id",
+                name="second_factor_not_disabled_by_its_owner",
+            ),
+        )
+
+
+class RecoveryCode(Model):
+    """Takes the place of the app once, when the phone is lost. Only its keyed digest is kept."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    factor: fields.ForeignKeyRelation[SecondFactor] = fields.ForeignKeyField(
+        "domain.SecondFactor", on_delete=fields.RESTRICT
+    )
+    digest = fields.BinaryField()
+    used_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)  # replaced by fresh ones
+
+    class Meta:
+        table = "recovery_codes"
+        constraints = (UniqueConstraint(fields=("digest",), name="recovery_code_once"),)
+        indexes = (("factor_id",),)

@@ -41,3 +41,26 @@ class SignatureWrong(Refusal):
 
     code: ClassVar[str] = "SIGNATURE_WRONG"
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepUpRequired(Refusal):
+    """This deed needs a fresh proof of the second factor; `enrolled`: whether there is one."""
+
+    code: ClassVar[str] = "STEP_UP_REQUIRED"
+    enrolled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotpWrong(Refusal):
+    """The code of the second factor is wrong, was used before, or has run out."""
+
+    code: ClassVar[str] = "TOTP_WRONG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotpBlocked(Refusal):
+    """Too many wrong codes in a row: no code is looked at for some minutes."""
+
+    code: ClassVar[str] = "TOTP_BLOCKED"
+    minutes: int

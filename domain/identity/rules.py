@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 
+from pyotp import TOTP
+
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{2,63}")
 MIN_PASSWORD = 10
 MAX_PASSWORD = 128
@@ -15,6 +17,14 @@ MAX_DEVICE_ID = 200
 TOKEN_BYTES = 32
 SIGNATURE_WINDOW_SECONDS = 300
 MAX_NONCE_LETTERS = 64
+TOTP_DIGITS = 6
+TOTP_SECONDS = 30
+TOTP_WINDOW = 1  # steps before and after the present one whose code is good: clocks differ
+MAX_WRONG_CODES = 10
+BLOCKED_MINUTES = 15
+RECOVERY_CODES = 10
+RECOVERY_LETTERS = 16  # of base 32: 80 random bits
+_RECOVERY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # The most tried passwords of eight letters and more; anything shorter is refused by its length.
 COMMON = frozenset(
     {
@@ -138,3 +148,30 @@ def is_signed(secret: str, signature: Signature, body: bytes) -> bool:
     """Whether the digest is the one that only the secret's holder can make."""
     expected = sign(secret, signature.timestamp, signature.nonce, body)
     return hmac.compare_digest(expected, signature.digest)
+
+
+def matching_step(secret: str, code: str, now: float) -> int | None:
+    """The step of time whose code this is; None for none. Compares all of them, however it ends."""
+    present, found = int(now) // TOTP_SECONDS, None
+    given = code.encode()
+    for step in range(present - TOTP_WINDOW, present + TOTP_WINDOW + 1):
+        expected = TOTP(secret, digits=TOTP_DIGITS, interval=TOTP_SECONDS).generate_otp(step)
+        if hmac.compare_digest(expected.encode(), given):
+            found = step
+    return found
+
+
+def is_totp(code: str) -> bool:
+    """Six digits, as an app shows them."""
+    return len(code) == TOTP_DIGITS and code.isascii() and code.isdigit()
+
+
+def folded_code(text: str) -> str:
+    """A code as it is compared: blanks, dashes and case make no difference."""
+    return text.replace(" ", "").replace("-", "").strip().lower()
+
+
+def new_recovery_code() -> str:
+    """80 random bits in four groups that can be read aloud."""
+    letters = "".join(secrets.choice(_RECOVERY_ALPHABET) for _ in range(RECOVERY_LETTERS))
+    return "-".join(letters[at : at + 4] for at in range(0, RECOVERY_LETTERS, 4))

@@ -36,6 +36,7 @@ from domain.kernel import (
 
 ACCESS_MINUTES = 15
 REFRESH_DAYS = 30
+STEP_UP_MINUTES = 5
 KEY_PURPOSE = "api-key-signing"
 
 
@@ -61,10 +62,11 @@ class NewKey:
 
 @dataclass(slots=True)
 class Lifetimes:
-    """How long tokens are good; set once by the wiring."""
+    """How long tokens and proofs are good; set once by the wiring."""
 
     access: timedelta = timedelta(minutes=ACCESS_MINUTES)
     refresh: timedelta = timedelta(days=REFRESH_DAYS)
+    step_up: timedelta = timedelta(minutes=STEP_UP_MINUTES)  # that a second factor counts as fresh
 
 
 lifetimes = Lifetimes()
