@@ -40,9 +40,9 @@ async def step_up(info: Info, code: str) -> SteppedUp:
     return SteppedUp(await identity.step_up(info.context.actor, code))
 
 
-async def recovery_codes_renew(info: Info) -> dict[str, object]:
+async def recovery_codes_renew(info: Info, password: str) -> dict[str, object]:
     """Ten fresh recovery codes."""
-    renewed = await identity.renew_recovery_codes(info.context.actor)
+    renewed = await identity.renew_recovery_codes(info.context.actor, password)
     return {"recovery_codes": list(renewed.codes)}
 
 

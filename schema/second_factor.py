@@ -94,7 +94,9 @@ class SecondFactorMutation:
         resolvers.recovery_codes_renew,
         payload=RecoveryCodesPayload,
         permissions=[SignedIn()],
-        description="Ten fresh recovery codes. Needs a fresh step-up.",
+        rate=Rate(RateZone.STEP_UP),
+        sensitive=True,
+        description="Ten fresh recovery codes. Needs a fresh step-up and the password again.",
     )
 
 

@@ -145,11 +145,7 @@ async def enrol_totp(actor: Actor, password: str) -> Enrolment:
     (FORBIDDEN), and a wrong password (CREDENTIALS_WRONG).
     """
     user_id = _require_session(actor)
-    user = await User.get(id=user_id)
-    refuse_unless(user.password_hash is not None, Forbidden(scope="session"))
-    if not await is_password(user.password_hash, password[:MAX_PASSWORD_LETTERS]):
-        await _audited(actor, "second_factor.password_wrong")
-        raise Refused(CredentialsWrong(field=("password",)))
+    user = await _with_password(actor, user_id, password)
     factor_id, secret, moment = new_id(), random_base32(), clock.now()
     async with transaction() as conn:
         await conn.execute(_LOCK_USER, user_id)
@@ -236,9 +232,10 @@ async def require_step_up(actor: Actor) -> None:
     refuse_unless(fresh, StepUpRequired(enrolled=enrolled))
 
 
-async def renew_recovery_codes(actor: Actor) -> RecoveryCodes:
-    """Ten fresh recovery codes; the earlier ones end. Needs a fresh step-up."""
+async def renew_recovery_codes(actor: Actor, password: str) -> RecoveryCodes:
+    """Ten fresh recovery codes; the earlier ones end. Needs a fresh step-up and the password."""
     user_id = _require_session(actor)
+    await _with_password(actor, user_id, password)
     codes = tuple(new_recovery_code() for _ in range(RECOVERY_CODES))
     moment = clock.now()
     async with transaction() as conn:
@@ -290,6 +287,16 @@ def _require_session(actor: Actor) -> UUID:
     able = actor.session_id is not None and actor.kind in (ActorKind.USER, ActorKind.OPERATOR)
     refuse_unless(able, Forbidden(scope="session"))
     return user_id
+
+
+async def _with_password(actor: Actor, user_id: UUID, password: str) -> User:
+    """The caller, who has shown the password once more; a wrong one is audited."""
+    user = await User.get(id=user_id)
+    refuse_unless(user.password_hash is not None, Forbidden(scope="session"))
+    if not await is_password(user.password_hash, password[:MAX_PASSWORD_LETTERS]):
+        await _audited(actor, "second_factor.password_wrong")
+        raise Refused(CredentialsWrong(field=("password",)))
+    return user
 
 
 def _refuse_blocked(until: datetime | None, moment: datetime) -> None:

@@ -30,7 +30,11 @@ mutation C($input: TotpConfirmInput!) {{
 STEP_UP = (
     f"mutation S($input: StepUpInput!) {{ stepUp(input: $input) {{ steppedUpUntil {ERRORS} }} }}"
 )
-RENEW = f"mutation {{ recoveryCodesRenew {{ recoveryCodes {ERRORS} }} }}"
+RENEW = f"""
+mutation R($input: RecoveryCodesRenewInput!) {{
+  recoveryCodesRenew(input: $input) {{ recoveryCodes {ERRORS} }}
+}}
+"""
 DISABLE = f"mutation D($input: TotpDisableInput!) {{ totpDisable(input: $input) {{ {ERRORS} }} }}"
 STATE = "{ viewer { secondFactor { confirmedAt recoveryCodesLeft steppedUpUntil } } }"
 
@@ -65,7 +69,8 @@ async def test_enrol_confirm_and_step_up(schema: RootSchema) -> None:
     state = (await data_of(schema, STATE, actor))["viewer"]["secondFactor"]
     assert state["recoveryCodesLeft"] == 9
     assert state["steppedUpUntil"] == answer["steppedUpUntil"]
-    renewed = (await data_of(schema, RENEW, actor))["recoveryCodesRenew"]
+    wish = {"password": PASSWORD}
+    renewed = (await data_of(schema, RENEW, actor, input=wish))["recoveryCodesRenew"]
     assert len(set(renewed["recoveryCodes"]) - set(recovery)) == 10
     used = TOTP(secret).at(clock.now())
     for language, chinese in (("en", False), ("zh", True)):

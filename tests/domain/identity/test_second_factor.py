@@ -201,7 +201,9 @@ async def test_a_recovery_code_is_good_once_whatever_its_form() -> None:
         state = await identity.factor_state(phone.actor)
         assert state is not None
         assert state.recovery_codes_left == 9
-        fresh = await identity.renew_recovery_codes(phone.actor)
+        guessed = identity.renew_recovery_codes(phone.actor, "guessed wrong")
+        assert await refused_with(guessed) == "CREDENTIALS_WRONG"
+        fresh = await identity.renew_recovery_codes(phone.actor, PASSWORD)
         assert await refused_with(identity.step_up(phone.actor, phone.recovery[1])) == "TOTP_WRONG"
         await identity.step_up(phone.actor, fresh.codes[1])
 
