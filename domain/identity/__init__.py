@@ -15,7 +15,6 @@ from domain.identity.refusals import (
     TotpWrong,
 )
 from domain.identity.rules import SignedRequest, is_weak, sign
-from domain.identity.rules import SignedRequest, sign
 from domain.identity.second_factor import (
     Enrolment,
     FactorState,

@@ -9,7 +9,7 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from domain.kernel.migrating import with_constraints
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0005_lifecycle")]
+    dependencies = [("domain", "0006_claims")]
 
     initial = False
 
