@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain import agents, ledger
+from domain import agents, catalog, ledger
 from domain import cards as card_store
 from domain.agents import Tier
 from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant, VariantStatus
@@ -154,6 +154,7 @@ async def _variants(number: int, per_product: int) -> list[Variant]:
             sku=f"BENCH-{each}",
             name_zh="五十元",
             name_en="50 yuan",
+            type_id=catalog.plain_type_id(DeliveryKind.CARD_CODE),
             delivery_kind=DeliveryKind.CARD_CODE,
             status=VariantStatus.ACTIVE,
             updated_at=moment,

@@ -7,7 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
-from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
+from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.fulfilment import AttemptStatus
 from domain.ledger import TransferKind
 from domain.orders import LineStatus, OrderStatus
@@ -18,6 +18,7 @@ from domain.webhooks import DeliveryState
 DESCRIBED = {
     Tier: "Price grades, dearest first.",
     DeliveryKind: "How a variant reaches its buyer.",
+    FieldKind: "What a field asks for.",
     ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",

@@ -122,6 +122,11 @@ class Loaders:
         return Batch(lambda ids: catalog.variants_by_id(ids, self._language), None)
 
     @cached_property
+    def product_types(self) -> "Batch[UUID, catalog.ProductType | None]":
+        """Product types by id, archived or not."""
+        return Batch(catalog.types_by_id, None)
+
+    @cached_property
     def variants_of_product(self) -> "Batch[UUID, list[catalog.ShownVariant]]":
         """The active variants of a product."""
         return Batch(lambda ids: catalog.variants_of(ids, self._language), [])

@@ -15,6 +15,7 @@ from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.orders import OrderAdminQuery
+from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.sites import SitesAdminMutation, SitesAdminQuery
@@ -29,6 +30,7 @@ class Query(
     CatalogAdminQuery,
     IdentityAdminQuery,
     OrderAdminQuery,
+    ProductTypesAdminQuery,
     ReviewAdminQuery,
     SitesAdminQuery,
     SuppliersAdminQuery,
@@ -44,6 +46,7 @@ class Mutation(
     CatalogAdminMutation,
     IdentityAdminMutation,
     LedgerAdminMutation,
+    ProductTypesAdminMutation,
     ReviewAdminMutation,
     SitesAdminMutation,
     SecondFactorAdminMutation,

@@ -9,11 +9,13 @@ from domain.agents import Tier
 from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
 from domain.kernel import Prefix
 from resolvers import catalog as resolvers
+from resolvers import product_types as types
 from resolvers import review
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.paging import Connection
+from schema.product_types import AccountField, ProductType
 from schema.scalars import Money, id_field
 
 
@@ -48,6 +50,9 @@ class Variant:
     name: str = field(description="In the language asked for.")
     delivery_kind: DeliveryKind
     face_value: Money | None = field(description="What is printed on the card.")
+    account_fields: list[AccountField] = field(
+        types.account_fields_of_variant, size=2, description="What the buyer must fill in."
+    )
     price: Money | None = field(
         resolvers.price, description="For the caller's price grade; null: not for sale."
     )
@@ -78,6 +83,9 @@ class PartnerVariant:
     name: str
     delivery_kind: DeliveryKind
     face_value: Money | None
+    account_fields: list[AccountField] = field(
+        types.account_fields_of_variant, size=2, description="What the buyer must fill in."
+    )
     price: Money | None = field(resolvers.price)
     stock_level: StockLevel = field(resolvers.stock_level)
     min_quantity: int
@@ -108,6 +116,7 @@ class VariantFile:
     sku: str
     name_zh: str
     name_en: str
+    product_type: ProductType = field(types.type_of_variant)
     delivery_kind: DeliveryKind
     face_value: Money | None
     min_quantity: int
@@ -221,7 +230,8 @@ class CatalogAdminMutation:
         payload=VariantSavePayload,
         entity="variant",
         permissions=[Scope("products:write")],
-        description="Create a variant, or replace the one of this id. An approved product of which"
+        description="Create a variant, or replace the one of this id: of the type of `typeCode`, or"
+        " of the plain type of `deliveryKind`. An approved product of which"
         " buyers would see the change goes back to review.",
     )
     prices_set: PricesSetPayload = mutation(

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from domain import ledger, sites
+from domain import catalog, ledger, sites
 from server.embedded import Server, start_postgres, start_valkey
 from server.settings import Settings
 from server.wiring import connect, disconnect, migrate
@@ -94,6 +94,7 @@ async def db(_connected: None, database_url: str) -> AsyncIterator[None]:
     """An empty installation: tables without rows but the platform's own accounts."""
     await ledger.open_platform_accounts("CNY")
     await sites.open_main_site()
+    await catalog.open_plain_types()
     yield
     await _empty(database_url)
 

@@ -16,6 +16,7 @@ from domain.catalog.models import (
     Variant,
     VariantStatus,
 )
+from domain.catalog.plain import plain_type_id
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
 from domain.identity.models import User, UserRole
 from domain.kernel import (
@@ -135,12 +136,14 @@ async def variant(
 ) -> Variant:
     """A card variant with a retail price and, if wanted, tier prices and cards in stock."""
     moment = clock.now()
+    kind = DeliveryKind(str(changes.get("delivery_kind", "CARD_CODE")))
     values: dict[str, object] = {
         "product": of or await product(),
         "sku": f"SKU-{next(_numbers)}",
         "name_zh": "五十元",
         "name_en": "50 yuan",
-        "delivery_kind": DeliveryKind.CARD_CODE,
+        "delivery_kind": kind,
+        "type_id": plain_type_id(kind),
         "status": VariantStatus.ACTIVE,
         "updated_at": moment,
     }

@@ -3,6 +3,7 @@
 from domain.catalog.bans import ban, lift_ban, list_bans
 from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
+from domain.catalog.fields import AccountField, FieldKind, FieldOption, from_rows
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
 from domain.catalog.models import (
     Category,
@@ -11,9 +12,11 @@ from domain.catalog.models import (
     ListingReview,
     ListingStatus,
     Product,
+    ProductType,
     Variant,
     VariantStatus,
 )
+from domain.catalog.plain import open_plain_types, plain_code, plain_type_id
 from domain.catalog.queries import (
     ShownCategory,
     ShownProduct,
@@ -41,14 +44,18 @@ from domain.catalog.rules import (
     stock_level,
 )
 from domain.catalog.service import save_product, save_variant, touch_variants
+from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
 
 __all__ = [
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
+    "AccountField",
     "Category",
     "CategoryDraft",
     "CsvRow",
     "DeliveryKind",
+    "FieldKind",
+    "FieldOption",
     "ImportFileInvalid",
     "ImportReport",
     "ListingBan",
@@ -59,6 +66,8 @@ __all__ = [
     "ListingStatus",
     "Product",
     "ProductDraft",
+    "ProductType",
+    "ProductTypeDraft",
     "RowError",
     "ShownCategory",
     "ShownProduct",
@@ -74,21 +83,28 @@ __all__ = [
     "counts_of",
     "find_product",
     "flatten",
+    "from_rows",
     "import_catalog",
     "lift_ban",
     "list_bans",
     "list_product_files",
     "list_products",
+    "list_types",
     "list_variants",
     "move_listing",
+    "open_plain_types",
+    "plain_code",
+    "plain_type_id",
     "products_by_id",
     "read_csv",
     "reviews_of",
     "save_category",
     "save_product",
+    "save_type",
     "save_variant",
     "stock_level",
     "touch_variants",
+    "types_by_id",
     "variant_files_of",
     "variants_by_id",
     "variants_by_sku",

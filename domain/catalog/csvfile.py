@@ -76,19 +76,20 @@ class CsvRow:
 
 
 def read_csv(
-    file: BinaryIO, name: str, columns: tuple[str, ...]
+    file: BinaryIO, name: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> tuple[list[CsvRow], list[RowError]]:
     """All rows of a file, and an error for each row with too few or too many fields.
 
-    Refuses with IMPORT_FILE_INVALID: not UTF-8, a missing or unknown column, a line above 64 KiB,
-    more than 200,000 rows, a quotation mark that never ends.
+    Refuses with IMPORT_FILE_INVALID: not UTF-8, a missing, unknown or repeated column, a line above
+    64 KiB, more than 200,000 rows, a quotation mark that never ends.
     """
     reader = csv.reader(_lines(file, name), strict=True)
     rows: list[CsvRow] = []
     errors: list[RowError] = []
     try:
         header = [column.strip() for column in next(reader, [])]
-        if sorted(header) != sorted(columns):
+        needed = [column for column in header if column not in optional]
+        if sorted(needed) != sorted(columns) or len(set(header)) != len(header):
             raise Refused(ImportFileInvalid(file=name, line=1, reason="columns"))
         line = reader.line_num + 1
         for values in reader:

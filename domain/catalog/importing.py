@@ -16,8 +16,9 @@ import orjson
 from domain import audit
 from domain.catalog.bans import suspend_banned
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
-from domain.catalog.models import DeliveryKind, VariantStatus
+from domain.catalog.models import DeliveryKind, ProductType, VariantStatus
 from domain.catalog.moves import SHOWN_OF_PRODUCT, SHOWN_OF_VARIANT, differs
+from domain.catalog.plain import plain_code
 from domain.catalog.review import LOCK_SHARED, approve_all, send_back
 from domain.catalog.rules import (
     CategoryDraft,
@@ -65,7 +66,7 @@ SELECT id, slug, category_id, brand, region, name_zh, name_en, description_zh, d
 FROM products WHERE slug = ANY($1)
 """
 _FIND_VARIANTS = """
-SELECT id, sku, product_id, name_zh, name_en, delivery_kind, face_units, face_currency,
+SELECT id, sku, product_id, name_zh, name_en, type_id, delivery_kind, face_units, face_currency,
     min_quantity, max_quantity, position, status
 FROM variants WHERE sku = ANY($1)
 """
@@ -93,16 +94,17 @@ ON CONFLICT (slug) DO UPDATE SET category_id = excluded.category_id, brand = exc
 RETURNING id, slug, version
 """
 _SAVE_VARIANTS = """
-INSERT INTO variants (id, sku, product_id, name_zh, name_en, delivery_kind, face_units,
+INSERT INTO variants (id, sku, product_id, name_zh, name_en, type_id, delivery_kind, face_units,
     face_currency, min_quantity, max_quantity, position, status, sold_below_cost, version,
     updated_at)
-SELECT id, sku, product_id, name_zh, name_en, delivery_kind, face_units, face_currency,
+SELECT id, sku, product_id, name_zh, name_en, type_id, delivery_kind, face_units, face_currency,
     min_quantity, max_quantity, position, status, false, 1, $2
 FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, sku text, product_id uuid, name_zh text,
-    name_en text, delivery_kind text, face_units bigint, face_currency text, min_quantity int,
-    max_quantity int, position int, status text)
+    name_en text, type_id uuid, delivery_kind text, face_units bigint, face_currency text,
+    min_quantity int, max_quantity int, position int, status text)
 ON CONFLICT (sku) DO UPDATE SET product_id = excluded.product_id, name_zh = excluded.name_zh,
-    name_en = excluded.name_en, delivery_kind = excluded.delivery_kind,
+    name_en = excluded.name_en, type_id = excluded.type_id,
+    delivery_kind = excluded.delivery_kind,
     face_units = excluded.face_units, face_currency = excluded.face_currency,
     min_quantity = excluded.min_quantity, max_quantity = excluded.max_quantity,
     position = excluded.position, status = excluded.status,
@@ -145,7 +147,7 @@ async def import_catalog(
         actor.require_scope(REVIEW_SCOPE)
     shelves = _read(categories, "categories.csv", CATEGORY_COLUMNS, "slug")
     goods = _read(products, "products.csv", PRODUCT_COLUMNS, "slug")
-    kinds = _read(variants, "variants.csv", VARIANT_COLUMNS, "sku")
+    kinds = _read(variants, "variants.csv", VARIANT_COLUMNS, "sku", ("type_code",))
     async with transaction() as conn:
         await conn.execute(LOCK_IMPORT)
         await conn.execute(LOCK_SHARED)
@@ -192,8 +194,10 @@ def as_json(rows: list[Values]) -> str:
     return orjson.dumps(rows, default=str).decode()  # asyncpg has a UUID of its own
 
 
-def _read(file: BinaryIO, name: str, columns: tuple[str, ...], key: str) -> _Part:
-    rows, errors = read_csv(file, name, columns)
+def _read(
+    file: BinaryIO, name: str, columns: tuple[str, ...], key: str, more: tuple[str, ...] = ()
+) -> _Part:
+    rows, errors = read_csv(file, name, columns, more)
     part = _Part({}, ImportReport(errors=errors))
     for row in rows:
         if row[key] in part.rows:
@@ -265,7 +269,8 @@ async def _import_variants(conn: Connection, actor: Actor, part: _Part) -> None:
     wanted = list({row["product_slug"] for row in part.rows.values()})
     found = await conn.fetch("SELECT slug, id FROM products WHERE slug = ANY($1)", wanted)
     products = {row["slug"]: row["id"] for row in found}
-    drafts = _parse(part, lambda row: _variant(row, products))
+    types = {row.code: row for row in await ProductType.filter(archived_at__isnull=True)}
+    drafts = _parse(part, lambda row: _variant(row, products, types))
     standing = {row["sku"]: dict(row) for row in await conn.fetch(_FIND_VARIANTS, list(drafts))}
 
     async def save(batch: list[Values]) -> list[Event]:
@@ -361,7 +366,7 @@ def _product(row: CsvRow, shelves: dict[str, UUID]) -> Values:
     return {**asdict(draft), "tags": list(draft.tags), "search_terms": terms_of(draft)}
 
 
-def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
+def _variant(row: CsvRow, products: dict[str, UUID], types: dict[str, ProductType]) -> Values:
     product_id = products.get(row["product_slug"])
     if product_id is None:
         raise Refused(Invalid(reason="product_unknown", field=("product_slug",)))
@@ -370,7 +375,6 @@ def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
         product_id=product_id,
         name_zh=row["name_zh"],
         name_en=row["name_en"],
-        delivery_kind=_choice(DeliveryKind, row, "delivery_kind"),
         face_units=row.units("face_value"),
         face_currency=row["face_currency"] or None,
         min_quantity=row.number("min_quantity", 1),
@@ -381,7 +385,21 @@ def _variant(row: CsvRow, products: dict[str, UUID]) -> Values:
     columns = {"nameZh": "name_zh", "nameEn": "name_en", "faceValue": "face_value"}
     columns |= {"minQuantity": "min_quantity", "maxQuantity": "max_quantity"}
     _sound(variant_faults(draft), columns)
-    return asdict(draft)
+    values = asdict(draft)
+    del values["type_code"]
+    found = _type_of(row, types)
+    return {**values, "type_id": found.id, "delivery_kind": found.delivery_kind.value}
+
+
+def _type_of(row: CsvRow, types: dict[str, ProductType]) -> ProductType:
+    """The type that the column `type_code` names, or the plain one of `delivery_kind`."""
+    kind = _choice(DeliveryKind, row, "delivery_kind") if row["delivery_kind"] else ""
+    code = row.values.get("type_code", "")
+    found = types.get(code or plain_code(DeliveryKind(kind)) if code or kind else "")
+    if found is None or (kind and found.delivery_kind != kind):
+        column = "type_code" if code else "delivery_kind"
+        raise Refused(Invalid(reason="variant_type", field=(column,)))
+    return found
 
 
 def _choice(

@@ -1,12 +1,13 @@
 """Tables of the catalogue: what is shown and what is bought."""
 
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.contrib.postgres.indexes import GinIndex
-from tortoise.migrations.constraints import CheckConstraint
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
 from domain.kernel import Money, new_id
@@ -19,6 +20,8 @@ class DeliveryKind(StrEnum):
     DIRECT_TOPUP = "DIRECT_TOPUP"
     LINK = "LINK"
     MANUAL = "MANUAL"
+    GIFT_CARD = "GIFT_CARD"
+    BUNDLE = "BUNDLE"
 
 
 class ListingStatus(StrEnum):
@@ -53,6 +56,59 @@ class Category(Model):
 
     class Meta:
         table = "categories"
+
+
+class ProductType(Model):
+    """What kind of goods a variant is, as data: how it is delivered, what its buyer fills in.
+
+    `account_fields` are rows of `AccountField`; `category_slug` is where such goods usually stand.
+    Its delivery kind stays for life, because the variants of the type carry it too.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    code = fields.CharField(max_length=48, unique=True)
+    name_zh = fields.CharField(max_length=64)
+    name_en = fields.CharField(max_length=64)
+    delivery_kind = fields.CharEnumField(DeliveryKind, max_length=16)
+    account_fields = fields.JSONField[list[dict[str, Any]]]()
+    category_slug = fields.CharField(max_length=64, default="")
+    preset = fields.BooleanField(default=False)  # came with the software
+    version = fields.IntField(default=1)
+    archived_at = fields.DatetimeField(null=True)  # no new variants from then on
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "product_types"
+        constraints = (
+            UniqueConstraint(fields=("id", "delivery_kind"), name="product_type_kind"),
+            CheckConstraint(
+                check="delivery_kind IN ('CARD_CODE', 'DIRECT_TOPUP', 'LINK', 'MANUAL',"
+                " 'GIFT_CARD', 'BUNDLE')",
+                name="product_type_kind_known",
+            ),
+            CheckConstraint(
+                check="jsonb_typeof(account_fields) = 'array'", name="product_type_fields_listed"
+            ),
+        )
+
+
+class ProductTypeVersion(Model):
+    """The fields of a type as one of its versions had them; order lines name it. Never changed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    type_id: UUID
+    type: fields.ForeignKeyRelation[ProductType] = fields.ForeignKeyField(
+        "domain.ProductType", related_name="versions", on_delete=fields.RESTRICT
+    )
+    version = fields.IntField()
+    account_fields = fields.JSONField[list[dict[str, Any]]]()
+    saved_by = fields.UUIDField(null=True)  # None: the system itself
+    saved_at = fields.DatetimeField()
+
+    class Meta:
+        table = "product_type_versions"
+        unique_together = (("type_id", "version"),)
 
 
 class Product(Model):
@@ -110,7 +166,8 @@ class Variant(Model):
     sku = fields.CharField(max_length=64, unique=True)
     name_zh = fields.CharField(max_length=96)
     name_en = fields.CharField(max_length=96)
-    delivery_kind = fields.CharEnumField(DeliveryKind, max_length=16)
+    type_id = fields.UUIDField()
+    delivery_kind = fields.CharEnumField(DeliveryKind, max_length=16)  # the kind of its type
     face_units = fields.BigIntField(null=True)
     face_currency = fields.CharField(max_length=3, null=True)
     min_quantity = fields.IntField(default=1)

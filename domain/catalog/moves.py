@@ -29,7 +29,7 @@ SHOWN_OF_PRODUCT = (
     "description_en", "tags",
 )  # fmt: skip
 SHOWN_OF_VARIANT = (
-    "sku", "product_id", "name_zh", "name_en", "delivery_kind", "face_units", "face_currency",
+    "sku", "product_id", "name_zh", "name_en", "type_id", "face_units", "face_currency",
 )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ class ShownVariant:
     sku: str
     name: str
     delivery_kind: DeliveryKind
+    type_id: UUID
     face_value: Money | None
     min_quantity: int
     max_quantity: int
@@ -206,6 +207,7 @@ def _variant(
     sku: str,
     name: str,
     kind: str,
+    type_id: UUID,
     face_units: int | None,
     face_currency: str,
     least: int,
@@ -214,7 +216,8 @@ def _variant(
 ) -> ShownVariant:
     face = None if face_units is None else Money(face_units, face_currency)
     switch = VariantStatus(status)
-    return ShownVariant(id_, product_id, sku, name, DeliveryKind(kind), face, least, most, switch)
+    delivery = DeliveryKind(kind)
+    return ShownVariant(id_, product_id, sku, name, delivery, type_id, face, least, most, switch)
 
 
 # The statements below are put together from words of this file only; values always travel as $n.
@@ -240,7 +243,7 @@ def _product_columns(language: str) -> str:
 def _variant_columns(language: str) -> str:
     return (
         f"SELECT id, product_id, sku, name_{LANGUAGES[language]},"  # noqa: S608
-        " delivery_kind, face_units, face_currency, min_quantity, max_quantity, status"
+        " delivery_kind, type_id, face_units, face_currency, min_quantity, max_quantity, status"
         " FROM variants"
     )
 

@@ -56,7 +56,8 @@ class VariantDraft:
     product_id: UUID
     name_zh: str
     name_en: str
-    delivery_kind: str
+    delivery_kind: str | None = None  # the plain type of this kind, when `type_code` names none
+    type_code: str = ""
     face_units: int | None = None
     face_currency: str | None = None
     min_quantity: int = 1

@@ -7,7 +7,6 @@ from uuid import UUID
 from domain import audit
 from domain.catalog.models import (
     Category,
-    DeliveryKind,
     ListingStatus,
     Product,
     Variant,
@@ -22,6 +21,7 @@ from domain.catalog.rules import (
     search_terms,
     variant_faults,
 )
+from domain.catalog.types import type_for
 from domain.kernel import (
     Actor,
     Conflict,
@@ -98,15 +98,19 @@ async def save_variant(
     actor.require_scope(WRITE_SCOPE)
     _refuse(variant_faults(draft))
     values = asdict(draft)
-    values["delivery_kind"] = DeliveryKind(draft.delivery_kind)
+    del values["type_code"]
     values["status"] = VariantStatus(draft.status)
     try:
         async with transaction() as conn:
             await conn.execute(LOCK_SHARED)
+            kind = await type_for(draft.type_code, draft.delivery_kind)
+            values |= {"type_id": kind.id, "delivery_kind": kind.delivery_kind}
             # The product first, as everywhere: it may have to go back to review.
             if await Product.filter(id=draft.product_id).select_for_update().first() is None:
                 raise Refused(NotFound(what="product", field=("productId",)))
             variant = await _variant_to_save(variant_id, expected_version)
+            if kind.archived_at is not None and variant.type_id != kind.id:
+                raise Refused(Invalid(reason="type_archived", field=("typeCode",)))
             if variant_id is None or _differs(variant, values, SHOWN_OF_VARIANT):
                 await send_back(conn, actor, [draft.product_id])
             variant.update_from_dict(values)

@@ -12,6 +12,8 @@ from domain.kernel import Invalid, Money, Refusal, Refused
 from domain.orders import MAX_LINES, Keepsake
 
 RETAIL = "retail"
+# Kinds whose goods are cards: what is sold is a sealed code, a link or a gift card's number.
+FROM_THE_POOL = frozenset({DeliveryKind.CARD_CODE, DeliveryKind.LINK, DeliveryKind.GIFT_CARD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def _refusal_of(
     wish: LineWish, shelf: Shelf, buyer: BuyerFacts, currency: str, path: tuple[str, ...]
 ) -> Refusal | None:
     price = price_of(shelf, buyer.tier)
-    sellable = shelf.for_sale and shelf.delivery_kind == DeliveryKind.CARD_CODE
+    sellable = shelf.for_sale and shelf.delivery_kind in FROM_THE_POOL
     if not sellable or price is None:
         return NotForSale(sku=wish.sku, field=(*path, "sku"))
     if not shelf.min_quantity <= wish.quantity <= shelf.max_quantity:

@@ -22,6 +22,7 @@ class Prefix(StrEnum):
     SITE = "sit"
     CATEGORY = "cat"
     PRODUCT = "prd"
+    PRODUCT_TYPE = "typ"
     VARIANT = "var"
     LISTING_REVIEW = "rev"
     LISTING_BAN = "ban"
