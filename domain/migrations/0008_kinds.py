@@ -155,7 +155,7 @@ CREATE TRIGGER variants_listed AFTER INSERT OR UPDATE OF sku, product_id, name_z
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0002_guards")]
+    dependencies = [("domain", "0007_second_factor")]
 
     initial = False
 
