@@ -28,6 +28,7 @@ CONTEXTS_WITH_TABLES = (
     "suppliers",
     "orders",
     "fulfilment",
+    "giftcards",
     "commissions",
     "webhooks",
 )

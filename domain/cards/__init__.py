@@ -8,6 +8,7 @@ from domain.cards.importing import (
     undo_batch,
 )
 from domain.cards.index import IndexRotated, rotate_index
+from domain.cards.issuing import ISSUED, close_issue, issue_cards, open_issue, withdraw
 from domain.cards.keys import (
     FreshKey,
     KeyStatus,
@@ -37,6 +38,7 @@ __all__ = [
     "IN_STOCK",
     "MOVES",
     "OWNED",
+    "ISSUED",
     "Card",
     "CardBatch",
     "CardFileInvalid",
@@ -55,15 +57,18 @@ __all__ = [
     "StoredPurchase",
     "UndoReport",
     "card_file",
+    "close_issue",
     "cards_of_lines",
     "find_sealed",
     "fresh_key",
     "import_cards",
+    "issue_cards",
     "key_status",
     "list_batches",
     "mark_revealed",
     "may_move",
     "open_codes",
+    "open_issue",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",
@@ -71,4 +76,5 @@ __all__ = [
     "stock_of",
     "store_purchased",
     "undo_batch",
+    "withdraw",
 ]

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from domain import audit, catalog, ledger
+from domain.cards.issuing import ISSUED
 from domain.cards.keys import fresh_key
 from domain.cards.moves import FREE, values
 from domain.cards.reading import CardRow, RowProblem, read_cards
@@ -48,7 +49,7 @@ WHERE variant_id = $1 AND content_digest = $2 AND undone_at IS NULL
 """
 _COUNTED = "UPDATE card_batches SET accepted = $2, duplicates = $3, rejected = $4 WHERE id = $1"
 _LOCK_BATCH = """
-SELECT variant_id, currency, supplier_attempt_id, undone_at FROM card_batches
+SELECT variant_id, currency, source, supplier_attempt_id, undone_at FROM card_batches
 WHERE id = $1 FOR UPDATE
 """
 _VOID = """
@@ -120,13 +121,15 @@ async def import_cards(
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(wish.unit_cost >= 0, Invalid(reason="card_cost", field=("unitCost",)))
     refuse_unless(wish.currency == "CNY", Invalid(reason="currency", field=("unitCost",)))
-    sound = 0 < len(wish.source) <= 64 and wish.source.isprintable()
+    sound = 0 < len(wish.source) <= 64 and wish.source.isprintable() and wish.source != ISSUED
     refuse_unless(sound, Invalid(reason="card_source", field=("source",)))
     lasting = wish.expires_on is None or wish.expires_on > clock.now().date()
     refuse_unless(lasting, Invalid(reason="card_expired", field=("expiresOn",)))
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
+    own = variant.delivery_kind == catalog.DeliveryKind.GIFT_CARD
+    refuse_unless(not own, Invalid(reason="cards_are_issued", field=("sku",)))
     fresh = await fresh_key()
     digest = keyed_digest("card-file", variant.id.bytes + _digest_of(file))
     async with transaction() as conn:
@@ -148,7 +151,8 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
     """Take back the unsold cards of an import; their codes may be imported again.
 
     Needs `cards:write`. A second time changes nothing. Refuses a batch that a supplier delivered,
-    because what was paid for upstream is not undone by forgetting it.
+    because what was paid for upstream is not undone by forgetting it, and one of own cards, which
+    are voided singly and with a reason.
     """
     actor.require_scope(WRITE_SCOPE)
     async with transaction() as conn:
@@ -157,6 +161,8 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
             raise Refused(NotFound(what="batch", field=("batchId",)))
         bought = batch["supplier_attempt_id"] is not None
         refuse_unless(not bought, Invalid(reason="batch_of_a_supplier", field=("batchId",)))
+        issued = batch["source"] == ISSUED
+        refuse_unless(not issued, Invalid(reason="batch_of_own_cards", field=("batchId",)))
         if batch["undone_at"] is not None:
             return UndoReport(batch_id, 0, await conn.fetchval(_KEPT, batch_id))
         voided = await conn.fetchrow(_VOID, batch_id, values(FREE))

@@ -30,6 +30,8 @@ class Prefix(StrEnum):
     ORDER_LINE = "lin"
     CARD = "crd"
     CARD_BATCH = "bat"
+    GIFT_CARD_PROGRAM = "gcp"
+    GIFT_CARD_REDEMPTION = "gcr"
     USER = "usr"
     SESSION = "ses"
     API_KEY = "key"

@@ -27,6 +27,7 @@ class AccountKind(StrEnum):
     INVENTORY = "inventory"
     COMMISSION_EXPENSE = "commission_expense"
     LOSS = "loss"
+    GIFT_CARD = "gift_card"  # what we owe on our own gift cards that were sold
 
 
 class Account(Model):
@@ -78,6 +79,9 @@ class TransferKind(StrEnum):
     CARD_PURCHASE = "card_purchase"  # reference: card batch
     CARD_PURCHASE_UNDONE = "card_purchase_undone"  # reference: card batch
     SUPPLY = "supply"  # reference: fulfilment attempt
+    GIFT_CARD_REDEMPTION = "gift_card_redemption"  # reference: redemption
+    GIFT_CARD_VOID = "gift_card_void"  # reference: card
+    GIFT_CARD_BREAKAGE = "gift_card_breakage"  # reference: card
 
 
 class Transfer(Model):
