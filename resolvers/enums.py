@@ -9,6 +9,7 @@ import strawberry
 from domain.agents import Tier
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.fulfilment import AttemptStatus
+from domain.giftcards import Activation, Breakage, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
 from domain.orders import LineStatus, OrderStatus
 from domain.sites import Assortment, SiteStatus
@@ -23,6 +24,10 @@ DESCRIBED = {
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",
     AttemptStatus: "SUBMITTING, ACCEPTED and UNCERTAIN are open.",
+    GiftCardStatus: "Only an ACTIVE gift card is good; USED_UP and VOID are final.",
+    GiftCardValue: "What a gift card holds: money, or a number of uses.",
+    Activation: "From when a sold gift card is good. BY_HAND: an operator activates it.",
+    Breakage: "What becomes of the rest when a card's time is over. KEPT: it stays owed.",
     TransferKind: "What moved the money.",
     OrderStatus: "Where an order stands. The last three are final.",
     LineStatus: "Where a line stands. The last two are final.",
@@ -31,5 +36,6 @@ DESCRIBED = {
     SupplierState: "Only ACTIVE ones get new attempts.",
     DeliveryState: "DEAD: given up after all tries.",
 }
+NAMED = {Activation: "GiftCardActivation", Breakage: "GiftCardBreakage"}
 for enumeration, description in DESCRIBED.items():
-    strawberry.enum(enumeration, description=description)
+    strawberry.enum(enumeration, name=NAMED.get(enumeration), description=description)

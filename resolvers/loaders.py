@@ -8,7 +8,7 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain import agents, cards, catalog, checkout, orders, pricing, suppliers
+from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, suppliers
 from domain.kernel import ANONYMOUS, Actor
 
 Key = TypeVar("Key", bound=Hashable)
@@ -170,6 +170,16 @@ class Loaders:
     def cards(self) -> "Batch[UUID, Sequence[cards.Card | checkout.ClaimedCard]]":
         """The cards that an order line delivered, masked."""
         return Batch(cards.cards_of_lines, [])
+
+    @cached_property
+    def gift_programs(self) -> "Batch[UUID, giftcards.GiftCardProgram | None]":
+        """The programs of gift cards, by id."""
+        return Batch(giftcards.programs_by_id, None)
+
+    @cached_property
+    def gift_moves(self) -> "Batch[UUID, list[giftcards.GiftCardMove]]":
+        """The moves of a gift card, newest first, for the back office."""
+        return Batch(giftcards.moves_of, [])
 
     async def _fetch_categories(self, ids: list[UUID]) -> dict[UUID, catalog.ShownCategory]:
         return catalog.flatten(await self.category_tree())

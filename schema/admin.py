@@ -11,6 +11,7 @@ from schema.catalog import (
     ReviewAdminQuery,
 )
 from schema.documents import RootSchema
+from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
@@ -28,6 +29,7 @@ class Query(
     AgentsAdminQuery,
     CardsAdminQuery,
     CatalogAdminQuery,
+    GiftCardsAdminQuery,
     IdentityAdminQuery,
     OrderAdminQuery,
     ProductTypesAdminQuery,
@@ -44,6 +46,7 @@ class Mutation(
     AgentsAdminMutation,
     CardsAdminMutation,
     CatalogAdminMutation,
+    GiftCardsAdminMutation,
     IdentityAdminMutation,
     LedgerAdminMutation,
     ProductTypesAdminMutation,
@@ -57,5 +60,9 @@ class Mutation(
 
 
 schema = RootSchema(
-    Query, Mutation, limits=ADMIN, types=[AgentDepthError, StepUpRequiredError], scalar_map=SCALARS
+    Query,
+    Mutation,
+    limits=ADMIN,
+    types=[AgentDepthError, GiftCardMoveError, StepUpRequiredError],
+    scalar_map=SCALARS,
 )

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     sweep_interval_seconds: float = Field(
         5.0, description="How often due work is looked for again."
     )
+    gift_card_face_cap: int = Field(
+        1_000, gt=0, description="Highest face value of an own gift card, in currency units."
+    )
+    gift_card_valid_days: int = Field(
+        1_095, gt=0, description="Shortest validity of an own gift card, in days; none is longest."
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token that /metrics asks for. Empty: loopback callers only.",

@@ -11,7 +11,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
-from domain import identity, kernel, suppliers
+from domain import giftcards, identity, kernel, suppliers
 from server import keyfile
 from server.settings import Settings
 
@@ -100,6 +100,8 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
     identity.lifetimes.step_up = timedelta(minutes=settings.step_up_minutes)
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
+    giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
+    giftcards.limits.valid_days = settings.gift_card_valid_days
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await kernel.install_keys(_keys(settings))

@@ -5,7 +5,7 @@ from itertools import count
 from uuid import UUID
 
 from adapters.sandbox.simulator import sandbox_secret
-from domain import cards, identity, ledger, suppliers, webhooks
+from domain import cards, giftcards, identity, ledger, suppliers, webhooks
 from domain.agents.models import Agent, AgentStatus, Tier
 from domain.cards.models import Card
 from domain.catalog.models import (
@@ -229,3 +229,21 @@ async def webhook_endpoint(owner: Actor, url: str) -> webhooks.NewEndpoint:
     actor = replace(owner, scopes=frozenset({"webhooks:write"}))
     wish = webhooks.EndpointWish(url, ["order.paid", "order.delivered", "order.delivery_failed"])
     return await webhooks.create_endpoint(actor, wish)
+
+
+async def gift_program(
+    *, price: int = 100 * SCALE, cards: int = 0, of: Variant | None = None, **changes: object
+) -> giftcards.GiftCardProgram:
+    """A program of own gift cards of 100 yuan, with a variant for sale and, if wanted, cards."""
+    sold = of or await variant(price=price, delivery_kind=DeliveryKind.GIFT_CARD)
+    values: dict[str, object] = {
+        "name_zh": "礼品卡",
+        "name_en": "Gift card",
+        "value": giftcards.GiftCardValue.BALANCE,
+        "face_units": 100 * SCALE,
+    }
+    draft = giftcards.ProgramDraft(**{**values, **changes})  # type: ignore[arg-type]
+    program = await giftcards.save_program(OPERATOR, draft, sku=sold.sku)
+    if cards:
+        await giftcards.issue(OPERATOR, program.id, cards, f"issue{next(_numbers)}")
+    return program

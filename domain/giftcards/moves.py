@@ -42,10 +42,10 @@ LEFT JOIN order_lines l ON l.id = c.order_line_id
 WHERE g.card_id = ANY($1) ORDER BY g.card_id FOR UPDATE OF g
 """
 _MOVE = """
-UPDATE gift_cards g SET status = $2, version = version + 1, moved_by = $3, moved_because = $4,
+UPDATE gift_cards g SET status = $2::varchar, version = version + 1, moved_by = $3, moved_because = $4,
     moved_at = $5, activated_at = m.activated_at, expires_at = m.expires_at,
-    balance_units = CASE WHEN $2 = 'void' THEN 0 ELSE balance_units END,
-    uses_left = CASE WHEN $2 = 'void' THEN 0 ELSE uses_left END
+    balance_units = CASE WHEN $2::varchar = 'void' THEN 0 ELSE balance_units END,
+    uses_left = CASE WHEN $2::varchar = 'void' THEN 0 ELSE uses_left END
 FROM unnest($1::uuid[], $6::timestamptz[], $7::timestamptz[]) AS m (id, activated_at, expires_at)
 WHERE g.card_id = m.id
 """
@@ -119,9 +119,7 @@ async def _move(
         activated.append(moment if first else row["activated_at"])
         expiries.append(expiry_of(moment, row["valid_days"]) if again else row["expires_at"])
     ids = [row["card_id"] for row in rows]
-    await conn.execute(
-        _MOVE, ids, to.value, actor.user_id, reason, moment, activated, expiries
-    )
+    await conn.execute(_MOVE, ids, to.value, actor.user_id, reason, moment, activated, expiries)
 
 
 async def _withdraw(conn: Connection, rows: Sequence[Any]) -> None:

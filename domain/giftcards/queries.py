@@ -29,10 +29,13 @@ async def list_cards(
 ) -> Page[GiftCard]:
     """Issued cards, newest first; needs `giftcards:read`. `number` is the whole number of one."""
     actor.require_scope(READ_SCOPE)
-    given = {"program_id": program_id, "batch_id": batch_id, "status": status}
+    given = {
+        "program_id": program_id,
+        "batch_id": batch_id,
+        "status": status,
+        "number": number and number.replace(" ", "").replace("-", "").upper(),
+    }
     wanted = {name: value for name, value in given.items() if value is not None}
-    if number is not None:
-        wanted["number"] = number.replace(" ", "").replace("-", "").upper()
     rows = GiftCard.filter(**wanted).order_by("-card_id").limit(page.first + 1)
     if page.after:
         rows = rows.filter(card_id__lt=UUID(page.after[0]))

@@ -120,7 +120,7 @@ BY_STAFF = frozenset({_ACTIVE, _FROZEN, _VOID})
 
 def needs_reason(source: GiftCardStatus, target: GiftCardStatus) -> bool:
     """Every move that an operator decides, but for the first activation, says why."""
-    return target in BY_STAFF and source is not _ISSUED or target is _VOID
+    return (target in BY_STAFF and source is not _ISSUED) or target is _VOID
 
 
 # --- programs -------------------------------------------------------------------------------------
@@ -207,7 +207,8 @@ def lock_for(kind: GuardKind, tries: int) -> timedelta | None:
     beyond = tries - FREE_TRIES[kind]
     if beyond < 0:
         return None
-    return min(FIRST_LOCK * 2 ** min(beyond, 16), LONGEST_LOCK)
+    doublings: int = 2 ** min(beyond, 16)
+    return min(FIRST_LOCK * doublings, LONGEST_LOCK)
 
 
 def expiry_of(activated_at: datetime, valid_days: int | None) -> datetime | None:

@@ -100,8 +100,11 @@ BEGIN
             RAISE EXCEPTION 'a gift card program needs a variant of that kind'
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_program_of_its_kind';
         END IF;
-    ELSIF ((NEW.variant_id, NEW.value, NEW.currency, NEW.transferable, NEW.activation, NEW.breakage, NEW.prefix)
-            <> (OLD.variant_id, OLD.value, OLD.currency, OLD.transferable, OLD.activation, OLD.breakage, OLD.prefix)
+    ELSIF NEW.variant_id <> OLD.variant_id THEN
+        RAISE EXCEPTION 'a gift card program stays with its variant'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'gift_program_terms_stay';
+    ELSIF ((NEW.value, NEW.currency, NEW.transferable, NEW.activation, NEW.breakage, NEW.prefix)
+            <> (OLD.value, OLD.currency, OLD.transferable, OLD.activation, OLD.breakage, OLD.prefix)
             OR (NEW.face_units, NEW.uses, NEW.valid_days)
                 IS DISTINCT FROM (OLD.face_units, OLD.uses, OLD.valid_days))
         AND EXISTS (SELECT 1 FROM gift_cards WHERE program_id = NEW.id) THEN
@@ -205,7 +208,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0002_guards')]
+    dependencies = [('domain', '0005_lifecycle')]
 
     initial = False
 

@@ -1,0 +1,140 @@
+"""How the fields of our own gift cards are answered."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import strawberry
+from strawberry import Parent
+
+from domain import giftcards
+from domain.kernel import Money, Page, Prefix, decode_id, encode_id, page_request
+from resolvers.context import Info
+from resolvers.loaders import there
+from resolvers.money import MoneyInput, money_of
+
+
+@dataclass(frozen=True)
+class IssueOutcome:
+    """What the payload shows of an issue."""
+
+    issue: giftcards.Issue
+    replayed: bool
+
+
+async def gift_card_program_save(
+    info: Info,
+    name_zh: str,
+    name_en: str,
+    value: giftcards.GiftCardValue,
+    id: strawberry.ID | None = None,
+    sku: str | None = None,
+    face_value: MoneyInput | None = None,
+    uses: int | None = None,
+    valid_days: int | None = None,
+    transferable: bool = True,
+    activation: giftcards.Activation = giftcards.Activation.ON_SALE,
+    breakage: giftcards.Breakage = giftcards.Breakage.KEPT,
+    prefix: str = "GC",
+    expected_version: int | None = None,
+) -> giftcards.GiftCardProgram:
+    """Make the program of a variant, or change one (back office)."""
+    face = None if face_value is None else money_of(face_value, "faceValue")
+    draft = giftcards.ProgramDraft(
+        name_zh=name_zh,
+        name_en=name_en,
+        value=value,
+        face_units=face.units if face else None,
+        currency=face.currency if face else "CNY",
+        uses=uses,
+        valid_days=valid_days,
+        transferable=transferable,
+        activation=activation,
+        breakage=breakage,
+        prefix=prefix,
+    )
+    return await giftcards.save_program(
+        info.context.actor,
+        draft,
+        sku=sku,
+        program_id=None if id is None else decode_id(Prefix.GIFT_CARD_PROGRAM, id),
+        expected_version=expected_version,
+    )
+
+
+async def gift_card_issue(
+    info: Info, idempotency_key: str, program_id: strawberry.ID, quantity: int
+) -> IssueOutcome:
+    """Issue cards of a program (back office)."""
+    program = decode_id(Prefix.GIFT_CARD_PROGRAM, program_id, field=("programId",))
+    issue = await giftcards.issue(info.context.actor, program, quantity, idempotency_key)
+    return IssueOutcome(issue, issue.replayed)
+
+
+async def gift_cards_move(
+    info: Info, card_ids: list[strawberry.ID], to: giftcards.GiftCardStatus, reason: str = ""
+) -> list[giftcards.GiftCard]:
+    """Activate, freeze, make good again or void cards (back office)."""
+    ids = [decode_id(Prefix.CARD, each, field=("cardIds",)) for each in card_ids]
+    return await giftcards.move_cards(info.context.actor, ids, to, reason)
+
+
+async def gift_card_programs(
+    info: Info, first: int | None = None, after: str | None = None
+) -> Page[giftcards.GiftCardProgram]:
+    """All programs, newest first (back office)."""
+    page = page_request("giftCardPrograms", first, after)
+    return await giftcards.list_programs(info.context.actor, page)
+
+
+async def gift_card_files(
+    info: Info,
+    program_id: strawberry.ID | None = None,
+    batch_id: strawberry.ID | None = None,
+    status: giftcards.GiftCardStatus | None = None,
+    number: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Page[giftcards.GiftCard]:
+    """Issued cards, newest first (back office)."""
+    program = batch = None
+    if program_id is not None:
+        program = decode_id(Prefix.GIFT_CARD_PROGRAM, program_id, field=("programId",))
+    if batch_id is not None:
+        batch = decode_id(Prefix.CARD_BATCH, batch_id, field=("batchId",))
+    return await giftcards.list_cards(
+        info.context.actor,
+        page_request("giftCardFiles", first, after),
+        program_id=program,
+        batch_id=batch,
+        status=status,
+        number=number,
+    )
+
+
+def face_value(row: Parent[giftcards.GiftCardProgram | giftcards.GiftCard]) -> Money | None:
+    """What a fresh card holds; null for one of uses."""
+    return None if row.face_units is None else Money(row.face_units, row.currency)
+
+
+async def program_of(card: Parent[giftcards.GiftCard], info: Info) -> giftcards.GiftCardProgram:
+    """The terms of a card, in one statement for a whole page."""
+    return there(await info.context.loaders.gift_programs.load(card.program_id))
+
+
+async def moves_of(card: Parent[giftcards.GiftCard], info: Info) -> list[giftcards.GiftCardMove]:
+    """Every move of a card, newest first."""
+    return await info.context.loaders.gift_moves.load(card.card_id)
+
+
+def holder_id(card: Parent[giftcards.GiftCard]) -> strawberry.ID | None:
+    """Who bought it."""
+    return _user(card.holder_id)
+
+
+def mover_id(move: Parent[giftcards.GiftCardMove]) -> strawberry.ID | None:
+    """Who moved it; null for the system."""
+    return _user(move.moved_by)
+
+
+def _user(user_id: UUID | None) -> strawberry.ID | None:
+    return None if user_id is None else strawberry.ID(encode_id(Prefix.USER, user_id))
