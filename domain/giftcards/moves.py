@@ -42,8 +42,8 @@ LEFT JOIN order_lines l ON l.id = c.order_line_id
 WHERE g.card_id = ANY($1) ORDER BY g.card_id FOR UPDATE OF g
 """
 _MOVE = """
-UPDATE gift_cards g SET status = $2::varchar, version = version + 1, moved_by = $3, moved_because = $4,
-    moved_at = $5, activated_at = m.activated_at, expires_at = m.expires_at,
+UPDATE gift_cards g SET status = $2::varchar, version = version + 1, moved_by = $3,
+    moved_because = $4, moved_at = $5, activated_at = m.activated_at, expires_at = m.expires_at,
     balance_units = CASE WHEN $2::varchar = 'void' THEN 0 ELSE balance_units END,
     uses_left = CASE WHEN $2::varchar = 'void' THEN 0 ELSE uses_left END
 FROM unnest($1::uuid[], $6::timestamptz[], $7::timestamptz[]) AS m (id, activated_at, expires_at)
