@@ -208,7 +208,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0005_lifecycle')]
+    dependencies = [('domain', '0008_kinds')]
 
     initial = False
 
