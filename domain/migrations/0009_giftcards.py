@@ -208,7 +208,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0008_kinds')]
+    dependencies = [("domain", "0008_kinds")]
 
     initial = False
 
