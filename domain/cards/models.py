@@ -6,7 +6,21 @@ from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from domain.cards.trace_models import CardEvent, CardSeal, TraceCheckpoint
 from domain.kernel.ids import new_id
+
+__all__ = [
+    "BlindIndex",
+    "Card",
+    "CardBatch",
+    "CardEvent",
+    "CardSeal",
+    "CardSecret",
+    "CardState",
+    "IndexPhase",
+    "KeyProof",
+    "TraceCheckpoint",
+]
 
 
 class CardState(StrEnum):

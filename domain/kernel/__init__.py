@@ -10,6 +10,8 @@ from domain.kernel.actor import (
     Forbidden,
     SignInNeeded,
 )
+from domain.kernel.acting import act_as
+from domain.kernel.actor import ANONYMOUS, SYSTEM, Actor, ActorKind, Forbidden, SignInNeeded
 from domain.kernel.crash import crash_point
 from domain.kernel.database import (
     Connection,
@@ -115,6 +117,7 @@ __all__ = [
     "SealBroken",
     "SignInNeeded",
     "WrappedKey",
+    "act_as",
     "alone",
     "claim_key",
     "claim_unpublished",
