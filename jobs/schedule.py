@@ -1,6 +1,6 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
-from domain import fulfilment, ledger, webhooks
+from domain import cards, fulfilment, ledger, webhooks
 from domain.kernel import forget_old_rows
 from jobs import fulfilment as fulfilment_jobs
 from jobs import webhooks as webhook_jobs
@@ -26,6 +26,16 @@ async def sweep() -> int:
 async def seal_ledger() -> int:
     """Extend the ledger's hash chain over what was committed since."""
     return await ledger.seal_committed()
+
+
+async def seal_cards() -> int:
+    """Extend the hash chain over card events over what was committed since."""
+    return await cards.seal_card_events()
+
+
+async def take_checkpoint() -> int:
+    """Once a day, sign where both chains stand."""
+    return 0 if await cards.take_checkpoint(daily=True) is None else 1
 
 
 async def keep_house() -> int:

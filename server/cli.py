@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from domain.kernel import Refused
-from server import benchmarks, sealing
+from server import benchmarks, sealing, tracing
 from server.connected import connected, operator
 from server.settings import Settings, settings
 
@@ -33,6 +33,8 @@ app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cards_commands, name="cards")
 app.add_typer(benchmarks.commands, name="bench")
 app.add_typer(sealing.commands, name="keys")
+app.add_typer(tracing.commands, name="checkpoints")
+app.command(name="verify-cards")(tracing.verify_cards)
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -337,18 +339,19 @@ def check_invariants() -> None:
 
 
 @app.command(name="verify-ledger")
-def verify_ledger() -> None:
-    """Recompute the ledger's hash chain and compare it with its seals.
+def verify_ledger(against: tracing.Against = None) -> None:
+    """Recompute the ledger's hash chain; compare it with its seals and the signed checkpoints.
 
-    Example: kameng verify-ledger
+    Example: kameng verify-ledger --against checkpoints.jsonl
     """
     from domain import ledger
 
     report = asyncio.run(connected(ledger.verify))
-    for fault in report.faults:
+    faults = report.faults + tracing.ledger_faults(against)
+    for fault in faults:
         errors.print(fault, style="red", markup=False)
     console.print(f"{report.links} transfers sealed, {report.unsealed} wait for the sealer.")
-    if report.faults:
+    if faults:
         raise typer.Exit(1)
     console.print("The chain holds. / 哈希链完整。")
 

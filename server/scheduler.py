@@ -22,6 +22,7 @@ LEADER_LOCK = 7_221_000  # any number that nobody else uses
 LEADER_PAUSE_SECONDS = 2.0
 AFTER_FAULT_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 300.0
+CHECKPOINT_SECONDS = 300.0  # how often it is asked whether today has one
 RELAY_PAUSE_SECONDS = 0.03  # under load a few larger batches cost less than many small ones
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,8 @@ async def _lead(settings: Settings) -> None:
             _relay(relay.run_once, hint, settings.relay_interval_seconds),
             _every(settings.sweep_interval_seconds, schedule.sweep),
             _every(settings.sealer_interval_seconds, schedule.seal_ledger),
+            _every(settings.sealer_interval_seconds, schedule.seal_cards),
+            _every(CHECKPOINT_SECONDS, schedule.take_checkpoint),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),
         ]
         tasks = [asyncio.create_task(work) for work in works]

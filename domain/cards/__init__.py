@@ -1,5 +1,12 @@
 """The face of the card store."""
 
+from domain.cards.checkpoints import (
+    Signed,
+    checkpoint_faults,
+    list_checkpoints,
+    read_export,
+    take_checkpoint,
+)
 from domain.cards.importing import (
     CardImportReport,
     ImportWish,
@@ -31,6 +38,8 @@ from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
 from domain.cards.store import StoredPurchase, sell, store_purchased
+from domain.cards.tracing import seal_card_events
+from domain.cards.verifying import TraceReport, verify_cards
 
 __all__ = [
     "DELIVERED",
@@ -54,27 +63,35 @@ __all__ = [
     "Rewrapped",
     "RowProblem",
     "SealedCard",
+    "Signed",
     "StoredPurchase",
+    "TraceReport",
     "UndoReport",
     "card_file",
     "cards_of_lines",
     "close_issue",
+    "checkpoint_faults",
     "find_sealed",
     "fresh_key",
     "import_cards",
     "issue_cards",
     "key_status",
     "list_batches",
+    "list_checkpoints",
     "mark_revealed",
     "may_move",
     "open_codes",
     "open_issue",
+    "read_export",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",
+    "seal_card_events",
     "sell",
     "stock_of",
     "store_purchased",
+    "take_checkpoint",
     "undo_batch",
     "withdraw",
+    "verify_cards",
 ]

@@ -23,6 +23,7 @@ from domain.kernel import (
     NotFound,
     Prefix,
     Refused,
+    act_as,
     clock,
     encode_id,
     keyed_digest,
@@ -133,6 +134,7 @@ async def import_cards(
     fresh = await fresh_key()
     digest = keyed_digest("card-file", variant.id.bytes + _digest_of(file))
     async with transaction() as conn:
+        await act_as(conn, actor)
         await conn.execute(_LOCK_IMPORT, variant.id.hex)
         batch = Batch.new(fresh, variant.id, wish.source, digest, wish.unit_cost, wish.currency)
         batch.expires_on, batch.imported_by = wish.expires_on, actor.user_id
@@ -156,6 +158,7 @@ async def undo_batch(actor: Actor, batch_id: UUID) -> UndoReport:
     """
     actor.require_scope(WRITE_SCOPE)
     async with transaction() as conn:
+        await act_as(conn, actor, "undone")
         batch = await conn.fetchrow(_LOCK_BATCH, batch_id)
         if batch is None:
             raise Refused(NotFound(what="batch", field=("batchId",)))

@@ -31,6 +31,7 @@ from domain.kernel import (
     Invalid,
     Refused,
     SealBroken,
+    act_as,
     alone,
     connection,
     keys,
@@ -112,8 +113,8 @@ async def rotate_index(actor: Actor, progress: Progress | None = None) -> IndexR
         state = await _begin(actor)
         work: dict[IndexPhase, Work] = {
             IndexPhase.FILLING: _Filler(actor, state).fill,
-            IndexPhase.SWITCHING: lambda last: _moved(_SWITCH, last),
-            IndexPhase.CLEARING: lambda last: _moved(_CLEAR, last),
+            IndexPhase.SWITCHING: lambda last: _moved(actor, _SWITCH, last),
+            IndexPhase.CLEARING: lambda last: _moved(actor, _CLEAR, last),
         }
         cards = 0
         while state.phase is not IndexPhase.STEADY:
@@ -175,8 +176,9 @@ async def _one_slice(work: Work, last: UUID) -> tuple[UUID | None, int]:
     return await work(last)
 
 
-async def _moved(statement: str, last: UUID) -> tuple[UUID | None, int]:
+async def _moved(actor: Actor, statement: str, last: UUID) -> tuple[UUID | None, int]:
     async with transaction() as conn:
+        await act_as(conn, actor, "rotate-index")
         row: Any = await conn.fetchrow(statement, last, SLICE)
     return row["last"], row["done"]
 

@@ -16,6 +16,7 @@ from domain.kernel import (
     Refused,
     SealBroken,
     WrappedKey,
+    act_as,
     alone,
     clock,
     connection,
@@ -144,19 +145,19 @@ async def rotate_keys(actor: Actor, progress: Progress | None = None) -> Rewrapp
             await refresh_keys()
             await _audited(actor, "keys.version_made", {"version": current})
         await _note(current)
-        batches = await _rewrap_all(current, progress)
+        batches = await _rewrap_all(actor, current, progress)
         done = {"version": current, "batches": batches, "resumed": resumed}
         await _audited(actor, "keys.rotated", done)
     return Rewrapped(current, batches, resumed)
 
 
-async def _rewrap_all(current: int, progress: Progress | None) -> int:
+async def _rewrap_all(actor: Actor, current: int, progress: Progress | None) -> int:
     async with connection() as conn:
         total = await conn.fetchval(_BEHIND, current)
     done = 0
     async for rows in _slices(current):
         for row in rows:
-            done += await _rewrap(row)
+            done += await _rewrap(actor, row)
         if progress is not None:
             progress(done, total)
     return done
@@ -173,7 +174,7 @@ async def _slices(current: int) -> AsyncIterator[list[Any]]:
         yield rows
 
 
-async def _rewrap(row: Any) -> int:
+async def _rewrap(actor: Actor, row: Any) -> int:
     batch_id, generation, version = row["id"], row["generation"], row["key_version"]
     kept = [(row["wrapped_key"], generation), (row["next_wrapped_key"], generation + 1)]
     fresh: list[WrappedKey | None] = []
@@ -186,6 +187,7 @@ async def _rewrap(row: Any) -> int:
     first, second = fresh
     assert first is not None, "a batch has a data key"
     async with transaction() as conn:
+        await act_as(conn, actor, "rotate")
         done: str = await conn.execute(
             _REWRAP,
             batch_id,

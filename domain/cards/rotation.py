@@ -15,6 +15,7 @@ from domain.kernel import (
     Refused,
     SealBroken,
     WrappedKey,
+    act_as,
     alone,
     connection,
     key_provider,
@@ -78,7 +79,7 @@ async def rotate_batch(actor: Actor, batch_id: UUID, progress: Progress | None =
     async with alone(ROTATION_LOCK):
         batch = await _found(batch_id)
         if batch["next_wrapped_key"] is None:
-            await _begin(batch)
+            await _begin(actor, batch)
             batch = await _found(batch_id)
         reached = batch["generation"] + 1
         wrapped = WrappedKey(batch["next_wrapped_key"], batch["key_version"])
@@ -86,6 +87,7 @@ async def rotate_batch(actor: Actor, batch_id: UUID, progress: Progress | None =
         rotation = _Rotation(actor, batch_id, reached, data_key)
         await _reseal_all(rotation, batch["accepted"], progress)
         async with transaction() as conn:
+            await act_as(conn, actor, "rotate-batch")
             if not rotation.broken:
                 await conn.execute(_FINISH, batch_id, reached)
             details = {"cards": rotation.done, "broken": len(rotation.broken)}
@@ -101,7 +103,7 @@ async def _found(batch_id: UUID) -> Any:
     return batch
 
 
-async def _begin(batch: Any) -> None:
+async def _begin(actor: Actor, batch: Any) -> None:
     """Both keys, wrapped by the current version."""
     batch_id, generation = batch["id"], batch["generation"]
     old = await unwrapped(
@@ -113,6 +115,7 @@ async def _begin(batch: Any) -> None:
     if first.version != second.version:  # a rotation of the service came between the two
         first = await provider.wrap(old, key_bound_to(batch_id, generation))
     async with transaction() as conn:
+        await act_as(conn, actor, "rotate-batch")
         await conn.execute(_BEGIN, batch_id, first.wrapped, second.wrapped, second.version)
 
 
@@ -145,6 +148,7 @@ async def _reseal(
         bound = bound_to(card.card_id, card.variant_id, card.batch_id, rotation.generation)
         fresh[card.card_id] = seal(rotation.data_key, plaintext, bound)
     async with transaction() as conn:
+        await act_as(conn, rotation.actor, "rotate-batch")
         before = rotation.generation - 1
         columns = list(fresh), list(fresh.values())
         await conn.execute(_RESEAL, *columns, rotation.generation, before)

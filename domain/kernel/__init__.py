@@ -1,6 +1,7 @@
 """The kernel's face: what every context may use."""
 
 from domain.kernel import clock
+from domain.kernel.acting import act_as
 from domain.kernel.actor import (
     ANONYMOUS,
     MAIN_SITE_ID,
@@ -10,8 +11,6 @@ from domain.kernel.actor import (
     Forbidden,
     SignInNeeded,
 )
-from domain.kernel.acting import act_as
-from domain.kernel.actor import ANONYMOUS, SYSTEM, Actor, ActorKind, Forbidden, SignInNeeded
 from domain.kernel.crash import crash_point
 from domain.kernel.database import (
     Connection,
@@ -76,6 +75,9 @@ from domain.kernel.sealing import (
     refresh_keys,
     seal,
     seal_small,
+    sign,
+    signature_holds,
+    signing_public_key,
     token_digest,
     unseal,
     unseal_small,
@@ -150,6 +152,9 @@ __all__ = [
     "seal",
     "seal_small",
     "share_out",
+    "sign",
+    "signature_holds",
+    "signing_public_key",
     "to_minor",
     "token_digest",
     "transaction",

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Protocol
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -159,6 +163,26 @@ def purpose_key(purpose: str, version: int = 1) -> bytes:
 def keyed_digest(purpose: str, value: bytes, version: int = 1) -> bytes:
     """HMAC-SHA256 under the purpose's own key: for blind indexes and token look-up."""
     return hmac.digest(purpose_key(purpose, version), value, "sha256")
+
+
+def sign(purpose: str, message: bytes, version: int = 1) -> bytes:
+    """An Ed25519 signature by the purpose's own key."""
+    return Ed25519PrivateKey.from_private_bytes(purpose_key(purpose, version)).sign(message)
+
+
+def signing_public_key(purpose: str, version: int = 1) -> bytes:
+    """The public half (32 bytes) of the key that `sign` uses: may be shown to anybody."""
+    private = Ed25519PrivateKey.from_private_bytes(purpose_key(purpose, version))
+    return private.public_key().public_bytes_raw()
+
+
+def signature_holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the holder of the private half has signed exactly this message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def token_digest(token: str) -> bytes:

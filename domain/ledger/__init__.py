@@ -4,7 +4,7 @@ from domain.ledger.models import Account, AccountKind, Entry, Transfer, Transfer
 from domain.ledger.queries import AccountEntry, Wallet, balance_of, entries_of, wallet_of
 from domain.ledger.refusals import BalanceShort
 from domain.ledger.rules import PLATFORM_KINDS, Posting, account_id, posting_columns
-from domain.ledger.sealer import ChainReport, seal_committed, verify
+from domain.ledger.sealer import ChainReport, digest_at, head_of, seal_committed, verify
 from domain.ledger.service import (
     INSERT_ENTRIES,
     INSERT_TRANSFERS,
@@ -31,7 +31,9 @@ __all__ = [
     "Wallet",
     "account_id",
     "balance_of",
+    "digest_at",
     "entries_of",
+    "head_of",
     "open_accounts",
     "open_platform_accounts",
     "post",

@@ -21,6 +21,8 @@ SKEW_SECONDS = 5
 _LOCK = 7_251_001
 _turns = count()
 
+_HEAD = "SELECT sequence, digest FROM seals ORDER BY sequence DESC LIMIT 1"
+_DIGEST_AT = "SELECT digest FROM seals WHERE sequence = $1"
 _LAST = "SELECT sequence, digest, sealed_at FROM seals ORDER BY sequence DESC LIMIT 1"
 _OLDEST = """
 SELECT least(min(xact_start), $1) FROM pg_stat_activity
@@ -56,6 +58,26 @@ class ChainReport:
     links: int = 0
     unsealed: int = 0
     faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last link of the chain; before the first one, number 0."""
+
+    sequence: int = 0
+    digest: bytes = FIRST_DIGEST
+
+
+async def head_of(conn: Connection) -> Head:
+    """The end of the chain as it is now."""
+    row = await conn.fetchrow(_HEAD)
+    return Head(row["sequence"], row["digest"]) if row else Head()
+
+
+async def digest_at(conn: Connection, sequence: int) -> bytes | None:
+    """The digest of one link; None when there is none of this number."""
+    found: bytes | None = await conn.fetchval(_DIGEST_AT, sequence)
+    return found
 
 
 def _floor_of(moment: datetime) -> UUID:

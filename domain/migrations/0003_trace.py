@@ -40,7 +40,7 @@ TABLES = with_constraints([
     ops.CreateModel(
         name='CardSeal',
         fields=[
-            ('sequence', fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+            ('sequence', fields.BigIntField(primary_key=True, generated=False, unique=True, db_index=True)),
             ('event_id', fields.UUIDField(unique=True)),
             ('digest', fields.BinaryField()),
             ('sealed_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
@@ -51,7 +51,7 @@ TABLES = with_constraints([
     ops.CreateModel(
         name='TraceCheckpoint',
         fields=[
-            ('number', fields.IntField(primary_key=True, unique=True, db_index=True)),
+            ('number', fields.IntField(primary_key=True, generated=False, unique=True, db_index=True)),
             ('statement', fields.TextField(unique=False)),
             ('signature', fields.BinaryField()),
             ('public_key', fields.BinaryField()),

@@ -16,6 +16,7 @@ from domain.kernel import (
     Connection,
     NotFound,
     Refused,
+    act_as,
     clock,
     connection,
     record_events,
@@ -217,5 +218,6 @@ async def reveal_found(
         sealed = await cards.find_sealed(conn, found)
     opened = await cards.open_codes(actor, sealed)
     async with transaction() as conn:
+        await act_as(conn, actor)
         await cards.mark_revealed(conn, found)
     return opened

@@ -1,0 +1,97 @@
+"""Events of cards and batches: who moved what, and digests that vouch for a million cards."""
+
+import pytest
+
+from domain import cards, checkout, orders
+from domain.cards.models import Card, CardEvent, CardSeal
+from domain.checkout import LineWish, Purchase
+from domain.kernel import act_as, connection, transaction
+from tests import make
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+async def events_of(card: Card) -> list[CardEvent]:
+    return await CardEvent.filter(card_id=card.id).order_by("sequence")
+
+
+async def faults() -> list[str]:
+    return (await cards.verify_cards()).faults
+
+
+async def test_an_import_writes_few_events_that_vouch_for_all_cards() -> None:
+    variant = await make.variant(cards=2_500)
+    assert await CardEvent.filter(card_id__isnull=False).count() == 0
+    stored = await CardEvent.filter(action="stored").order_by("sequence")
+    assert [each.cards for each in stored] == [1_000, 1_000, 500]
+    assert {each.new_state for each in stored} == {"available"}
+    assert {(each.actor_kind, each.actor_id) for each in stored} == {
+        ("operator", make.OPERATOR.user_id)
+    }
+    assert await cards.seal_card_events() == await CardEvent.all().count()
+    report = await cards.verify_cards()
+    assert (report.cards, report.batches, report.faults) == (2_500, 1, [])
+    assert await Card.filter(variant_id=variant.id).count() == 2_500
+
+
+async def test_a_sale_and_its_first_look_are_told_of_the_buyer() -> None:
+    variant, buyer = await make.variant(cards=3), await make.buyer()
+    placed = await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 2),), "key"))
+    for _ in range(2):
+        await orders.reveal_cards(buyer, placed.order.id, None)
+    sold = await Card.filter(order_line_id=placed.lines[0].id).order_by("unit_number")
+    for card in sold:
+        first, look = await events_of(card)
+        assert (first.sequence, first.action, first.old_state) == (1, "moved", "available")
+        assert (first.new_state, first.order_line_id) == ("sold", placed.lines[0].id)
+        assert (first.unit_number, first.actor_kind) == (card.unit_number, None)
+        assert (look.sequence, look.action, look.actor_id) == (2, "revealed", buyer.user_id)
+    await cards.seal_card_events()
+    assert await CardSeal.all().count() == await CardEvent.all().count()
+    assert await faults() == []
+
+
+async def test_an_undo_names_who_did_it() -> None:
+    (card,) = await make.stock(await make.variant(), 1)
+    await cards.undo_batch(make.OPERATOR, card.batch_id)
+    (event,) = await events_of(card)
+    assert (event.old_state, event.new_state, event.reason) == ("available", "void", "undone")
+    assert event.actor_id == make.OPERATOR.user_id
+    assert await faults() == []
+
+
+async def test_rotations_are_told_and_the_trace_holds() -> None:
+    stored = await make.stock(await make.variant(), 5)
+    await cards.rotate_keys(make.OPERATOR)
+    await cards.rotate_batch(make.OPERATOR, stored[0].batch_id)
+    await cards.rotate_index(make.OPERATOR)
+    told = {each.action: each for each in await CardEvent.filter(cards__isnull=False)}
+    assert {name: each.cards for name, each in told.items()} == {
+        "stored": 5,
+        "resealed": 5,
+        "reindexed": 5,
+    }
+    assert told["resealed"].actor_id == make.OPERATOR.user_id
+    await cards.seal_card_events()
+    assert await faults() == []
+
+
+async def test_what_a_card_is_changes_by_a_named_actor_only() -> None:
+    one, two = await make.stock(await make.variant(), 2)
+    change = "UPDATE cards SET expires_on = '2040-01-01' WHERE id = $1"
+    async with transaction() as conn:
+        await act_as(conn, make.OPERATOR, "longer")
+        await conn.execute(change, one.id)
+    assert await faults() == []
+    async with transaction() as conn:
+        await conn.execute(change, two.id)
+    (fault,) = await faults()
+    assert "its row was altered" in fault
+
+
+async def test_the_actor_ends_with_the_transaction() -> None:
+    async with transaction() as conn:
+        await act_as(conn, make.OPERATOR)
+    for _ in range(20):
+        async with connection() as conn:
+            assert not await conn.fetchval("SELECT current_setting('kameng.actor', true)")
