@@ -69,8 +69,8 @@ __all__ = [
     "UndoReport",
     "card_file",
     "cards_of_lines",
-    "close_issue",
     "checkpoint_faults",
+    "close_issue",
     "find_sealed",
     "fresh_key",
     "import_cards",
@@ -92,6 +92,6 @@ __all__ = [
     "store_purchased",
     "take_checkpoint",
     "undo_batch",
-    "withdraw",
     "verify_cards",
+    "withdraw",
 ]

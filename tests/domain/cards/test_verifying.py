@@ -179,7 +179,8 @@ CASES = {
     ),
     "an event put in": (
         ["INSERT INTO card_events (id, card_id, batch_id, sequence, at, action, old_state,"
-         " new_state, reason) VALUES ('00000000-0000-7000-8000-000000000001', '{free}', '{batch}', 1, now(),"
+         " new_state, reason) VALUES ('00000000-0000-7000-8000-000000000001', '{free}', '{batch}',"
+         " 1, now(),"
          " 'moved', 'available', 'available', '')"],
         ["event 1 of card {FREE} was never sealed"],
     ),

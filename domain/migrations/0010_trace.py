@@ -242,6 +242,6 @@ SELECT set_config('kameng.reason', '', true);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0002_guards")]
+    dependencies = [("domain", "0009_giftcards")]
 
     operations = [*TABLES, *(RunSQL(sql) for sql in (APPEND_ONLY, MARKS, TELLING, ADOPTED))]
