@@ -43,6 +43,21 @@ async def card_batches(
     return await cards.list_batches(info.context.actor, page_request("cardBatches", first, after))
 
 
+async def card_canary_plant(
+    info: Info,
+    variant_id: strawberry.ID,
+    count: int,
+    secret_form: str | None = None,
+    number_form: str = "",
+    origin: Origin = "import",
+) -> cards.Planted:
+    """Plant cards that are never sold (back office)."""
+    variant = decode_id(Prefix.VARIANT, variant_id, field=("variantId",))
+    form = cards.DEFAULT_FORM if secret_form is None else secret_form
+    wish = cards.CanaryWish(variant, count, number_form, form, origin)
+    return await cards.plant_canaries(info.context.actor, wish)
+
+
 def unit_cost(batch: Parent[cards.CardBatch]) -> Money:
     """What one card of the batch cost."""
     return Money(batch.unit_cost, batch.currency)

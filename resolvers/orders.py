@@ -13,6 +13,7 @@ from domain.kernel import ActorKind, Money, Page, Prefix, decode_id, page_reques
 from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
 from resolvers.money import MoneyInput, money_of
+from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 DeliveredCard: TypeAlias = cards.Card | checkout.ClaimedCard  # as read, or as just claimed
 
@@ -85,11 +86,16 @@ def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
 
 
 async def order_cards_reveal(
-    info: Info, order_id: strawberry.ID, card_ids: list[strawberry.ID] | None = None
-) -> list[cards.OpenedCard]:
+    info: Info,
+    order_id: strawberry.ID,
+    card_ids: list[strawberry.ID] | None = None,
+    recipient_public_key: str | None = None,
+) -> Revealed:
     """The codes of the caller's own order; each look is audited."""
     order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
-    return await orders.reveal_cards(info.context.actor, order, _cards(card_ids))
+    recipient = recipient_of(recipient_public_key)
+    opened = await orders.reveal_cards(info.context.actor, order, _cards(card_ids))
+    return revealed_to(recipient, opened)
 
 
 def _cards(card_ids: list[strawberry.ID] | None) -> list[UUID] | None:
@@ -112,10 +118,13 @@ async def order_cards_reveal_by_guest(
     token: str | None = None,
     lookup_password: str | None = None,
     card_ids: list[strawberry.ID] | None = None,
-) -> list[cards.OpenedCard]:
+    recipient_public_key: str | None = None,
+) -> Revealed:
     """The codes of such an order; each look is audited."""
+    recipient = recipient_of(recipient_public_key)
     proof = orders.GuestProof(number, token, lookup_password)
-    return await orders.reveal_by_guest(info.context.actor, proof, _cards(card_ids))
+    opened = await orders.reveal_by_guest(info.context.actor, proof, _cards(card_ids))
+    return revealed_to(recipient, opened)
 
 
 async def order(info: Info, id: strawberry.ID) -> orders.Order | None:

@@ -4,11 +4,12 @@ from uuid import UUID
 
 import strawberry
 
-from domain import cards, checkout, orders
+from domain import checkout, orders
 from domain.kernel import Prefix, decode_id
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 from resolvers.orders import OrderOutcome, show_placed
+from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 
 async def order_place(
@@ -36,8 +37,12 @@ async def order(
     return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))
 
 
-async def order_cards_reveal(info: Info, external_id: str) -> list[cards.OpenedCard]:
+async def order_cards_reveal(
+    info: Info, external_id: str, recipient_public_key: str | None = None
+) -> Revealed:
     """The codes of a partner's order."""
+    recipient = recipient_of(recipient_public_key)
     found = await orders.find_by_external_id(info.context.actor, external_id)
     missing = UUID(int=0)  # sounds like any order that is not the caller's
-    return await orders.reveal_cards(info.context.actor, found.id if found else missing, None)
+    actor, order_id = info.context.actor, found.id if found else missing
+    return revealed_to(recipient, await orders.reveal_cards(actor, order_id, None))

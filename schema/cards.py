@@ -86,6 +86,19 @@ class CardBatchUndoPayload:
     user_errors: list[UserError]
 
 
+@strawberry.type(description="Cards that were planted: never sold, their codes shown to nobody.")
+@presents(cards.Planted)
+class PlantedCanaries:
+    batch_id: strawberry.ID = id_field(Prefix.CARD_BATCH, "batch_id")
+    count: int
+
+
+@strawberry.type
+class CardCanaryPlantPayload:
+    planted: PlantedCanaries | None
+    user_errors: list[UserError]
+
+
 @strawberry.type
 class CardsAdminQuery:
     card_batches: Connection[CardBatch] = field(
@@ -109,4 +122,12 @@ class CardsAdminMutation:
         entity="report",
         permissions=[Scope("cards:write")],
         description="Take back the unsold cards of an import.",
+    )
+    card_canary_plant: CardCanaryPlantPayload = mutation(
+        resolvers.card_canary_plant,
+        payload=CardCanaryPlantPayload,
+        entity="planted",
+        permissions=[Scope("cards:canary")],
+        description="Plant cards that are never sold: whoever turns up with the code of one has had"
+        " our store. `#` is a digit of the forms, `?` a letter.",
     )

@@ -84,7 +84,13 @@ class OrderPayload:
 
 @strawberry.type
 class CardsRevealPayload:
-    secrets: list[CardSecret] = field(default_factory=list)
+    secrets: list[CardSecret] = field(
+        default_factory=list, description="Empty when `recipientPublicKey` was sent."
+    )
+    sealed: str | None = field(
+        description='The codes as an armoured age file for `recipientPublicKey`: {"cards":'
+        ' [{"cardId", "number", "secret", "expiresOn"}]}.'
+    )
     user_errors: list[UserError]
 
 
@@ -123,7 +129,8 @@ class OrderMutation:
         permissions=[SignedIn()],
         rate=Rate(RateZone.REVEAL),
         sensitive=True,
-        description="The codes of the caller's own order. Each look is written to the audit log.",
+        description="The codes of the caller's own order, in the open or sealed for a public key"
+        " (`age1...` or `ssh-ed25519 ...`). Each look is written to the audit log.",
     )
     order_cards_reveal_by_guest: CardsRevealPayload = mutation(
         resolvers.order_cards_reveal_by_guest,

@@ -39,11 +39,16 @@ from server.waker import Waker
 from server.wiring import connect, disconnect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Whatever does not say otherwise is kept by nobody on its way: it may carry codes or tokens.
 SECURITY_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
 )
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+REVALIDATE = "no-cache"  # the shop's files hold no secret: kept, and asked about each time
 
 GC_THRESHOLD = 20_000
 PARTNER_DOOR = "partner"  # the only one that keys open
@@ -56,7 +61,7 @@ def create_app(config: Settings | None = None) -> Starlette:
     config = config or settings()
     configure_logs(config.log_level, config.log_format)
     app = Starlette(routes=_routes(config), lifespan=_lifespan(config))
-    app.add_middleware(RequestFrame)
+    app.add_middleware(RequestFrame, encrypted=config.environment == "production")
     return app
 
 
@@ -189,14 +194,17 @@ def _shop_files(config: Settings) -> Callable[[Request], Awaitable[Response]]:
 
     async def answer(request: Request) -> Response:
         path = request.path_params["path"]
-        if path.startswith("graphql"):
+        if path.startswith(("graphql", "admin/")):
             raise HTTPException(404)
+        response: Response
         try:
-            return await files.get_response(path or "index.html", request.scope)
+            response = await files.get_response(path or "index.html", request.scope)
         except HTTPException as error:
             if error.status_code != 404 or "." in path.rpartition("/")[2]:
                 raise
-        return FileResponse(config.shop_folder / "index.html")
+            response = FileResponse(config.shop_folder / "index.html")
+        response.headers["cache-control"] = REVALIDATE
+        return response
 
     return answer
 
@@ -204,8 +212,10 @@ def _shop_files(config: Settings) -> Callable[[Request], Awaitable[Response]]:
 class RequestFrame:
     """Gives each request its id, its security headers, one log line and one measurement."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, encrypted: bool = False) -> None:
+        """`encrypted`: a proxy in front speaks TLS, so that browsers may insist on it."""
         self.app = app
+        self.encrypted = encrypted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
@@ -222,6 +232,8 @@ class RequestFrame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 extra = [(b"x-request-id", request_id.encode()), *SECURITY_HEADERS]
+                if self.encrypted or scope.get("scheme") == "https":
+                    extra.append(HSTS)
                 present = {name.lower() for name, _ in message.get("headers", [])}
                 fresh = [header for header in extra if header[0] not in present]
                 message["headers"] = [*message.get("headers", []), *fresh]

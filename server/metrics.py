@@ -63,7 +63,11 @@ ORDER BY t.id LIMIT 1
 _ALARMS = """
 SELECT action, count(*) AS seen FROM audit_entries WHERE action = ANY($1) GROUP BY action
 """
-ALARM_KINDS = {"card.seal_broken": "seal_broken", "card.not_opened": "not_opened"}
+ALARM_KINDS = {
+    "card.seal_broken": "seal_broken",
+    "card.not_opened": "not_opened",
+    "card.canary_touched": "canary_touched",
+}
 KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
 # A status that nobody is in must read 0, not stay at its last figure.
 OPEN_STATUSES = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)

@@ -7,6 +7,7 @@ from domain.cards.checkpoints import (
     read_export,
     take_checkpoint,
 )
+from domain.cards.canaries import CANARY_TOUCHED, note_canaries
 from domain.cards.importing import (
     CardImportReport,
     ImportWish,
@@ -33,6 +34,7 @@ from domain.cards.opening import (
     mark_revealed,
     open_codes,
 )
+from domain.cards.planting import DEFAULT_FORM, CanaryWish, Planted, plant, plant_canaries
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -42,12 +44,15 @@ from domain.cards.tracing import seal_card_events
 from domain.cards.verifying import TraceReport, verify_cards
 
 __all__ = [
+    "CANARY_TOUCHED",
+    "DEFAULT_FORM",
     "DELIVERED",
     "FREE",
     "IN_STOCK",
     "ISSUED",
     "MOVES",
     "OWNED",
+    "CanaryWish",
     "Card",
     "CardBatch",
     "CardFileInvalid",
@@ -59,6 +64,7 @@ __all__ = [
     "IndexRotated",
     "KeyStatus",
     "OpenedCard",
+    "Planted",
     "Resealed",
     "Rewrapped",
     "RowProblem",
@@ -80,9 +86,12 @@ __all__ = [
     "list_checkpoints",
     "mark_revealed",
     "may_move",
+    "note_canaries",
     "open_codes",
     "open_issue",
     "read_export",
+    "plant",
+    "plant_canaries",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",

@@ -172,6 +172,19 @@ class CardSecret(Model):
         table = "card_secrets"
 
 
+class CardCanary(Model):
+    """A planted card, and for which export it was made, if for one."""
+
+    card_id = fields.UUIDField(primary_key=True)
+    export_id = fields.UUIDField(null=True)
+    planted_by = fields.UUIDField(null=True)
+    planted_at = fields.DatetimeField()
+
+    class Meta:
+        table = "card_canaries"
+        indexes = (("export_id",),)
+
+
 class KeyProof(Model):
     """Tells a wrong key from an altered row: something known, wrapped by each version in use."""
 

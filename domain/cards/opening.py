@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from domain import audit
+from domain.cards.canaries import note_canaries
 from domain.cards.keys import unwrapped
 from domain.cards.refusals import CardSealBroken
 from domain.cards.rules import bound_to, unpacked
@@ -20,14 +21,16 @@ from domain.kernel import (
     clock,
     transaction,
     unseal,
+    wake_relay,
 )
 
 SEAL_BROKEN = "card.seal_broken"
 NOT_OPENED = "card.not_opened"
 
 _SEALED = """
-SELECT c.id, c.variant_id, c.batch_id, c.expires_on, s.sealed, s.generation,
-    b.wrapped_key, b.next_wrapped_key, b.generation AS batch_generation, b.key_version
+SELECT c.id, c.variant_id, c.batch_id, c.expires_on, c.state = 'canary' AS planted,
+    s.sealed, s.generation, b.wrapped_key, b.next_wrapped_key, b.generation AS batch_generation,
+    b.key_version
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
 JOIN cards c ON c.id = wanted.id JOIN card_secrets s ON s.card_id = c.id
 JOIN card_batches b ON b.id = c.batch_id ORDER BY wanted.place
@@ -51,6 +54,7 @@ class SealedCard:
     generation: int
     sealed: bytes = field(repr=False)
     wrapped: WrappedKey | None = field(repr=False)
+    planted: bool = False  # a canary
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,21 @@ async def find_sealed(conn: Connection, card_ids: Sequence[UUID]) -> list[Sealed
     return [_sealed_card(row) for row in rows]
 
 
-async def open_codes(actor: Actor, sealed: Sequence[SealedCard]) -> list[OpenedCard]:
+async def open_codes(
+    actor: Actor, sealed: Sequence[SealedCard], *, alarm: bool = True
+) -> list[OpenedCard]:
     """The codes of sealed cards, in their order; never called inside a transaction.
 
     The caller has proved whose they are and committed the audit rows (row B3). A card that does
     not open is audited as such and refused: CARD_SEAL_BROKEN when it was altered, moved, cut or
-    replayed, else what is wrong with the keys.
+    replayed, else what is wrong with the keys. A canary among them raises the alarm first, but for
+    exports (`alarm`), which are meant to carry some.
     """
+    planted = [card.card_id for card in sealed if card.planted]
+    if planted and alarm:
+        async with transaction() as conn:
+            await note_canaries(conn, actor, planted, "reveal")
+        wake_relay()
     keys: dict[tuple[UUID, int], bytes] = {}
     opened = []
     for card in sealed:
@@ -129,6 +141,7 @@ def _sealed_card(row: asyncpg.Record) -> SealedCard:
         row["generation"],
         row["sealed"],
         WrappedKey(wrapped, row["key_version"]) if wrapped is not None else None,
+        row["planted"],
     )
 
 

@@ -1,7 +1,9 @@
 """Pure rules of cards: how a code is compared, shown, packed and bound to its row."""
 
+import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import log2
 from random import Random
 from uuid import UUID
 
@@ -13,6 +15,8 @@ MAX_SHOWN_LETTERS = 4
 DOTS = "••••"
 _FOLDED = str.maketrans("", "", " -\t")
 _DIGITS = "0123456789"
+CANARY_BITS = 40  # that a made-up code has at least: nobody meets one by chance
+_SMALL_LETTERS = "abcdefghjkmnpqrstuvwxyz"
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -87,3 +91,40 @@ def sample_codes(
 def _filled(form: str, chance: Random) -> str:
     choices = {"#": _DIGITS, "?": _LETTERS}
     return "".join(chance.choice(choices.get(letter, letter)) for letter in form)
+
+
+Form = tuple[str, ...]  # of each place of a code: the letters that may stand there
+
+
+def form_of(text: str) -> Form:
+    """A form in words: `#` is a digit, `?` a letter, anything else itself."""
+    choices = {"#": _DIGITS, "?": _LETTERS}
+    return tuple(choices.get(letter, letter) for letter in text)
+
+
+def form_like(samples: Sequence[str]) -> Form:
+    """The form of real codes: what all of them share stays, the rest is of the same kind."""
+    first, *others = samples
+    alike = [each for each in others if len(each) == len(first)]
+    return tuple(
+        letter if alike and all(each[place] == letter for each in alike) else _kind_of(letter)
+        for place, letter in enumerate(first)
+    )
+
+
+def form_bits(*forms: Form) -> float:
+    """How much chance there is in codes of these forms."""
+    return sum(log2(len(choices)) for form in forms for choices in form)
+
+
+def drawn(form: Form) -> str:
+    """A code of a form, by real chance."""
+    return "".join(secrets.choice(choices) for choices in form)
+
+
+def _kind_of(letter: str) -> str:
+    if letter.isascii() and letter.isdigit():
+        return _DIGITS
+    if letter.isascii() and letter.isalpha():
+        return _LETTERS if letter.isupper() else _SMALL_LETTERS
+    return letter

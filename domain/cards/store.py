@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
+from domain.cards.canaries import note_returned
 from domain.cards.keys import FIRST_GENERATION, FreshKey
 from domain.cards.rules import bound_to, canonical, masked, packed
 from domain.cards.state import STEADY, IndexState, writing_state
@@ -134,6 +135,9 @@ async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) ->
     secrets = {code[0]: packed(code[1], code[2]) for code in codes}
     sealed = [_sealed(batch, stored[each], secrets[each]) for each in stored]
     await conn.execute(_INSERT_SECRETS, list(stored.values()), sealed)
+    if len(stored) < len(codes):
+        known = [code[0] for code in codes if code[0] not in stored]
+        await note_returned(conn, batch.variant_id, known, batch.imported_by)
     return stored
 
 

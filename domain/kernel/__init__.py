@@ -11,6 +11,7 @@ from domain.kernel.actor import (
     Forbidden,
     SignInNeeded,
 )
+from domain.kernel.age import Recipient
 from domain.kernel.crash import crash_point
 from domain.kernel.database import (
     Connection,
@@ -113,6 +114,7 @@ __all__ = [
     "Page",
     "PageRequest",
     "Prefix",
+    "Recipient",
     "Refusal",
     "Refused",
     "RingKeys",

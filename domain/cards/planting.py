@@ -1,0 +1,142 @@
+"""Planting canaries; what they are for stands in canaries.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain import audit
+from domain.cards.keys import FIRST_GENERATION, FreshKey, fresh_key
+from domain.cards.rules import (
+    CANARY_BITS,
+    bound_to,
+    canonical,
+    drawn,
+    form_bits,
+    form_of,
+    masked,
+    packed,
+)
+from domain.cards.store import Batch, insert_batch
+from domain.kernel import (
+    Actor,
+    Connection,
+    Invalid,
+    NotFound,
+    Refused,
+    clock,
+    new_id,
+    refuse_unless,
+    seal,
+    transaction,
+)
+
+CANARY_SCOPE = "cards:canary"
+PLANTED = "card_canary.plant"
+MAX_PLANTED = 100
+MAX_FORM_LETTERS = 64
+DEFAULT_FORM = "????-????-????-????"
+CURRENCY = "CNY"
+
+_VARIANT = "SELECT EXISTS (SELECT 1 FROM variants WHERE id = $1)"
+_INSERT_CARDS = """
+INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, next_fingerprint, masked,
+    unit_cost, reveal_count, created_at)
+SELECT c.id, $1, $2, 'canary', c.fingerprint, c.next_fingerprint, c.masked, 0, 0, $3
+FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[])
+    AS c (id, fingerprint, next_fingerprint, masked)
+"""
+_INSERT_SECRETS = """
+INSERT INTO card_secrets (card_id, sealed, generation)
+SELECT id, sealed, $3 FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
+"""
+_INSERT_CANARIES = """
+INSERT INTO card_canaries (card_id, export_id, planted_by, planted_at)
+SELECT id, $2, $3, $4 FROM unnest($1::uuid[]) AS c (id)
+"""
+_COUNTED = "UPDATE card_batches SET accepted = $2 WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryWish:
+    """What to plant: `#` is a digit and `?` a letter of the forms, so that they look at home."""
+
+    variant_id: UUID
+    count: int
+    number_form: str = ""
+    secret_form: str = DEFAULT_FORM
+    source: str = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What was planted. The codes are shown to nobody."""
+
+    batch_id: UUID
+    count: int
+
+
+async def plant_canaries(actor: Actor, wish: CanaryWish) -> Planted:
+    """Plant cards that are never sold; needs `cards:canary`.
+
+    Refuses an unknown variant, a count out of 1 to 100, and a form whose codes could be met by
+    chance.
+    """
+    actor.require_scope(CANARY_SCOPE)
+    fits = 1 <= wish.count <= MAX_PLANTED
+    refuse_unless(fits, Invalid(reason="canary_count", field=("count",)))
+    named = 0 < len(wish.source) <= 64 and wish.source.isprintable()
+    refuse_unless(named, Invalid(reason="card_source", field=("source",)))
+    texts = wish.number_form, wish.secret_form
+    number, secret = (form_of(text) for text in texts)
+    sound = all(len(text) <= MAX_FORM_LETTERS and text.isprintable() for text in texts)
+    wide = wish.secret_form and form_bits(number, secret) >= CANARY_BITS
+    refuse_unless(bool(sound and wide), Invalid(reason="canary_form", field=("secretForm",)))
+    codes = [(drawn(number), drawn(secret)) for _ in range(wish.count)]
+    fresh = await fresh_key()
+    async with transaction() as conn:
+        if not await conn.fetchval(_VARIANT, wish.variant_id):
+            raise Refused(NotFound(what="variant", field=("variantId",)))
+        await plant(conn, fresh, wish.variant_id, codes, source=wish.source, by=actor.user_id)
+        details = {"variantId": str(wish.variant_id), "count": wish.count}
+        await audit.record(conn, actor, PLANTED, fresh.batch_id, details)
+    return Planted(fresh.batch_id, wish.count)
+
+
+async def plant(
+    conn: Connection,
+    fresh: FreshKey,
+    variant_id: UUID,
+    codes: Sequence[tuple[str, str]],
+    *,
+    source: str = "import",
+    by: UUID | None = None,
+    export_id: UUID | None = None,
+) -> list[UUID]:
+    """Write canaries of these numbers and secrets in the caller's transaction; their ids."""
+    batch = Batch.new(fresh, variant_id, source, fresh.batch_id.bytes, 0, CURRENCY)
+    batch.imported_by, batch.accepted = by, len(codes)
+    if not await insert_batch(conn, batch):
+        raise RuntimeError("a fresh batch is written once")
+    ids, moment = [new_id() for _ in codes], clock.now()
+    canonicals = [canonical(number, secret) for number, secret in codes]
+    await conn.execute(
+        _INSERT_CARDS,
+        variant_id,
+        batch.id,
+        moment,
+        ids,
+        [batch.fingerprint(code) for code in canonicals],
+        [batch.index.next_fingerprint(variant_id, code) for code in canonicals],
+        [masked(number, secret) for number, secret in codes],
+    )
+    sealed = [
+        seal(
+            batch.data_key,
+            packed(number, secret),
+            bound_to(card_id, variant_id, batch.id, FIRST_GENERATION),
+        )
+        for card_id, (number, secret) in zip(ids, codes, strict=True)
+    ]
+    await conn.execute(_INSERT_SECRETS, ids, sealed, FIRST_GENERATION)
+    await conn.execute(_INSERT_CANARIES, ids, export_id, by, moment)
+    return ids

@@ -1,0 +1,182 @@
+"""Canaries: planted, never sold, and loud when somebody touches one."""
+
+import io
+import logging
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from domain import cards, checkout
+from domain.cards import CanaryWish, rules
+from domain.cards.models import Card, CardState
+from domain.checkout import LineWish, Purchase
+from domain.invariants import find_violations
+from domain.kernel import Refused, connection, transaction
+from server import metrics
+from tests import make
+
+pytestmark = pytest.mark.usefixtures("db")
+KEEPER = replace(make.OPERATOR, scopes=frozenset({"cards:canary"}))
+
+
+async def alarms() -> list[tuple[str, str]]:
+    """The card and the deed of each alarm, as the audit log and the events tell it."""
+    async with connection() as conn:
+        audited = await conn.fetch(
+            "SELECT target::text AS card, details->>'deed' AS deed FROM audit_entries"
+            " WHERE action = 'card.canary_touched' ORDER BY id"
+        )
+        events = await conn.fetchval(
+            "SELECT count(*) FROM outbox_events WHERE type = 'card.canary_touched'"
+        )
+    assert events == len(audited)
+    return [(row["card"], row["deed"]) for row in audited]
+
+
+async def planted(count: int = 1, **changes: str) -> tuple[make.Variant, list[Card]]:
+    variant = await make.variant()
+    report = await cards.plant_canaries(KEEPER, CanaryWish(variant.id, count, **changes))
+    return variant, await Card.filter(batch_id=report.batch_id)
+
+
+async def code_of(card: Card) -> cards.OpenedCard:
+    async with connection() as conn:
+        sealed = await cards.find_sealed(conn, [card.id])
+    (opened,) = await cards.open_codes(make.OPERATOR, sealed, alarm=False)
+    return opened
+
+
+async def test_canaries_are_sealed_like_any_card_and_never_sold() -> None:
+    variant, birds = await planted(3, secret_form="XBOX-####-????-####-????")
+    assert {bird.state for bird in birds} == {CardState.CANARY}
+    codes = {(await code_of(bird)).secret for bird in birds}
+    assert len(codes) == 3
+    assert all(code.startswith("XBOX-") and code[5:9].isdigit() for code in codes)
+    assert await cards.stock_of([variant.id], 10) == {variant.id: 0}
+    buyer, purchase = await make.buyer(), Purchase((LineWish(variant.sku, 1),), "key")
+    with pytest.raises(Refused) as refused:
+        await checkout.place_order(buyer, purchase)
+    assert refused.value.refusals[0].code == "OUT_OF_STOCK"
+    assert await alarms() == []
+    assert [each.name for each in await find_violations() if each.violations] == []
+
+
+async def test_the_database_sells_no_canary() -> None:
+    _, (bird,) = await planted()
+    async with connection() as conn:
+        for state in ("sold", "available", "redeemed"):
+            with pytest.raises(asyncpg.RestrictViolationError):
+                await conn.execute("UPDATE cards SET state = $2 WHERE id = $1", bird.id, state)
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await conn.execute("DELETE FROM card_canaries WHERE card_id = $1", bird.id)
+
+
+async def test_opening_one_raises_the_alarm_without_its_code(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _, (bird,) = await planted()
+    secret = (await code_of(bird)).secret
+    (honest,) = await make.stock(await make.variant(), 1)
+    async with connection() as conn:
+        sealed = await cards.find_sealed(conn, [honest.id, bird.id])
+    with caplog.at_level(logging.CRITICAL, "kameng.canaries"):
+        await cards.open_codes(make.OPERATOR, sealed)
+    assert await alarms() == [(str(bird.id), "reveal")]
+    (line,) = caplog.records
+    assert str(bird.id) in line.getMessage()
+    assert 'kameng_card_alarms{kind="canary_touched"} 1.0' in (await metrics.render()).decode()
+    async with connection() as conn:
+        for table in ("audit_entries", "outbox_events", "card_canaries", "cards", "card_batches"):
+            text = str([dict(row) for row in await conn.fetch(f"SELECT * FROM {table}")])
+            assert secret not in text
+    assert secret not in caplog.text
+
+
+async def test_honest_cards_are_opened_without_alarm() -> None:
+    (honest,) = await make.stock(await make.variant(), 1)
+    async with connection() as conn:
+        sealed = await cards.find_sealed(conn, [honest.id])
+    await cards.open_codes(make.OPERATOR, sealed)
+    assert await alarms() == []
+
+
+async def test_one_that_comes_back_in_an_import_raises_the_alarm() -> None:
+    variant, (bird,) = await planted()
+    secret = (await code_of(bird)).secret
+    file = io.BytesIO(f"secret\nHONEST-1\n{secret.lower().replace('-', ' ')}\n".encode())
+    report = await cards.import_cards(make.OPERATOR, cards.ImportWish(variant.sku, 1), file)
+    assert (report.accepted, report.duplicates) == (1, 1)
+    assert await alarms() == [(str(bird.id), "import")]
+
+
+async def test_one_that_a_supplier_delivers_raises_the_alarm() -> None:
+    variant, (bird,) = await planted()
+    code = await code_of(bird)
+    fresh = await cards.fresh_key()
+    async with transaction() as conn:
+        await cards.store_purchased(
+            conn,
+            fresh,
+            variant_id=variant.id,
+            attempt_id=variant.id,
+            source="alpha",
+            codes=[(code.number or "", code.secret)],
+            unit_cost=1,
+            currency="CNY",
+        )
+    assert await alarms() == [(str(bird.id), "import")]
+
+
+async def test_an_ordinary_duplicate_raises_none() -> None:
+    variant = await make.variant()
+    for number in range(2):
+        text = "secret\nSAME-1\n" + f"OTHER-{number}\n"
+        wish = cards.ImportWish(variant.sku, 1)
+        await cards.import_cards(make.OPERATOR, wish, io.BytesIO(text.encode()))
+    assert await alarms() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"count": 0}, "INVALID"),
+        ({"count": 101}, "INVALID"),
+        ({"secret_form": "####-####"}, "INVALID"),
+        ({"secret_form": ""}, "INVALID"),
+        ({"secret_form": "?" * 65}, "INVALID"),
+        ({"source": ""}, "INVALID"),
+        ({"variant_id": make.OPERATOR.user_id}, "NOT_FOUND"),
+    ],
+)
+async def test_a_wish_that_cannot_stand_plants_nothing(
+    changes: dict[str, object], code: str
+) -> None:
+    variant = await make.variant()
+    with pytest.raises(Refused) as refused:
+        await cards.plant_canaries(KEEPER, replace(CanaryWish(variant.id, 1), **changes))
+    assert refused.value.refusals[0].code == code
+    assert await Card.all().count() == 0
+
+
+async def test_planting_is_a_scope_of_its_own_and_audited() -> None:
+    variant = await make.variant()
+    clerk = replace(make.OPERATOR, scopes=frozenset({"cards:write", "cards:read"}))
+    with pytest.raises(Refused) as refused:
+        await cards.plant_canaries(clerk, CanaryWish(variant.id, 1))
+    assert refused.value.refusals[0].code == "FORBIDDEN"
+    await cards.plant_canaries(KEEPER, CanaryWish(variant.id, 1))
+    async with connection() as conn:
+        found = await conn.fetch("SELECT 1 FROM audit_entries WHERE action = 'card_canary.plant'")
+    assert len(found) == 1
+
+
+def test_the_form_of_real_codes_keeps_what_all_share() -> None:
+    form = rules.form_like(["PSN-12ab-XY", "PSN-98cd-ZK", "PSN-55ef-QQ"])
+    made = rules.drawn(form)
+    assert made.startswith("PSN-")
+    assert made[4:6].isdigit()
+    assert made[6:8].islower()
+    assert made[8] == "-"
+    assert made[9:].isupper()
+    assert len(made) == 11
