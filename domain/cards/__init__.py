@@ -1,5 +1,6 @@
 """The face of the card store."""
 
+from domain.cards.canaries import CANARY_TOUCHED, note_canaries
 from domain.cards.checkpoints import (
     Signed,
     checkpoint_faults,
@@ -7,7 +8,6 @@ from domain.cards.checkpoints import (
     read_export,
     take_checkpoint,
 )
-from domain.cards.canaries import CANARY_TOUCHED, note_canaries
 from domain.cards.importing import (
     CardImportReport,
     ImportWish,
@@ -89,9 +89,9 @@ __all__ = [
     "note_canaries",
     "open_codes",
     "open_issue",
-    "read_export",
     "plant",
     "plant_canaries",
+    "read_export",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",

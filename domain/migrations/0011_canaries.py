@@ -16,7 +16,7 @@ CREATE TRIGGER card_canaries_append_only BEFORE UPDATE OR DELETE ON card_canarie
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0008_kinds')]
+    dependencies = [("domain", "0010_trace")]
 
     initial = False
 
