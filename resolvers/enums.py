@@ -8,6 +8,7 @@ import strawberry
 
 from domain.agents import Tier
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
+from domain.claims import LinkState
 from domain.fulfilment import AttemptStatus
 from domain.giftcards import Activation, Breakage, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
@@ -34,6 +35,7 @@ DESCRIBED = {
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
     Assortment: "What a site sells when none of its rules speaks of a product.",
     SupplierState: "Only ACTIVE ones get new attempts.",
+    LinkState: "Where a claim link stands; only an OPEN one is claimed.",
     DeliveryState: "DEAD: given up after all tries.",
 }
 NAMED = {Activation: "GiftCardActivation", Breakage: "GiftCardBreakage"}

@@ -10,6 +10,7 @@ from schema.catalog import (
     ReviewAdminMutation,
     ReviewAdminQuery,
 )
+from schema.claims import ClaimsAdminMutation, ClaimsAdminQuery
 from schema.documents import RootSchema
 from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
@@ -30,6 +31,7 @@ class Query(
     CardsAdminQuery,
     CatalogAdminQuery,
     GiftCardsAdminQuery,
+    ClaimsAdminQuery,
     IdentityAdminQuery,
     OrderAdminQuery,
     ProductTypesAdminQuery,
@@ -47,6 +49,7 @@ class Mutation(
     CardsAdminMutation,
     CatalogAdminMutation,
     GiftCardsAdminMutation,
+    ClaimsAdminMutation,
     IdentityAdminMutation,
     LedgerAdminMutation,
     ProductTypesAdminMutation,

@@ -27,6 +27,7 @@ class RateZone(StrEnum):
     ORDER_LOOKUP = "order_lookup"
     GUEST_LOOKUP = "guest_lookup"
     LOOKUP_PASSWORD = "lookup_password"
+    CLAIM = "claim"
 
 
 class Permission(Protocol):

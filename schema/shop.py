@@ -4,6 +4,7 @@ import strawberry
 
 from schema.agents import Agent
 from schema.catalog import CatalogQuery
+from schema.claims import ClaimsMutation, ClaimsQuery
 from schema.documents import RootSchema
 from schema.identity import IdentityMutation, ViewerQuery
 from schema.ledger import BalanceShortError
@@ -15,12 +16,12 @@ from schema.sites import SiteQuery
 
 
 @strawberry.type
-class Query(CatalogQuery, OrderQuery, SiteQuery, ViewerQuery):
+class Query(CatalogQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
     """What may be read."""
 
 
 @strawberry.type
-class Mutation(IdentityMutation, OrderMutation, SecondFactorMutation):
+class Mutation(ClaimsMutation, IdentityMutation, OrderMutation, SecondFactorMutation):
     """What may be done."""
 
 

@@ -28,6 +28,7 @@ from schema.locale import negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
 from server import metrics
+from server.claim_page import claim_page_route
 from server.credentials import actor_for, address_of
 from server.graphql import GraphQLView
 from server.logs import configure_logs
@@ -112,6 +113,7 @@ def _routes(config: Settings) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         *views,
         card_import_route(config),
+        claim_page_route(),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
         Route("/metrics", _metrics(config)),

@@ -80,6 +80,12 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(10), _per_hour(60)],
         everyone=[_per_minute(3_000)],
     ),
+    # The subject is the link's token, 256 bits of it a signature: this slows one-time codes.
+    RateZone.CLAIM: Windows(
+        address=[_per_minute(60), _per_hour(600)],
+        subject=[_per_minute(20), _per_hour(120)],
+        everyone=[_per_minute(6_000)],
+    ),
     # Each of these costs a password hash.
     RateZone.LOOKUP_PASSWORD: Windows(
         address=[_per_minute(60)],

@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, description="Port that the API listens on.")
+    public_url: str = Field(
+        "",
+        description="Where visitors reach this shop, such as https://shop.example: claim links of"
+        " sites without a host of their own begin with it. Empty: http:// with host and port.",
+    )
     workers: int = Field(2, description="API processes.")
     pool_size: int = Field(12, description="Database connections per process, at most.")
     environment: str = Field(

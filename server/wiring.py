@@ -11,7 +11,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
-from domain import giftcards, identity, kernel, suppliers
+from domain import claims, giftcards, identity, kernel, suppliers
 from server import keyfile
 from server.settings import Settings
 
@@ -31,6 +31,7 @@ CONTEXTS_WITH_TABLES = (
     "giftcards",
     "commissions",
     "webhooks",
+    "claims",
 )
 LOCK_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 30_000
@@ -99,6 +100,8 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     identity.lifetimes.access = timedelta(minutes=settings.access_token_minutes)
     identity.lifetimes.refresh = timedelta(days=settings.refresh_token_days)
     identity.lifetimes.step_up = timedelta(minutes=settings.step_up_minutes)
+    here = f"http://{settings.host}:{settings.port}"
+    claims.places.public_url = settings.public_url or here
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days

@@ -11,13 +11,14 @@ MAIN_SITE_ID = UUID("00000000-0000-7000-8000-000000000001")  # made by a migrati
 
 
 class ActorKind(StrEnum):
-    """The four kinds of caller, and the system itself."""
+    """The kinds of caller, and the system itself."""
 
     ANONYMOUS = "anonymous"
     GUEST = "guest"
     USER = "user"
     OPERATOR = "operator"
     KEY = "key"
+    LINK = "link"  # whoever holds a claim link: in the audit log its id stands for the person
     SYSTEM = "system"
 
 

@@ -1,7 +1,7 @@
 """Named crash points: `KAMENG_CRASH_AT=name` ends the process there at once, as kill -9 would.
 
-They stand at each commit boundary of purchase, fulfilment, relay and webhook, so that the fault
-tests can die exactly where a power cut would hurt.
+They stand at each commit boundary of purchase, fulfilment, relay, webhook, claim and message, so
+that the fault tests can die exactly where a power cut would hurt.
 """
 
 import os
@@ -18,6 +18,11 @@ POINTS = frozenset(
         "webhook.claimed",
         "webhook.answered",
         "webhook.booked",
+        "claim.counted",
+        "claim.shown",
+        "notification.claimed",
+        "notification.sent",
+        "notification.booked",
     }
 )
 EXIT_CODE = 137

@@ -45,6 +45,10 @@ class Prefix(StrEnum):
     WEBHOOK_ENDPOINT = "whe"
     WEBHOOK_DELIVERY = "whd"
     EVENT = "evt"
+    CLAIM_LINK = "clm"
+    NOTIFICATION = "ntf"
+    NOTIFICATION_CHANNEL = "nch"
+    NOTIFICATION_TEMPLATE = "ntt"
 
 
 def new_id() -> UUID:

@@ -32,10 +32,13 @@ from domain.orders.rules import (
 )
 from domain.orders.service import (
     LockedLine,
+    audited_cards,
     line_delivered,
     line_delivering,
     line_refunded,
     lock_line,
+    open_audited,
+    openable_cards,
     reveal_cards,
     reveal_found,
 )
@@ -56,6 +59,7 @@ __all__ = [
     "OrderKeepsake",
     "OrderLine",
     "OrderStatus",
+    "audited_cards",
     "contact_of",
     "events",
     "find_any_order",
@@ -72,6 +76,8 @@ __all__ = [
     "list_orders",
     "lock_line",
     "new_number",
+    "open_audited",
+    "openable_cards",
     "order_event",
     "payment_posting",
     "refund_posting",

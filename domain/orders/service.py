@@ -3,6 +3,7 @@
 Everything here runs in the caller's transaction and locks the order before its line.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -209,15 +210,44 @@ async def reveal_found(
     `details` says in the audit log how it was proved.
     """
     async with transaction() as conn:
-        found = [row["id"] for row in await conn.fetch(_CARDS_TO_REVEAL, order_id, card_ids)]
-        if card_ids is not None and set(found) != set(card_ids):
-            raise Refused(NotFound(what="card", field=("cardIds",)))
-        told = {"orderId": str(order_id), **details}
-        for card in found:
-            await audit.record(conn, actor, "card.reveal", card, told)
-        sealed = await cards.find_sealed(conn, found)
+        sealed = await audited_cards(conn, actor, order_id, card_ids, details)
+    return await open_audited(actor, sealed)
+
+
+async def audited_cards(
+    conn: Connection,
+    actor: Actor,
+    order_id: UUID,
+    card_ids: list[UUID] | None,
+    details: dict[str, Any],
+) -> "list[cards.SealedCard]":
+    """The cards of an order that are about to be shown, with an audit row for each.
+
+    They are opened by `open_audited` once the caller's transaction has committed.
+    """
+    found = await openable_cards(conn, order_id, card_ids)
+    if card_ids is not None and set(found) != set(card_ids):
+        raise Refused(NotFound(what="card", field=("cardIds",)))
+    told = {"orderId": str(order_id), **details}
+    for card in found:
+        await audit.record(conn, actor, "card.reveal", card, told)
+    return await cards.find_sealed(conn, found)
+
+
+async def open_audited(
+    actor: Actor, sealed: "Sequence[cards.SealedCard]"
+) -> "list[cards.OpenedCard]":
+    """The codes of cards whose audit rows are committed, and the mark that they were shown."""
     opened = await cards.open_codes(actor, sealed)
     async with transaction() as conn:
         await act_as(conn, actor)
-        await cards.mark_revealed(conn, found)
+        await cards.mark_revealed(conn, [card.card_id for card in sealed])
     return opened
+
+
+async def openable_cards(
+    conn: Connection, order_id: UUID, card_ids: list[UUID] | None
+) -> list[UUID]:
+    """Which of these cards (all of the order without ids) its buyer may be shown now."""
+    rows = await conn.fetch(_CARDS_TO_REVEAL, order_id, card_ids)
+    return [row["id"] for row in rows]

@@ -1,0 +1,31 @@
+"""The SQL of claim links."""
+
+LOCK_ORDER = "SELECT buyer_id FROM orders WHERE id = $1 FOR UPDATE"
+LINKS_OF_ORDER = "SELECT count(*) FROM claim_links WHERE order_id = $1"
+FIND = """
+SELECT k.id, k.order_id, k.card_ids, k.recipient_digest, k.recipient_masked, k.key_version,
+    k.max_uses, k.uses, k.expires_at, k.revoked_at, o.buyer_id
+FROM claim_links k JOIN orders o ON o.id = k.order_id WHERE k.id = $1
+"""
+# Whoever claims waits for whoever claims before: each sees what is left.
+LOCK = f"{FIND} FOR UPDATE OF k"
+REVOKE = """
+UPDATE claim_links SET revoked_at = $2, event_count = event_count + 1 WHERE id = $1
+"""
+EARLIER_USE = "SELECT claimed_at FROM claim_uses WHERE link_id = $1 AND key_digest = $2"
+USE = """
+INSERT INTO claim_uses (id, link_id, number, key_digest, claimed_at) VALUES ($1, $2, 0, $3, $4)
+RETURNING number
+"""
+NEWEST_CHALLENGE = """
+SELECT id, number, tries, expires_at FROM claim_challenges
+WHERE link_id = $1 ORDER BY number DESC LIMIT 1
+"""
+TRIED = "UPDATE claim_challenges SET tries = tries + 1 WHERE id = $1"
+CHALLENGE = """
+INSERT INTO claim_challenges (id, link_id, number, tries, created_at, expires_at)
+VALUES ($1, $2, $3, 0, $4, $5)
+"""
+TOLD = """
+UPDATE claim_links SET event_count = event_count + 1 WHERE id = $1 RETURNING event_count
+"""
