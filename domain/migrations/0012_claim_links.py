@@ -59,7 +59,7 @@ CREATE TRIGGER claim_uses_append_only BEFORE UPDATE OR DELETE ON claim_uses
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0006_claims')]
+    dependencies = [("domain", "0011_canaries")]
 
     operations = with_constraints([
         ops.CreateModel(
