@@ -86,10 +86,17 @@ INVARIANTS = (
     ),
     Invariant(
         "I6",
-        "each batch has the cards it accepted, each with its sealed code",
+        "each batch has the cards it accepted, each with its sealed code, and what the unsold ones"
+        " cost is what the books call inventory",
         """
         SELECT (SELECT count(*) FROM card_batches b WHERE b.accepted <>
                 (SELECT count(*) FROM cards c WHERE c.batch_id = b.id))
+            + (SELECT count(*) FROM accounts a
+                LEFT JOIN (SELECT b.currency, sum(c.unit_cost) AS cost
+                    FROM cards c JOIN card_batches b ON b.id = c.batch_id
+                    WHERE card_in_stock(c.state) GROUP BY 1) stock ON stock.currency = a.currency
+                WHERE a.kind = 'inventory' AND coalesce(stock.cost, 0) <>
+                    -coalesce((SELECT sum(amount) FROM entries WHERE account_id = a.id), 0))
             + (SELECT count(*) FROM cards c
                 WHERE NOT EXISTS (SELECT 1 FROM card_secrets s WHERE s.card_id = c.id))
         """,

@@ -7,6 +7,21 @@ from domain.cards.checkpoints import (
     list_checkpoints,
     read_export,
     take_checkpoint,
+from domain.cards.batches import (
+    BatchOrigin,
+    freeze_batch,
+    release_batch,
+    settle_batches,
+    unfreeze_batch,
+)
+from domain.cards.checks import (
+    CardQuality,
+    checks_of,
+    dispute_card,
+    judge_card,
+    quality_of_batches,
+    quality_of_suppliers,
+    sample_batch,
 )
 from domain.cards.importing import (
     CardImportReport,
@@ -25,7 +40,17 @@ from domain.cards.keys import (
     key_status,
     rotate_keys,
 )
-from domain.cards.models import Card, CardBatch, CardState
+from domain.cards.models import (
+    Card,
+    CardBatch,
+    CardCheck,
+    CardState,
+    CardWriteOff,
+    CheckOrigin,
+    StockPolicy,
+    Verdict,
+    WriteOffKind,
+)
 from domain.cards.moves import DELIVERED, FREE, IN_STOCK, MOVES, OWNED, may_move
 from domain.cards.opening import (
     OpenedCard,
@@ -35,6 +60,7 @@ from domain.cards.opening import (
     open_codes,
 )
 from domain.cards.planting import DEFAULT_FORM, CanaryWish, Planted, plant, plant_canaries
+from domain.cards.policies import PolicyChange, policies_of, save_policy
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -42,6 +68,13 @@ from domain.cards.rotation import Resealed, rotate_batch
 from domain.cards.store import StoredPurchase, sell, store_purchased
 from domain.cards.tracing import seal_card_events
 from domain.cards.verifying import TraceReport, verify_cards
+from domain.cards.writing_off import (
+    WriteOffReport,
+    WriteOffWish,
+    expire_cards,
+    write_off_cards,
+    write_offs_of,
+)
 
 __all__ = [
     "CANARY_TOUCHED",
@@ -53,34 +86,50 @@ __all__ = [
     "MOVES",
     "OWNED",
     "CanaryWish",
+    "BatchOrigin",
     "Card",
     "CardBatch",
+    "CardCheck",
     "CardFileInvalid",
     "CardImportReport",
+    "CardQuality",
     "CardSealBroken",
     "CardState",
+    "CardWriteOff",
+    "CheckOrigin",
     "FreshKey",
     "ImportWish",
     "IndexRotated",
     "KeyStatus",
     "OpenedCard",
     "Planted",
+    "PolicyChange",
     "Resealed",
     "Rewrapped",
     "RowProblem",
     "SealedCard",
     "Signed",
+    "StockPolicy",
     "StoredPurchase",
     "TraceReport",
     "UndoReport",
+    "Verdict",
+    "WriteOffKind",
+    "WriteOffReport",
+    "WriteOffWish",
     "card_file",
     "cards_of_lines",
     "checkpoint_faults",
     "close_issue",
+    "checks_of",
+    "dispute_card",
+    "expire_cards",
     "find_sealed",
+    "freeze_batch",
     "fresh_key",
     "import_cards",
     "issue_cards",
+    "judge_card",
     "key_status",
     "list_batches",
     "list_checkpoints",
@@ -96,11 +145,24 @@ __all__ = [
     "rotate_index",
     "rotate_keys",
     "seal_card_events",
+    "policies_of",
+    "quality_of_batches",
+    "quality_of_suppliers",
+    "release_batch",
+    "rotate_batch",
+    "rotate_index",
+    "rotate_keys",
+    "sample_batch",
+    "save_policy",
     "sell",
+    "settle_batches",
     "stock_of",
     "store_purchased",
     "take_checkpoint",
     "undo_batch",
     "verify_cards",
     "withdraw",
+    "unfreeze_batch",
+    "write_off_cards",
+    "write_offs_of",
 ]

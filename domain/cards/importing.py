@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain import audit, catalog, ledger
 from domain.cards.issuing import ISSUED
+from domain.cards.batches import BatchOrigin, describe_batch
 from domain.cards.keys import fresh_key
 from domain.cards.moves import FREE, values
 from domain.cards.reading import CardRow, RowProblem, read_cards
@@ -77,6 +78,7 @@ class ImportWish:
     source: str = "import"
     currency: str = "CNY"
     expires_on: date | None = None
+    origin: BatchOrigin = field(default_factory=BatchOrigin)
 
 
 @dataclass(slots=True)
@@ -140,6 +142,7 @@ async def import_cards(
         batch.expires_on, batch.imported_by = wish.expires_on, actor.user_id
         if not await insert_batch(conn, batch):
             return _replayed(await conn.fetchrow(_FIND_BATCH, variant.id, digest))
+        batch.born = await describe_batch(conn, batch.id, variant.id, wish.origin)
         report = CardImportReport(batch.id)
         await _store_rows(conn, batch, file, report, progress)
         await conn.execute(_COUNTED, batch.id, report.accepted, report.duplicates, report.rejected)

@@ -78,11 +78,26 @@ class CardBatch(Model):
     imported_at = fields.DatetimeField()
     undone_at = fields.DatetimeField(null=True)
     event_count = fields.IntField(default=1, db_default=1)  # the first tells of the import
+    supplier_id = fields.UUIDField(null=True)
+    reference = fields.CharField(max_length=64, default="", db_default="")  # of the receipt
+    note = fields.CharField(max_length=500, default="", db_default="")
+    quarantined_at = fields.DatetimeField(null=True)  # came in with its cards not for sale yet
+    released_at = fields.DatetimeField(null=True)
+    frozen_at = fields.DatetimeField(null=True)
+    frozen_reason = fields.CharField(max_length=500, default="", db_default="")
+    unsettled = fields.BooleanField(default=False, db_default=False)  # cards still to be moved
 
     class Meta:
         table = "card_batches"
-        indexes = (("variant_id",),)
+        indexes = (("variant_id",), ("supplier_id",))
         constraints = (
+            CheckConstraint(
+                check="released_at IS NULL OR quarantined_at IS NOT NULL",
+                name="batch_released_from_quarantine",
+            ),
+            CheckConstraint(
+                check="(frozen_at IS NULL) = (frozen_reason = '')", name="batch_frozen_for_a_reason"
+            ),
             CheckConstraint(check="unit_cost >= 0", name="batch_cost_not_negative"),
             UniqueConstraint(
                 fields=("supplier_attempt_id",),
@@ -158,6 +173,125 @@ class Card(Model):
                 name="card_one_per_unit",
                 condition="order_line_id IS NOT NULL AND state <> 'replaced'",
             ),
+        )
+
+
+class Verdict(StrEnum):
+    """What a check of a card found."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+class CheckOrigin(StrEnum):
+    """Why a card is checked."""
+
+    SAMPLE = "sample"  # picked at random from its batch
+    REPORT = "report"  # somebody says that it does not work
+
+
+class CardCheck(Model):
+    """One check of one card: why, and once it is done, what it found and what shows it."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    batch_id = fields.UUIDField()
+    card_id = fields.UUIDField()
+    origin = fields.CharEnumField(CheckOrigin, max_length=16)
+    opened_by = fields.UUIDField(null=True)
+    opened_at = fields.DatetimeField()
+    verdict = fields.CharEnumField(Verdict, max_length=16, null=True)
+    evidence = fields.CharField(max_length=1000, default="")
+    judged_by = fields.UUIDField(null=True)
+    judged_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "card_checks"
+        indexes = (("batch_id", "id"),)
+        constraints = (
+            CheckConstraint(check="origin IN ('sample', 'report')", name="check_origin_known"),
+            CheckConstraint(check="verdict IN ('valid', 'invalid')", name="check_verdict_known"),
+            CheckConstraint(
+                check="(verdict IS NULL) = (judged_at IS NULL)"
+                " AND (verdict IS NULL OR evidence <> '')",
+                name="check_judged_with_evidence",
+            ),
+            UniqueConstraint(
+                fields=("card_id",), name="check_open_once", condition="verdict IS NULL"
+            ),
+        )
+
+
+class WriteOffKind(StrEnum):
+    """Why cards left the stock without a sale."""
+
+    VOID = "void"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    RETURNED = "returned"
+
+
+class CardWriteOff(Model):
+    """Cards of one batch that left the stock together, and what they had cost. Never changed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    batch: fields.ForeignKeyRelation[CardBatch] = fields.ForeignKeyField(
+        "domain.CardBatch", on_delete=fields.RESTRICT
+    )
+    operation_id = fields.UUIDField()  # one wish may need several rows
+    kind = fields.CharEnumField(WriteOffKind, max_length=16)
+    cards = fields.IntField()
+    cost = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    supplier_id = fields.UUIDField(null=True)  # who owes their cost; none: it is lost
+    reason = fields.CharField(max_length=500)
+    written_by = fields.UUIDField(null=True)  # None: the system itself
+    written_at = fields.DatetimeField()
+
+    class Meta:
+        table = "card_write_offs"
+        indexes = (("batch_id",), ("operation_id",))
+        constraints = (
+            CheckConstraint(
+                check="kind IN ('void', 'expired', 'invalid', 'returned')",
+                name="write_off_kind_known",
+            ),
+            CheckConstraint(check="cards > 0 AND cost >= 0", name="write_off_of_something"),
+            CheckConstraint(
+                check="supplier_id IS NULL OR kind = 'returned'", name="write_off_owed_if_returned"
+            ),
+        )
+
+
+class StockPolicy(Model):
+    """How the cards of one variant are kept and sold; no row means all defaults.
+
+    A class of its own beside the variant, because the listing is reviewed and this is not.
+    """
+
+    variant_id = fields.UUIDField(primary_key=True, default=new_id)
+    safety_stock = fields.IntField(default=0)  # fewer cards than this are a low stock
+    expiry_margin_days = fields.IntField(default=0)  # not sold this close to their last day
+    invalid_percent = fields.IntField(default=10)  # of checked cards; more freeze their batch
+    invalid_minimum = fields.IntField(default=3)  # but never fewer invalid cards than this
+    hold_limit = fields.IntField(default=20)  # cards that one buyer may hold unpaid
+    choosable = fields.BooleanField(default=False)  # a buyer may pick one card by its id
+    shared = fields.BooleanField(default=False)  # one code for many buyers
+    shared_uses = fields.IntField(null=True)  # how many buyers a shared code has; None: no end
+    version = fields.IntField(default=1)
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "stock_policies"
+        constraints = (
+            CheckConstraint(
+                check="safety_stock BETWEEN 0 AND 10000000"
+                " AND expiry_margin_days BETWEEN 0 AND 3650"
+                " AND invalid_percent BETWEEN 1 AND 100 AND invalid_minimum BETWEEN 1 AND 100000"
+                " AND hold_limit BETWEEN 0 AND 100000"
+                " AND (shared_uses IS NULL OR shared_uses > 0)",
+                name="policy_in_range",
+            ),
+            CheckConstraint(check="NOT (shared AND choosable)", name="policy_of_one_way"),
         )
 
 

@@ -24,7 +24,7 @@ MOVES: Mapping[CardState, frozenset[CardState]] = MappingProxyType(
         AVAILABLE: frozenset(
             {SOLD, RESERVED, SHARED, FROZEN, INVALID, EXPIRED, VOID, RETURNED},
         ),
-        RESERVED: frozenset({SOLD, AVAILABLE, FROZEN}),
+        RESERVED: frozenset({SOLD, AVAILABLE, FROZEN, INVALID}),
         SHARED: frozenset({AVAILABLE, FROZEN, INVALID, EXPIRED, VOID, RETURNED}),
         FROZEN: frozenset({AVAILABLE, SHARED, INVALID, EXPIRED, VOID, RETURNED}),
         SOLD: frozenset({REVEALED, REDEEMED, DISPUTED, INVALID, REFUNDED}),
@@ -51,8 +51,8 @@ DELIVERED = OWNED - {REPLACED} | {INVALID}
 IN_STOCK = frozenset({QUARANTINED, AVAILABLE, RESERVED, SHARED, FROZEN})
 # Taken out of stock by an operator in one step; a reserved card is released or frozen first.
 FREE = IN_STOCK - {RESERVED}
-# Its code may come in again: of all others the store knows that it has had them.
-FORGOTTEN = frozenset({VOID})
+# One of its batch may be picked for a check.
+CHECKED = frozenset({QUARANTINED, AVAILABLE, SHARED, FROZEN})
 
 
 def may_move(before: CardState, after: CardState) -> bool:

@@ -20,3 +20,28 @@ class CardSealBroken(Refusal):
     """A sealed code was altered, moved, cut or replayed: it is not shown, and this is audited."""
 
     code: ClassVar[str] = "CARD_SEAL_BROKEN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardMoveNotAllowed(Refusal):
+    """The table of moves does not list it: the card stays where it is."""
+
+    code: ClassVar[str] = "CARD_MOVE_NOT_ALLOWED"
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardBatchFrozen(Refusal):
+    """The batch is under suspicion; an operator unfreezes it first."""
+
+    code: ClassVar[str] = "CARD_BATCH_FROZEN"
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardChecksOpen(Refusal):
+    """Cards of the batch were picked for a check that nobody has judged yet."""
+
+    code: ClassVar[str] = "CARD_CHECKS_OPEN"
+    number: int

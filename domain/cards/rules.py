@@ -13,6 +13,8 @@ MAX_SECRET_LETTERS = 400
 MAX_NUMBER_LETTERS = 100
 MAX_SHOWN_LETTERS = 4
 DOTS = "••••"
+INVALID_PERCENT = 10
+INVALID_MINIMUM = 3
 _FOLDED = str.maketrans("", "", " -\t")
 _DIGITS = "0123456789"
 CANARY_BITS = 40  # that a made-up code has at least: nobody meets one by chance
@@ -67,6 +69,14 @@ def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, generation: int) -
 def key_bound_to(batch_id: UUID, generation: int) -> bytes:
     """What a wrapped data key is bound to."""
     return batch_id.bytes + generation.to_bytes(4, "big")
+
+
+def too_many_invalid(invalid: int, checked: int, percent: int, minimum: int) -> bool:
+    """Whether a batch is to be frozen: more than `percent` of its checked cards are invalid.
+
+    Fewer than `minimum` invalid cards say nothing yet, whatever their share (row B7).
+    """
+    return invalid >= minimum and invalid * 100 > checked * percent
 
 
 def sample_codes(

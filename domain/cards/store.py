@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.cards.canaries import note_returned
 from domain.cards.keys import FIRST_GENERATION, FreshKey
+from domain.cards.models import CardState
 from domain.cards.rules import bound_to, canonical, masked, packed
 from domain.cards.state import STEADY, IndexState, writing_state
 from domain.kernel import Connection, WrappedKey, clock, new_id, seal
@@ -21,7 +22,7 @@ ON CONFLICT DO NOTHING RETURNING 1
 _INSERT_CARDS = """
 INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, next_fingerprint, masked,
     unit_cost, expires_on, reveal_count, created_at)
-SELECT c.id, $1, $2, 'available', c.fingerprint, c.next_fingerprint, c.masked, $3, c.expires_on, 0,
+SELECT c.id, $1, $2, $10, c.fingerprint, c.next_fingerprint, c.masked, $3, c.expires_on, 0,
     $4
 FROM unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::text[], $9::date[])
     AS c (id, fingerprint, next_fingerprint, masked, expires_on)
@@ -56,6 +57,7 @@ class Batch:
     supplier_attempt_id: UUID | None = None
     imported_by: UUID | None = None
     index: IndexState = STEADY
+    born: CardState = CardState.AVAILABLE  # the state that its cards begin in
 
     @classmethod
     def new(
@@ -130,6 +132,7 @@ async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) ->
         ],
         [masked(number, secret) for _, number, secret, _ in codes],
         [expires_on or batch.expires_on for _, _, _, expires_on in codes],
+        batch.born.value,
     )
     stored = {row["fingerprint"]: row["id"] for row in rows}
     secrets = {code[0]: packed(code[1], code[2]) for code in codes}
@@ -157,6 +160,7 @@ async def store_purchased(
     unit_cost: int,
     currency: str,
     expires_on: date | None = None,
+    supplier_id: UUID | None = None,
 ) -> StoredPurchase:
     """Store what a supplier delivered for an attempt as stock, in the caller's transaction.
 
@@ -174,8 +178,10 @@ async def store_purchased(
         by_fingerprint.setdefault(fingerprint, (fingerprint, number, secret, None))
     stored = await insert_cards(conn, batch, list(by_fingerprint.values()))
     duplicates = len(codes) - len(stored)
-    counted = "UPDATE card_batches SET accepted = $2, duplicates = $3 WHERE id = $1"
-    await conn.execute(counted, batch.id, len(stored), duplicates)
+    counted = (
+        "UPDATE card_batches SET accepted = $2, duplicates = $3, supplier_id = $4 WHERE id = $1"
+    )
+    await conn.execute(counted, batch.id, len(stored), duplicates, supplier_id)
     return StoredPurchase(batch.id, tuple(stored.values()), duplicates)
 
 

@@ -291,6 +291,7 @@ async def _store(
         codes=[(code.number, code.secret) for code in result.codes],
         unit_cost=_unit_cost(result),
         currency=attempt.currency,
+        supplier_id=attempt.supplier_id,
     )
 
 

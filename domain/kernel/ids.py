@@ -32,6 +32,8 @@ class Prefix(StrEnum):
     CARD_BATCH = "bat"
     GIFT_CARD_PROGRAM = "gcp"
     GIFT_CARD_REDEMPTION = "gcr"
+    CARD_CHECK = "chk"
+    CARD_WRITE_OFF = "wof"
     USER = "usr"
     SESSION = "ses"
     API_KEY = "key"

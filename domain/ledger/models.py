@@ -82,6 +82,8 @@ class TransferKind(StrEnum):
     GIFT_CARD_REDEMPTION = "gift_card_redemption"  # reference: redemption
     GIFT_CARD_VOID = "gift_card_void"  # reference: card
     GIFT_CARD_BREAKAGE = "gift_card_breakage"  # reference: card
+    CARD_WRITE_OFF = "card_write_off"  # reference: card write-off
+    CARD_RETURN = "card_return"  # reference: card write-off
 
 
 class Transfer(Model):
