@@ -94,7 +94,8 @@ INVARIANTS = (
             + (SELECT count(*) FROM accounts a
                 LEFT JOIN (SELECT b.currency, sum(c.unit_cost) AS cost
                     FROM cards c JOIN card_batches b ON b.id = c.batch_id
-                    WHERE card_in_stock(c.state) GROUP BY 1) stock ON stock.currency = a.currency
+                    WHERE card_in_stock(c.state) AND b.source <> 'issued'
+                    GROUP BY 1) stock ON stock.currency = a.currency
                 WHERE a.kind = 'inventory' AND coalesce(stock.cost, 0) <>
                     -coalesce((SELECT sum(amount) FROM entries WHERE account_id = a.id), 0))
             + (SELECT count(*) FROM cards c

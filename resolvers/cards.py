@@ -23,10 +23,15 @@ async def card_import(
     unit_cost: MoneyInput,
     origin: Origin = "import",
     expires_on: date | None = None,
+    supplier_code: str = "",
+    reference: str = "",
+    note: str = "",
+    quarantine: bool = False,
 ) -> cards.CardImportReport:
     """Store the cards of a small file that came as text (back office)."""
     cost = money_of(unit_cost, "unitCost")
-    wish = cards.ImportWish(sku, cost.units, origin, cost.currency, expires_on)
+    came_from = cards.BatchOrigin(supplier_code, reference, note, quarantine)
+    wish = cards.ImportWish(sku, cost.units, origin, cost.currency, expires_on, came_from)
     return await cards.import_cards(info.context.actor, wish, io.BytesIO(content.encode()))
 
 

@@ -7,6 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
+from domain.cards import CardState, CheckOrigin, Verdict, WriteOffKind
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.claims import LinkState
 from domain.fulfilment import AttemptStatus
@@ -24,6 +25,10 @@ DESCRIBED = {
     ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",
+    CardState: "Where a card is in its life; only AVAILABLE and SHARED ones are sold.",
+    CheckOrigin: "Why a card is checked.",
+    Verdict: "What a check of a card found.",
+    WriteOffKind: "Why cards left the stock without a sale.",
     AttemptStatus: "SUBMITTING, ACCEPTED and UNCERTAIN are open.",
     GiftCardStatus: "Only an ACTIVE gift card is good; USED_UP and VOID are final.",
     GiftCardValue: "What a gift card holds: money, or a number of uses.",

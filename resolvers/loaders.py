@@ -9,6 +9,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, suppliers
+from domain.cards import CardCheck, CardQuality, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor
 
 Key = TypeVar("Key", bound=Hashable)
@@ -180,6 +181,26 @@ class Loaders:
     def gift_moves(self) -> "Batch[UUID, list[giftcards.GiftCardMove]]":
         """The moves of a gift card, newest first, for the back office."""
         return Batch(giftcards.moves_of, [])
+
+    @cached_property
+    def batch_quality(self) -> "Batch[UUID, CardQuality]":
+        """How good the cards of a batch proved, for the back office."""
+        return Batch(cards.quality_of_batches, CardQuality())
+
+    @cached_property
+    def supplier_quality(self) -> "Batch[UUID, CardQuality]":
+        """How good the cards of a supplier proved, for the back office."""
+        return Batch(cards.quality_of_suppliers, CardQuality())
+
+    @cached_property
+    def card_checks(self) -> "Batch[UUID, list[CardCheck]]":
+        """The checks of a batch, newest first, for the back office."""
+        return Batch(cards.checks_of, [])
+
+    @cached_property
+    def write_offs(self) -> "Batch[UUID, list[CardWriteOff]]":
+        """What of a batch left the stock without a sale, for the back office."""
+        return Batch(cards.write_offs_of, [])
 
     async def _fetch_categories(self, ids: list[UUID]) -> dict[UUID, catalog.ShownCategory]:
         return catalog.flatten(await self.category_tree())

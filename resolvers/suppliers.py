@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import Parent
 
-from domain import fulfilment, suppliers
+from domain import cards, fulfilment, suppliers
 from domain.kernel import Money, Prefix, decode_id
 from domain.suppliers import SupplierState
 from resolvers.context import Info
@@ -68,3 +68,8 @@ async def offer_save(
         sku, supplier_code, item, money.units, money.currency, priority, enabled
     )
     return await suppliers.save_offer(info.context.actor, wish)
+
+
+async def card_quality(supplier: Parent[suppliers.Supplier], info: Info) -> cards.CardQuality:
+    """How good the cards of its batches proved."""
+    return await info.context.loaders.supplier_quality.load(supplier.id)

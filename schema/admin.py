@@ -21,6 +21,7 @@ from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQue
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.sites import SitesAdminMutation, SitesAdminQuery
+from schema.stock import StockAdminMutation
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
@@ -56,6 +57,7 @@ class Mutation(
     ReviewAdminMutation,
     SitesAdminMutation,
     SecondFactorAdminMutation,
+    StockAdminMutation,
     SuppliersAdminMutation,
     WebhooksMutation,
 ):

@@ -7,10 +7,12 @@ import strawberry
 from domain import cards, checkout
 from domain.kernel import Prefix
 from resolvers import cards as resolvers
+from resolvers import stock
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.paging import Connection
+from schema.quality import CardCheck, CardQuality, CardWriteOff
 from schema.scalars import Money, id_field
 
 
@@ -46,6 +48,18 @@ class CardBatch:
     expires_on: date | None
     imported_at: datetime
     undone_at: datetime | None
+    supplier_id: strawberry.ID | None = field(stock.supplier_id)
+    reference: str = field(description="Number of the receipt.")
+    note: str
+    quarantined_at: datetime | None = field(description="It came in with nothing for sale yet.")
+    released_at: datetime | None
+    frozen_at: datetime | None = field(description="None of its unsold cards is for sale.")
+    frozen_reason: str
+    quality: CardQuality = field(stock.quality_of_batch)
+    checks: list[CardCheck] = field(stock.checks_of_batch, size=20, description="Newest first.")
+    write_offs: list[CardWriteOff] = field(
+        stock.write_offs_of_batch, size=5, description="Newest first."
+    )
 
 
 @strawberry.type(description="A row that was left out, and why.")

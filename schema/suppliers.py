@@ -12,6 +12,7 @@ from resolvers import suppliers as resolvers
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.quality import CardQuality
 from schema.scalars import Money, id_field
 
 
@@ -37,6 +38,9 @@ class Supplier:
     state: SupplierState
     priority: int
     offers: list[SupplierOffer] = field(resolvers.offers, size=50)
+    card_quality: CardQuality = field(
+        resolvers.card_quality, description="Of all its card batches together."
+    )
 
 
 @strawberry.type(description="One try to buy one line upstream.")

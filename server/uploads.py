@@ -34,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 def card_import_route(config: Settings) -> Route:
-    """POST /admin/card-imports?sku=&unit_cost=&source=&expires_on= with the file as the body."""
+    """POST /admin/card-imports?sku=&unit_cost=&source=&expires_on= with the file as the body.
+
+    Also `supplier_code`, `reference` and `note`; with `quarantine=1` nothing is for sale yet.
+    """
 
     async def answer(request: Request) -> Response:
         language = negotiate(request.headers.get("accept-language"))
@@ -91,6 +94,12 @@ def _wish(request: Request) -> cards.ImportWish:
         unit_cost=parse_units(given.get("unit_cost", ""), field=("unit_cost",)),
         source=given.get("source", "upload"),
         expires_on=expires_on,
+        origin=cards.BatchOrigin(
+            given.get("supplier_code", ""),
+            given.get("reference", ""),
+            given.get("note", ""),
+            given.get("quarantine", "") in ("1", "true"),
+        ),
     )
 
 

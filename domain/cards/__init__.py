@@ -1,5 +1,12 @@
 """The face of the card store."""
 
+from domain.cards.batches import (
+    BatchOrigin,
+    freeze_batch,
+    release_batch,
+    settle_batches,
+    unfreeze_batch,
+)
 from domain.cards.canaries import CANARY_TOUCHED, note_canaries
 from domain.cards.checkpoints import (
     Signed,
@@ -7,12 +14,6 @@ from domain.cards.checkpoints import (
     list_checkpoints,
     read_export,
     take_checkpoint,
-from domain.cards.batches import (
-    BatchOrigin,
-    freeze_batch,
-    release_batch,
-    settle_batches,
-    unfreeze_batch,
 )
 from domain.cards.checks import (
     CardQuality,
@@ -85,8 +86,8 @@ __all__ = [
     "ISSUED",
     "MOVES",
     "OWNED",
-    "CanaryWish",
     "BatchOrigin",
+    "CanaryWish",
     "Card",
     "CardBatch",
     "CardCheck",
@@ -120,8 +121,8 @@ __all__ = [
     "card_file",
     "cards_of_lines",
     "checkpoint_faults",
-    "close_issue",
     "checks_of",
+    "close_issue",
     "dispute_card",
     "expire_cards",
     "find_sealed",
@@ -140,29 +141,26 @@ __all__ = [
     "open_issue",
     "plant",
     "plant_canaries",
-    "read_export",
-    "rotate_batch",
-    "rotate_index",
-    "rotate_keys",
-    "seal_card_events",
     "policies_of",
     "quality_of_batches",
     "quality_of_suppliers",
+    "read_export",
     "release_batch",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",
     "sample_batch",
     "save_policy",
+    "seal_card_events",
     "sell",
     "settle_batches",
     "stock_of",
     "store_purchased",
     "take_checkpoint",
     "undo_batch",
+    "unfreeze_batch",
     "verify_cards",
     "withdraw",
-    "unfreeze_batch",
     "write_off_cards",
     "write_offs_of",
 ]

@@ -39,7 +39,7 @@ FROZEN = "card_batch.frozen"
 UNFROZEN = "card_batch.unfrozen"
 
 _LOCK = """
-SELECT id, variant_id, currency, supplier_id, quarantined_at, released_at, frozen_at, frozen_reason,
+SELECT id, variant_id, source, currency, supplier_id, quarantined_at, released_at, frozen_at, frozen_reason,
     undone_at, unsettled FROM card_batches WHERE id = $1 FOR UPDATE
 """
 _COUNT_EVENT = """

@@ -6,6 +6,7 @@ what was picked, what was found, and what shows it. The batch is locked before i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -90,9 +91,9 @@ class CardQuality:
     invalid: int = 0
 
     @property
-    def invalid_rate(self) -> float | None:
+    def invalid_rate(self) -> Decimal | None:
         """Confirmed invalid cards as a share of the checked ones; None before the first check."""
-        return self.invalid / self.checked if self.checked else None
+        return round(Decimal(self.invalid) / self.checked, 4) if self.checked else None
 
     def __add__(self, other: "CardQuality") -> "CardQuality":
         """The figures of both together."""

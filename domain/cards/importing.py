@@ -9,8 +9,8 @@ from typing import BinaryIO
 from uuid import UUID
 
 from domain import audit, catalog, ledger
-from domain.cards.issuing import ISSUED
 from domain.cards.batches import BatchOrigin, describe_batch
+from domain.cards.issuing import ISSUED
 from domain.cards.keys import fresh_key
 from domain.cards.moves import FREE, values
 from domain.cards.reading import CardRow, RowProblem, read_cards

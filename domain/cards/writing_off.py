@@ -16,6 +16,7 @@ from domain.cards.batches import (
     lock_batch,
     tell_batch,
 )
+from domain.cards.issuing import ISSUED
 from domain.cards.models import CardState, CardWriteOff, WriteOffKind
 from domain.cards.moves import FREE, values
 from domain.cards.refusals import CardMoveNotAllowed
@@ -152,6 +153,8 @@ async def book_invalid(
     conn: Connection, actor: Actor, batch: Any, unit_cost: int, reason: str
 ) -> None:
     """Write off one card that was found invalid before anybody bought it; it is moved already."""
+    if batch["source"] == ISSUED:
+        return
     taking = _Taking(WriteOffKind.INVALID, reason[:500], new_id())
     await _book(conn, actor, batch, taking, 1, unit_cost, 0)
 
@@ -182,30 +185,31 @@ async def _begin(actor: Actor, wish: WriteOffWish, reason: str) -> UUID:
             return earlier
         if wish.batch_id is not None:
             await lock_batch(conn, wish.batch_id)  # refuses an unknown one
-        for batch_id, card_ids in sorted((await _by_batch(conn, wish)).items()):
-            taking = _Taking(wish.kind, reason, operation, card_ids)
+        for batch_id, states in sorted((await _by_batch(conn, wish)).items()):
+            taking = _Taking(wish.kind, reason, operation, list(states))
             moved = await _take(conn, actor, await lock_batch(conn, batch_id), taking)
-            if moved != len(card_ids):
-                await _refuse(conn, taking)
+            if moved != len(states):
+                _refuse(states, taking)
     return operation
 
 
-async def _by_batch(conn: Connection, wish: WriteOffWish) -> dict[UUID, list[UUID]]:
-    found: dict[UUID, list[UUID]] = {}
+async def _by_batch(conn: Connection, wish: WriteOffWish) -> dict[UUID, dict[UUID, str]]:
+    """The wanted cards and their states, batch by batch."""
+    found: dict[UUID, dict[UUID, str]] = {}
     rows = await conn.fetch(_BATCHES_OF, list(wish.card_ids))
     if len(rows) != len(set(wish.card_ids)):
         raise Refused(NotFound(what="card", field=("cardIds",)))
     for row in rows:
-        found.setdefault(row["batch_id"], []).append(row["id"])
+        found.setdefault(row["batch_id"], {})[row["id"]] = row["state"]
     return found
 
 
-async def _refuse(conn: Connection, taking: _Taking) -> None:
+def _refuse(states: dict[UUID, str], taking: _Taking) -> None:
     """Say which state kept a card where it is; the transaction is taken back."""
-    rows = await conn.fetch(_BATCHES_OF, taking.card_ids)
-    target = taking.kind.value
-    kept = next(row["state"] for row in rows if row["state"] != target)
-    raise Refused(CardMoveNotAllowed(source=kept, target=target, field=("cardIds",)))
+    kept = [state for state in states.values() if state not in taking.sources]
+    # None: it was free when we looked, and a purchase took it before we did.
+    source = kept[0] if kept else CardState.SOLD.value
+    raise Refused(CardMoveNotAllowed(source=source, target=taking.kind.value, field=("cardIds",)))
 
 
 async def _next_slice(actor: Actor, batch_id: UUID, taking: _Taking) -> int:
@@ -214,6 +218,8 @@ async def _next_slice(actor: Actor, batch_id: UUID, taking: _Taking) -> int:
 
 
 async def _take(conn: Connection, actor: Actor, batch: Any, taking: _Taking) -> int:
+    own = batch["source"] == ISSUED  # not bought and not in the books: withdrawn where it is issued
+    refuse_unless(not own, Invalid(reason="batch_issued", field=("batchId",)))
     row = await conn.fetchrow(
         _TAKE,
         batch["id"],

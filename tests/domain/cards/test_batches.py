@@ -137,7 +137,7 @@ async def test_a_batch_above_the_threshold_is_frozen_once_and_its_loss_is_booked
     assert names.count("card_batch.invalid_found") == 3
     quality = (await cards.quality_of_batches([batch]))[batch]
     assert quality == cards.CardQuality(delivered=1, disputed=0, checked=5, invalid=3)
-    assert quality.invalid_rate == 0.6
+    assert str(quality.invalid_rate) == "0.6000"
     assert (await cards.Card.get(id=sold.id)).state is CardState.SOLD
     assert await broken() == []
 

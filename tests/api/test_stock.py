@@ -1,0 +1,167 @@
+"""What operators do with stock, through the back office's schema."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain import cards
+from domain.kernel import Prefix, encode_id
+from schema.admin import schema
+from tests import make
+from tests.api.asking import ask, data_of
+
+pytestmark = pytest.mark.usefixtures("db")
+CLERK = replace(make.OPERATOR, scopes=frozenset({"cards:write", "cards:read", "suppliers:read"}))
+READER = replace(make.OPERATOR, scopes=frozenset({"cards:read"}))
+IMPORT = """
+mutation Import($input: CardImportInput!) {
+  cardImport(input: $input) { report { batchId accepted } userErrors { code message } }
+}
+"""
+BATCHES = """
+query { cardBatches { nodes {
+  supplierId reference note quarantinedAt releasedAt frozenAt frozenReason
+  quality { delivered disputed checked invalid invalidRate }
+  checks { cardId origin verdict evidence } writeOffs { kind cards cost { amount } supplierId }
+} } }
+"""
+WRITES = {
+    "cardBatchRelease": "batch { releasedAt }",
+    "cardBatchFreeze": "batch { frozenReason }",
+    "cardBatchUnfreeze": "batch { frozenAt }",
+    "cardBatchSample": "checks { id cardId origin verdict }",
+    "cardJudge": "card { state }",
+    "cardMarkInvalid": "card { state masked orderLineId batchId }",
+    "cardDispute": "card { state }",
+    "cardsVoid": "writeOffs { kind cards cost { amount currency } supplierId reason }",
+    "cardsReturn": "writeOffs { kind cards cost { amount } supplierId }",
+    "stockPolicySet": "policy { safetyStock expiryMarginDays invalidPercent version }",
+}
+
+
+def document(name: str) -> str:
+    kind = name[0].upper() + name[1:]
+    return (
+        f"mutation Do($input: {kind}Input!) {{ {name}(input: $input)"
+        f" {{ {WRITES[name]} userErrors {{ code message field }} }} }}"
+    )
+
+
+async def run(name: str, **given: Any) -> dict[str, Any]:
+    payload: dict[str, Any] = (await data_of(schema, document(name), CLERK, input=given))[name]
+    return payload
+
+
+async def batch_of(content: str, **more: Any) -> str:
+    variant = await make.variant()
+    given = {
+        "sku": variant.sku,
+        "content": content,
+        "unitCost": {"amount": "4", "currency": "CNY"},
+        **more,
+    }
+    payload = (await data_of(schema, IMPORT, CLERK, input=given))["cardImport"]
+    assert payload["userErrors"] == []
+    return str(payload["report"]["batchId"])
+
+
+async def test_a_batch_goes_through_quarantine_sampling_and_release() -> None:
+    await make.offer(await make.variant(), 1, code="alpha")
+    batch = await batch_of(
+        "A-1\nA-2\n", supplierCode="alpha", reference="R-7", note="by mail", quarantine=True
+    )
+    (check,) = (await run("cardBatchSample", batchId=batch, number=1))["checks"]
+    assert (check["origin"], check["verdict"]) == ("SAMPLE", None)
+    early = await run("cardBatchRelease", batchId=batch)
+    assert early["batch"] is None
+    assert early["userErrors"] == [
+        {
+            "code": "CARD_CHECKS_OPEN",
+            "message": "1 picked cards of this batch are not judged yet. Judge them, then"
+            " release it.",
+            "field": ["batchId"],
+        }
+    ]
+    judged = await run("cardJudge", cardId=check["cardId"], verdict="VALID", evidence="seen")
+    assert judged["card"] == {"state": "QUARANTINED"}
+    assert (await run("cardBatchRelease", batchId=batch))["batch"]["releasedAt"] is not None
+    (listed,) = (await data_of(schema, BATCHES, CLERK))["cardBatches"]["nodes"]
+    assert (listed["reference"], listed["note"]) == ("R-7", "by mail")
+    assert listed["supplierId"].startswith("sup_")
+    assert listed["quality"] == {
+        "delivered": 0,
+        "disputed": 0,
+        "checked": 1,
+        "invalid": 0,
+        "invalidRate": "0.0000",
+    }
+    assert [each["evidence"] for each in listed["checks"]] == ["seen"]
+    suppliers = await data_of(
+        schema, "{ suppliers { cardQuality { checked invalid invalidRate } } }", CLERK
+    )
+    assert {"checked": 1, "invalid": 0, "invalidRate": "0.0000"} in [
+        each["cardQuality"] for each in suppliers["suppliers"]
+    ]
+
+
+async def test_cards_are_marked_invalid_voided_returned_and_batches_frozen() -> None:
+    batch = await batch_of("A-1\nA-2\nA-3\nA-4\n")
+    ids = [encode_id(Prefix.CARD, each.id) for each in await cards.Card.all().order_by("id")]
+    marked = await run("cardMarkInvalid", cardId=ids[0], evidence="dead at the issuer")
+    assert marked["card"]["state"] == "INVALID_CONFIRMED"
+    assert marked["card"]["orderLineId"] is None
+    frozen = await run("cardBatchFreeze", batchId=batch, reason="a complaint")
+    assert frozen["batch"] == {"frozenReason": "a complaint"}
+    assert (await run("cardBatchUnfreeze", batchId=batch, reason="fine"))["batch"] == {
+        "frozenAt": None
+    }
+    gone = await run("cardsVoid", cardIds=[ids[1]], reason="a leak", idempotencyKey="k1")
+    assert gone["writeOffs"] == [
+        {
+            "kind": "VOID",
+            "cards": 1,
+            "cost": {"amount": "4.00", "currency": "CNY"},
+            "supplierId": None,
+            "reason": "a leak",
+        }
+    ]
+    again = await run("cardsVoid", cardIds=[ids[1]], reason="a leak", idempotencyKey="k2")
+    assert [error["code"] for error in again["userErrors"]] == ["CARD_MOVE_NOT_ALLOWED"]
+    back = await run("cardsReturn", batchId=batch, reason="bad lot", idempotencyKey="k3")
+    assert [(each["kind"], each["cards"]) for each in back["writeOffs"]] == [("RETURNED", 3)]
+    refused = await run("cardDispute", cardId=ids[2], reason="used")
+    assert [error["code"] for error in refused["userErrors"]] == ["CARD_MOVE_NOT_ALLOWED"]
+
+
+async def test_a_policy_is_set_by_sku() -> None:
+    variant = await make.variant()
+    payload = await run("stockPolicySet", sku=variant.sku, safetyStock=9, expiryMarginDays=3)
+    assert payload["policy"] == {
+        "safetyStock": 9,
+        "expiryMarginDays": 3,
+        "invalidPercent": 10,
+        "version": 1,
+    }
+    refused = await run("stockPolicySet", sku=variant.sku, expiryMarginDays=-1)
+    assert [error["field"] for error in refused["userErrors"]] == [["expiryMarginDays"]]
+
+
+async def test_whoever_only_reads_may_do_none_of_it() -> None:
+    batch = encode_id(Prefix.CARD_BATCH, (await make.stock(await make.variant(), 1))[0].id)
+    given: dict[str, dict[str, Any]] = {
+        "cardBatchRelease": {"batchId": batch},
+        "cardBatchFreeze": {"batchId": batch, "reason": "x"},
+        "cardBatchUnfreeze": {"batchId": batch, "reason": "x"},
+        "cardBatchSample": {"batchId": batch, "number": 1},
+        "cardJudge": {"cardId": batch, "verdict": "VALID", "evidence": "x"},
+        "cardMarkInvalid": {"cardId": batch, "evidence": "x"},
+        "cardDispute": {"cardId": batch, "reason": "x"},
+        "cardsVoid": {"reason": "x", "idempotencyKey": "x"},
+        "cardsReturn": {"reason": "x", "idempotencyKey": "x"},
+        "stockPolicySet": {"sku": "x"},
+    }
+    assert given.keys() == WRITES.keys()
+    for name, values in given.items():
+        result = await ask(schema, document(name), READER, input=values)
+        assert [error.extensions["code"] for error in result.errors] == ["FORBIDDEN"], name
