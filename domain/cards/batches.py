@@ -39,8 +39,8 @@ FROZEN = "card_batch.frozen"
 UNFROZEN = "card_batch.unfrozen"
 
 _LOCK = """
-SELECT id, variant_id, source, currency, supplier_id, quarantined_at, released_at, frozen_at, frozen_reason,
-    undone_at, unsettled FROM card_batches WHERE id = $1 FOR UPDATE
+SELECT id, variant_id, source, currency, supplier_id, quarantined_at, released_at, frozen_at,
+    frozen_reason, undone_at, unsettled FROM card_batches WHERE id = $1 FOR UPDATE
 """
 _COUNT_EVENT = """
 UPDATE card_batches SET event_count = event_count + 1 WHERE id = $1 RETURNING event_count

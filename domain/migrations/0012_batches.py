@@ -70,7 +70,7 @@ FROM fulfilment_attempts a WHERE a.id = b.supplier_attempt_id;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0005_lifecycle')]
+    dependencies = [('domain', '0011_canaries')]
 
     initial = False
 
@@ -183,6 +183,6 @@ class Migration(migrations.Migration):
         ops.AlterField(
             model_name='Transfer',
             name='kind',
-            field=fields.CharEnumField(description='TOPUP: topup\nPAYMENT: payment\nSALE: sale\nREFUND: refund\nCARD_PURCHASE: card_purchase\nCARD_PURCHASE_UNDONE: card_purchase_undone\nSUPPLY: supply\nCARD_WRITE_OFF: card_write_off\nCARD_RETURN: card_return', enum_type=TransferKind, max_length=24),
+            field=fields.CharEnumField(description='TOPUP: topup\nPAYMENT: payment\nSALE: sale\nREFUND: refund\nCARD_PURCHASE: card_purchase\nCARD_PURCHASE_UNDONE: card_purchase_undone\nSUPPLY: supply\nGIFT_CARD_REDEMPTION: gift_card_redemption\nGIFT_CARD_VOID: gift_card_void\nGIFT_CARD_BREAKAGE: gift_card_breakage\nCARD_WRITE_OFF: card_write_off\nCARD_RETURN: card_return', enum_type=TransferKind, max_length=24),
         ),
     ]) + [RunSQL(SQL)]
