@@ -70,7 +70,7 @@ FROM fulfilment_attempts a WHERE a.id = b.supplier_attempt_id;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0011_canaries')]
+    dependencies = [("domain", "0012_claim_links")]
 
     initial = False
 
