@@ -1,6 +1,6 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
-from domain import cards, fulfilment, ledger, webhooks
+from domain import cards, catalog, fulfilment, ledger, webhooks
 from domain.kernel import forget_old_rows
 from jobs import fulfilment as fulfilment_jobs
 from jobs import webhooks as webhook_jobs
@@ -36,6 +36,11 @@ async def seal_cards() -> int:
 async def take_checkpoint() -> int:
     """Once a day, sign where both chains stand."""
     return 0 if await cards.take_checkpoint(daily=True) is None else 1
+
+
+async def watch_authorisations() -> int:
+    """Suspend what lost its brand's authorisation, and tell of those that end soon."""
+    return await catalog.watch_authorisations()
 
 
 async def keep_house() -> int:

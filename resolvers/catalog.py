@@ -31,8 +31,12 @@ async def product(
     product_id = None if id is None else decode_id(Prefix.PRODUCT, id)
     if product_id is None and slug is None:
         return None
-    language = info.context.language
-    found = await catalog.find_product(product_id=product_id, slug=slug, language=language)
+    found = await catalog.find_product(
+        product_id=product_id,
+        slug=slug,
+        language=info.context.language,
+        place=await info.context.loaders.place(),
+    )
     if found is not None:
         await _bring_along(info, [found])
     return found
@@ -51,6 +55,7 @@ async def products(
         query=query or "",
         category_id=_category_id(category),
         language=info.context.language,
+        place=await info.context.loaders.place(),
     )
     await _bring_along(info, page.rows)
     return page
@@ -61,7 +66,8 @@ async def catalog_of_partner(
 ) -> Page[catalog.ShownVariant]:
     """Every variant on sale, by sku, with the partner's own price."""
     asked = page_request("catalog", first, after)
-    page = await catalog.list_variants(asked, info.context.language)
+    place = await info.context.loaders.place()
+    page = await catalog.list_variants(asked, info.context.language, place)
     await _bring_along_of_variants(info, page.rows, asked_below(info))
     return page
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, suppliers
+from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, sites, suppliers
 from domain.cards import CardCheck, CardQuality, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor
 
@@ -101,6 +101,10 @@ class Loaders:
             self._tier = pricing.RETAIL if agent_id is None else await agents.tier_of(agent_id)
         return self._tier
 
+    async def place(self) -> catalog.Place:
+        """Where the caller shops."""
+        return catalog.place_of(await sites.get_site(self._actor.site_id))
+
     async def category_tree(self) -> list[catalog.ShownCategory]:
         """All shelves; read once a request."""
         if self._tree is None:
@@ -116,6 +120,21 @@ class Loaders:
     def products(self) -> "Batch[UUID, catalog.ShownProduct | None]":
         """Products by id, whatever their status."""
         return Batch(lambda ids: catalog.products_by_id(ids, self._language), None)
+
+    @cached_property
+    def brands(self) -> "Batch[UUID, catalog.Brand | None]":
+        """Brands by id."""
+        return Batch(catalog.brands_by_id, None)
+
+    @cached_property
+    def authorisations(self) -> "Batch[UUID, list[catalog.BrandAuthorisation]]":
+        """The documents of a brand, for the back office."""
+        return Batch(catalog.authorisations_of, [])
+
+    @cached_property
+    def assortment_rules(self) -> "Batch[UUID, list[catalog.AssortmentRule]]":
+        """The rules of a site's selection, for the back office."""
+        return Batch(catalog.rules_of_sites, [])
 
     @cached_property
     def variants(self) -> "Batch[UUID, catalog.ShownVariant | None]":

@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.agents import AgentDepthError, AgentsAdminMutation, AgentsAdminQuery
+from schema.brands import BrandsAdminMutation, BrandsAdminQuery
 from schema.cards import CardsAdminMutation, CardsAdminQuery
 from schema.catalog import (
     CatalogAdminMutation,
@@ -20,6 +21,7 @@ from schema.orders import OrderAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
+from schema.selling import SellingAdminMutation
 from schema.sites import SitesAdminMutation, SitesAdminQuery
 from schema.stock import StockAdminMutation
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
@@ -29,6 +31,7 @@ from schema.webhooks import WebhooksMutation, WebhooksQuery
 @strawberry.type
 class Query(
     AgentsAdminQuery,
+    BrandsAdminQuery,
     CardsAdminQuery,
     CatalogAdminQuery,
     GiftCardsAdminQuery,
@@ -47,6 +50,7 @@ class Query(
 @strawberry.type
 class Mutation(
     AgentsAdminMutation,
+    BrandsAdminMutation,
     CardsAdminMutation,
     CatalogAdminMutation,
     GiftCardsAdminMutation,
@@ -55,6 +59,7 @@ class Mutation(
     LedgerAdminMutation,
     ProductTypesAdminMutation,
     ReviewAdminMutation,
+    SellingAdminMutation,
     SitesAdminMutation,
     SecondFactorAdminMutation,
     StockAdminMutation,

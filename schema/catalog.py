@@ -8,10 +8,12 @@ from domain import catalog, pricing
 from domain.agents import Tier
 from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
 from domain.kernel import Prefix
+from resolvers import brands as brand_resolvers
 from resolvers import catalog as resolvers
 from resolvers import product_types as types
 from resolvers import review
 from resolvers.permissions import Scope
+from schema.brands import Brand
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.paging import Connection
@@ -35,9 +37,12 @@ class Product:
     slug: str
     name: str = field(description="In the language asked for.")
     description: str
-    brand: str
-    region: str
+    brand: str = field(description="Its name as the goods carry it; empty: no brand.")
+    brand_details: Brand | None = field(brand_resolvers.brand_of)
+    region: str = field(description="Where the goods are good.")
     tags: list[str]
+    on_sale_from: datetime | None = field(description="Not sold before.")
+    on_sale_until: datetime | None = field(description="Not sold from then on.")
     category: Category = field(resolvers.category_of)
     variants: list["Variant"] = field(resolvers.variants_of)
 
@@ -60,6 +65,11 @@ class Variant:
     stock_level: StockLevel = field(resolvers.stock_level)
     min_quantity: int
     max_quantity: int
+    on_sale_from: datetime | None = field(description="Not sold before.")
+    on_sale_until: datetime | None = field(description="Not sold from then on.")
+    valid_days_after_sale: int | None = field(
+        description="For how many days a card is good from its sale on."
+    )
     product: Product = field(resolvers.product_of)
 
 
@@ -90,6 +100,9 @@ class PartnerVariant:
     stock_level: StockLevel = field(resolvers.stock_level)
     min_quantity: int
     max_quantity: int
+    on_sale_from: datetime | None
+    on_sale_until: datetime | None
+    valid_days_after_sale: int | None
 
 
 @strawberry.type
@@ -121,6 +134,9 @@ class VariantFile:
     face_value: Money | None
     min_quantity: int
     max_quantity: int
+    on_sale_from: datetime | None
+    on_sale_until: datetime | None
+    valid_days_after_sale: int | None
     position: int
     status: VariantStatus
     version: int = field(description="Send it back as `expectedVersion`.")
@@ -153,6 +169,10 @@ class ProductFile:
     brand: str
     region: str
     tags: list[str]
+    only_regions: list[str] = field(description="Sold at sites of these regions only.")
+    except_regions: list[str] = field(description="Not sold at sites of these regions.")
+    on_sale_from: datetime | None
+    on_sale_until: datetime | None
     position: int
     status: ListingStatus
     reviewed_at: datetime | None = field(description="When it was last decided on.")

@@ -2,9 +2,10 @@
 
 import strawberry
 
-from domain import sites
+from domain import catalog, sites
 from domain.kernel import Prefix
 from domain.sites import Assortment, SiteStatus
+from resolvers import selling
 from resolvers import sites as resolvers
 from resolvers.permissions import Scope
 from schema.errors import UserError
@@ -31,6 +32,16 @@ class SiteQuery:
     )
 
 
+@strawberry.type(description="What a site's selection says of one thing.")
+@presents(catalog.AssortmentRule)
+class AssortmentRule:
+    included: bool
+    product_id: strawberry.ID | None = field(selling.product_of_rule)
+    category_id: strawberry.ID | None = field(
+        selling.category_of_rule, description="With all below it."
+    )
+
+
 @strawberry.type(description="A site with all that an operator edits.")
 @presents(sites.Site)
 class SiteFile:
@@ -44,6 +55,7 @@ class SiteFile:
     region: str
     status: SiteStatus
     assortment: Assortment
+    assortment_rules: list[AssortmentRule] = field(selling.rules_of_site)
     version: int = field(description="Send it back as `expectedVersion`.")
 
 

@@ -23,6 +23,7 @@ LEADER_PAUSE_SECONDS = 2.0
 AFTER_FAULT_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 300.0
 CHECKPOINT_SECONDS = 300.0  # how often it is asked whether today has one
+AUTHORISATIONS_SECONDS = 60.0
 RELAY_PAUSE_SECONDS = 0.03  # under load a few larger batches cost less than many small ones
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ async def _lead(settings: Settings) -> None:
             _every(settings.sealer_interval_seconds, schedule.seal_ledger),
             _every(settings.sealer_interval_seconds, schedule.seal_cards),
             _every(CHECKPOINT_SECONDS, schedule.take_checkpoint),
+            _every(AUTHORISATIONS_SECONDS, schedule.watch_authorisations),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),
         ]
         tasks = [asyncio.create_task(work) for work in works]

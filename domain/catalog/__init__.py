@@ -1,11 +1,27 @@
 """The face of the catalogue."""
 
+from domain.catalog.assortments import SelectionRule, rules_of_sites, select_assortment
 from domain.catalog.bans import ban, lift_ban, list_bans
+from domain.catalog.brands import (
+    AuthorisationWish,
+    BrandDraft,
+    authorisations_of,
+    authorise_brand,
+    brands_by_id,
+    in_force,
+    list_brands,
+    revoke_authorisation,
+    save_brand,
+    watch_authorisations,
+)
 from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.fields import AccountField, FieldKind, FieldOption, from_rows
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
 from domain.catalog.models import (
+    AssortmentRule,
+    Brand,
+    BrandAuthorisation,
     Category,
     DeliveryKind,
     ListingBan,
@@ -33,7 +49,12 @@ from domain.catalog.queries import (
     variants_by_sku,
     variants_of,
 )
-from domain.catalog.refusals import ImportFileInvalid, ListingBanned, ListingMoveNotAllowed
+from domain.catalog.refusals import (
+    BrandNotAuthorised,
+    ImportFileInvalid,
+    ListingBanned,
+    ListingMoveNotAllowed,
+)
 from domain.catalog.review import ListingMove, move_listing, reviews_of
 from domain.catalog.rules import (
     LOW_STOCK_CARDS,
@@ -44,12 +65,23 @@ from domain.catalog.rules import (
     stock_level,
 )
 from domain.catalog.service import save_product, save_variant, touch_variants
+from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
+from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
 from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
 
 __all__ = [
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
+    "MAIN",
+    "OFFER_AUTHORISED",
+    "WITHHELD",
     "AccountField",
+    "AssortmentRule",
+    "AuthorisationWish",
+    "Brand",
+    "BrandAuthorisation",
+    "BrandDraft",
+    "BrandNotAuthorised",
     "Category",
     "CategoryDraft",
     "CsvRow",
@@ -64,11 +96,14 @@ __all__ = [
     "ListingMoveNotAllowed",
     "ListingReview",
     "ListingStatus",
+    "Place",
     "Product",
     "ProductDraft",
+    "ProductTerms",
     "ProductType",
     "ProductTypeDraft",
     "RowError",
+    "SelectionRule",
     "ShownCategory",
     "ShownProduct",
     "ShownVariant",
@@ -76,32 +111,45 @@ __all__ = [
     "Variant",
     "VariantDraft",
     "VariantStatus",
+    "VariantTerms",
     "as_json",
+    "authorisations_of",
+    "authorise_brand",
     "ban",
     "batches",
+    "brands_by_id",
     "category_tree",
     "counts_of",
     "find_product",
     "flatten",
     "from_rows",
     "import_catalog",
+    "in_force",
     "lift_ban",
     "list_bans",
+    "list_brands",
     "list_product_files",
     "list_products",
     "list_types",
     "list_variants",
     "move_listing",
     "open_plain_types",
+    "place_of",
     "plain_code",
     "plain_type_id",
     "products_by_id",
     "read_csv",
     "reviews_of",
+    "revoke_authorisation",
+    "rules_of_sites",
+    "save_brand",
     "save_category",
     "save_product",
     "save_type",
     "save_variant",
+    "select_assortment",
+    "set_product_terms",
+    "set_variant_terms",
     "stock_level",
     "touch_variants",
     "types_by_id",
@@ -109,4 +157,5 @@ __all__ = [
     "variants_by_id",
     "variants_by_sku",
     "variants_of",
+    "watch_authorisations",
 ]

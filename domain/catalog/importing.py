@@ -15,6 +15,7 @@ import orjson
 
 from domain import audit
 from domain.catalog.bans import suspend_banned
+from domain.catalog.brands import brand_names
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.models import DeliveryKind, ProductType, VariantStatus
 from domain.catalog.moves import SHOWN_OF_PRODUCT, SHOWN_OF_VARIANT, differs
@@ -255,6 +256,9 @@ async def _import_categories(conn: Connection, part: _Part) -> None:
 async def _import_products(conn: Connection, actor: Actor, part: _Part) -> None:
     shelves = {row["slug"]: row["id"] for row in await conn.fetch(_FIND_CATEGORIES)}
     drafts = _parse(part, lambda row: _product(row, shelves))
+    names = await brand_names(conn, list({draft["brand"] for draft in drafts.values()}))
+    for draft in drafts.values():
+        draft["brand"] = names.get(draft["brand"], draft["brand"])
     standing = {row["slug"]: dict(row) for row in await conn.fetch(_FIND_PRODUCTS, list(drafts))}
 
     async def save(batch: list[Values]) -> list[Event]:
@@ -322,10 +326,10 @@ def _edited(
 
 async def _approve(conn: Connection, actor: Actor, part: _Part) -> None:
     rows = await conn.fetch("SELECT id FROM products WHERE slug = ANY($1)", list(part.rows))
-    banned = await approve_all(conn, actor, [row["id"] for row in rows], "import")
-    for slug, word in banned.items():
+    held = await approve_all(conn, actor, [row["id"] for row in rows], "import")
+    for slug, (reason, what) in held.items():
         row = part.rows[slug]
-        part.report.errors.append(RowError(row.file, row.line, "listing_banned", word))
+        part.report.errors.append(RowError(row.file, row.line, reason, what))
 
 
 def _known(parent: str, drafts: dict[str, Values], standing: dict[str, Values]) -> bool:

@@ -111,8 +111,71 @@ class ProductTypeVersion(Model):
         unique_together = (("type_id", "version"),)
 
 
+class Brand(Model):
+    """Whose goods they are. `name` is what products carry; the others are shown beside it.
+
+    Where `needs_authorisation` says so, nothing of the brand is sold without a document in force
+    (mission row A8).
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    slug = fields.CharField(max_length=96, unique=True)
+    name = fields.CharField(max_length=64, unique=True)
+    name_zh = fields.CharField(max_length=64, default="")
+    name_en = fields.CharField(max_length=64, default="")
+    logo_url = fields.CharField(max_length=500, default="")
+    needs_authorisation = fields.BooleanField(default=False)
+    version = fields.IntField(default=1)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "brands"
+        constraints = (UniqueConstraint(fields=("id", "name"), name="brand_id_name"),)
+
+
+class BrandAuthorisation(Model):
+    """A document by which a brand lets us, or one of our suppliers, sell. Never changed but ended.
+
+    `region` is empty where it holds everywhere; `document_digest` is the SHA-256 of the file.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    brand_id: UUID
+    brand: fields.ForeignKeyRelation[Brand] = fields.ForeignKeyField(
+        "domain.Brand", related_name="authorisations", on_delete=fields.RESTRICT
+    )
+    supplier_id = fields.UUIDField(null=True)  # None: it holds wherever the goods come from
+    reference = fields.CharField(max_length=128)
+    document_url = fields.CharField(max_length=500, default="")
+    document_digest = fields.CharField(max_length=64, default="")
+    region = fields.CharField(max_length=16, default="")
+    valid_from = fields.DatetimeField()
+    valid_until = fields.DatetimeField()
+    granted_by = fields.UUIDField(null=True)
+    created_at = fields.DatetimeField()
+    revoked_at = fields.DatetimeField(null=True)
+    revoked_by = fields.UUIDField(null=True)
+    revoke_reason = fields.CharField(max_length=500, default="")
+    expiry_told_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "brand_authorisations"
+        indexes = (("brand_id", "valid_until"),)
+        constraints = (
+            CheckConstraint(check="valid_until > valid_from", name="authorisation_lasts"),
+            CheckConstraint(check="reference <> ''", name="authorisation_document_named"),
+            CheckConstraint(
+                check="revoked_at IS NULL OR revoke_reason <> ''", name="authorisation_end_told"
+            ),
+        )
+
+
 class Product(Model):
-    """What is shown; its variants are what is bought."""
+    """What is shown; its variants are what is bought.
+
+    `brand` is its brand's name; the database finds, or makes, the brand by it and keeps both equal.
+    """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     slug = fields.CharField(max_length=96, unique=True)
@@ -121,6 +184,7 @@ class Product(Model):
         "domain.Category", on_delete=fields.RESTRICT
     )
     brand = fields.CharField(max_length=64, default="")
+    brand_id = fields.UUIDField(null=True)
     region = fields.CharField(max_length=16, default="")
     name_zh = fields.CharField(max_length=128)
     name_en = fields.CharField(max_length=128)
@@ -131,6 +195,11 @@ class Product(Model):
     reviewed_at = fields.DatetimeField(null=True)  # the last decision: when, by whom, and why
     reviewed_by = fields.UUIDField(null=True)
     review_reason = fields.CharField(max_length=500, default="")
+    # Where and when it is sold: regions by their codes, empty for all, and a window of time.
+    only_regions = ArrayField(element_type="text", default=list, db_default=[])
+    except_regions = ArrayField(element_type="text", default=list, db_default=[])
+    on_sale_from = fields.DatetimeField(null=True)
+    on_sale_until = fields.DatetimeField(null=True)
     position = fields.IntField(default=0)
     search_terms = ArrayField(element_type="text", default=list)
     version = fields.IntField(default=1)
@@ -152,6 +221,8 @@ class Product(Model):
                 check="status NOT IN ('approved', 'rejected') OR reviewed_at IS NOT NULL",
                 name="product_review_told",
             ),
+            CheckConstraint(check="on_sale_until > on_sale_from", name="product_window_open"),
+            CheckConstraint(check="(brand = '') = (brand_id IS NULL)", name="product_brand_whole"),
         )
 
 
@@ -173,6 +244,9 @@ class Variant(Model):
     min_quantity = fields.IntField(default=1)
     max_quantity = fields.IntField(default=100)
     sold_below_cost = fields.BooleanField(default=False)  # an operator's audited permission
+    on_sale_from = fields.DatetimeField(null=True)
+    on_sale_until = fields.DatetimeField(null=True)
+    valid_days_after_sale = fields.IntField(null=True)  # a card sold today is good for so long
     status = fields.CharEnumField(VariantStatus, max_length=16)
     position = fields.IntField(default=0)
     version = fields.IntField(default=1)
@@ -199,6 +273,39 @@ class Variant(Model):
             CheckConstraint(
                 check="(face_units IS NULL) = (face_currency IS NULL)",
                 name="variant_face_value_whole",
+            ),
+            CheckConstraint(check="on_sale_until > on_sale_from", name="variant_window_open"),
+            CheckConstraint(
+                check="valid_days_after_sale BETWEEN 1 AND 3650", name="variant_valid_days"
+            ),
+        )
+
+
+class AssortmentRule(Model):
+    """What a site's own selection says of one product, or of a category with all below it.
+
+    A rule of the product comes before that of its nearest category, and both before the site's
+    default (mission row A11).
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    site_id = fields.UUIDField()
+    included = fields.BooleanField()
+    product_id: UUID | None
+    product: fields.ForeignKeyNullableRelation[Product] = fields.ForeignKeyField(
+        "domain.Product", null=True, on_delete=fields.RESTRICT
+    )
+    category_id: UUID | None
+    category: fields.ForeignKeyNullableRelation[Category] = fields.ForeignKeyField(
+        "domain.Category", null=True, on_delete=fields.RESTRICT
+    )
+
+    class Meta:
+        table = "assortment_rules"
+        unique_together = (("site_id", "product"), ("site_id", "category"))
+        constraints = (
+            CheckConstraint(
+                check="(product_id IS NULL) <> (category_id IS NULL)", name="rule_of_one_thing"
             ),
         )
 

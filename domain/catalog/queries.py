@@ -6,15 +6,25 @@ any variant, because an order keeps naming what it bought after the shelf was cl
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.catalog.rules import query_terms
-from domain.kernel import Money, Page, PageRequest, connection, page_of
+from domain.catalog.statements import (
+    BELOW,
+    MAIN,
+    Bound,
+    Place,
+    categories,
+    on_the_shelf,
+    page_of_products,
+    product_columns,
+    variant_columns,
+)
+from domain.kernel import Money, Page, PageRequest, clock, connection, page_of
 
-LANGUAGES = {"en": "en", "zh": "zh"}  # a language, and what its columns end in
 DEFAULT_LANGUAGE = "en"
 
 
@@ -39,8 +49,11 @@ class ShownProduct:
     name: str
     description: str
     brand: str
+    brand_id: UUID | None
     region: str
     tags: list[str]
+    on_sale_from: datetime | None
+    on_sale_until: datetime | None
     position: int
 
 
@@ -58,12 +71,15 @@ class ShownVariant:
     min_quantity: int
     max_quantity: int
     status: VariantStatus
+    on_sale_from: datetime | None = None
+    on_sale_until: datetime | None = None
+    valid_days_after_sale: int | None = None
 
 
 async def category_tree(language: str = DEFAULT_LANGUAGE) -> list[ShownCategory]:
     """All categories, roots first, each with its children, in the order of the shelves."""
     async with connection() as conn:
-        rows = await conn.fetch(_categories(language))
+        rows = await conn.fetch(categories(language))
     by_id = {row["id"]: ShownCategory(*row) for row in rows}
     for category in by_id.values():
         if category.parent_id is not None:
@@ -86,8 +102,9 @@ async def list_products(
     query: str = "",
     category_id: UUID | None = None,
     language: str = DEFAULT_LANGUAGE,
+    place: Place = MAIN,
 ) -> Page[ShownProduct]:
-    """Approved products in the order of the shelves, of a category and all below it (row A1).
+    """What a place shows, in the order of the shelves, of a category and all below it (A1, A11).
 
     `query` finds Chinese by characters, and names by their beginnings and by pinyin: 话费, `huafei`
     and `hf` find the same. Refuses a query above 64 letters.
@@ -95,13 +112,19 @@ async def list_products(
     terms = query_terms(query) if query.strip() else None
     if terms == []:
         return page_of(page, [], _place)
-    values: list[Any] = [page.first + 1]
-    values += [] if terms is None else [terms]
-    values += [] if category_id is None else [category_id]
-    values += [] if page.after is None else [page.after[0], UUID(page.after[1])]
-    shape = (terms is not None, category_id is not None, page.after is not None)
+    bound = Bound()
+    limit = bound(page.first + 1, "int")
+    parts = on_the_shelf(place, clock.now(), bound)
+    if terms is not None:
+        parts.conditions.append(f"p.search_terms @> {bound(terms, 'text[]')}")
+    if category_id is not None:
+        parts.conditions.append(BELOW.format(category=bound(category_id, "uuid")))
+    if page.after is not None:
+        after = (bound(page.after[0], "int"), bound(UUID(page.after[1]), "uuid"))
+        parts.conditions.append(f"(p.position, p.id) > ({after[0]}, {after[1]})")
+    statement = page_of_products(language, parts, ("p.position", "p.id"), limit)
     async with connection() as conn:
-        rows = await conn.fetch(_products(language, *shape), *values)
+        rows = await conn.fetch(statement, *bound.values)
     return page_of(page, [ShownProduct(*row) for row in rows], _place)
 
 
@@ -110,12 +133,20 @@ async def find_product(
     product_id: UUID | None = None,
     slug: str | None = None,
     language: str = DEFAULT_LANGUAGE,
+    place: Place = MAIN,
 ) -> ShownProduct | None:
-    """One approved product, by its id or else by its slug."""
-    column, value = ("id", product_id) if product_id is not None else ("slug", slug)
-    statement = f"{_product_columns(language)} WHERE {column} = $1 AND status = 'approved'"
+    """One product that a place shows, by its id or else by its slug."""
+    bound = Bound()
+    limit = bound(1, "int")
+    parts = on_the_shelf(place, clock.now(), bound)
+    if product_id is not None:
+        parts.conditions.append(f"p.id = {bound(product_id, 'uuid')}")
+    else:
+        parts.conditions.append(f"p.slug = {bound(slug, 'text')}")
     async with connection() as conn:
-        row = await conn.fetchrow(statement, value)
+        row = await conn.fetchrow(
+            page_of_products(language, parts, ("p.id",), limit), *bound.values
+        )
     return ShownProduct(*row) if row else None
 
 
@@ -123,7 +154,7 @@ async def products_by_id(
     ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownProduct]:
     """Products by id, whatever their status, in one statement."""
-    statement = f"{_product_columns(language)} WHERE id = ANY($1)"
+    statement = f"SELECT {product_columns(language)} FROM products p WHERE p.id = ANY($1)"  # noqa: S608
     async with connection() as conn:
         rows = await conn.fetch(statement, ids)
     return {row["id"]: ShownProduct(*row) for row in rows}
@@ -132,10 +163,11 @@ async def products_by_id(
 async def variants_of(
     product_ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, list[ShownVariant]]:
-    """The active variants of each product, in shelf order, in one statement."""
-    where = "WHERE product_id = ANY($1) AND status = 'active' ORDER BY position, id"
+    """The active variants of each product whose sale is not over, in shelf order; one statement."""
+    where = """WHERE v.product_id = ANY($1) AND v.status = 'active'
+        AND (v.on_sale_until IS NULL OR v.on_sale_until > $2) ORDER BY v.position, v.id"""
     found: dict[UUID, list[ShownVariant]] = {product_id: [] for product_id in product_ids}
-    for variant in await _fetch_variants(where, product_ids, language):
+    for variant in await _fetch_variants(where, product_ids, language, clock.now()):
         found[variant.product_id].append(variant)
     return found
 
@@ -144,7 +176,7 @@ async def variants_by_id(
     ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownVariant]:
     """Variants by id, whatever their status, in one statement."""
-    rows = await _fetch_variants("WHERE id = ANY($1)", ids, language)
+    rows = await _fetch_variants("WHERE v.id = ANY($1)", ids, language)
     return {variant.id: variant for variant in rows}
 
 
@@ -152,17 +184,30 @@ async def variants_by_sku(
     skus: Sequence[str], language: str = DEFAULT_LANGUAGE
 ) -> dict[str, ShownVariant]:
     """Variants by their code, whatever their status, in one statement."""
-    rows = await _fetch_variants("WHERE sku = ANY($1)", skus, language)
+    rows = await _fetch_variants("WHERE v.sku = ANY($1)", skus, language)
     return {variant.sku: variant for variant in rows}
 
 
-async def list_variants(page: PageRequest, language: str = DEFAULT_LANGUAGE) -> Page[ShownVariant]:
-    """Every active variant of an approved product by sku: what a partner reads from end to end."""
-    after = "" if page.after is None else page.after[0]
-    where = """WHERE status = 'active' AND sku > $1 AND EXISTS (
-        SELECT 1 FROM products p WHERE p.id = product_id AND p.status = 'approved')
-        ORDER BY sku LIMIT $2"""
-    rows = await _fetch_variants(where, after, language, page.first + 1)
+async def list_variants(
+    page: PageRequest, language: str = DEFAULT_LANGUAGE, place: Place = MAIN
+) -> Page[ShownVariant]:
+    """Every active variant that a place shows, by sku: what a partner reads from end to end."""
+    bound, moment = Bound(), clock.now()
+    after = bound("" if page.after is None else page.after[0], "text")
+    parts = on_the_shelf(place, moment, bound)
+    now, limit = bound(moment, "timestamptz"), bound(page.first + 1, "int")
+    parts.joins.append("JOIN variants v ON v.product_id = p.id")
+    parts.conditions += [
+        "v.status = 'active'",
+        f"v.sku > {after}",
+        f"(v.on_sale_until IS NULL OR v.on_sale_until > {now})",
+    ]
+    statement = (
+        f"{parts.before}SELECT {variant_columns(language)} {parts.from_products()}"
+        f" ORDER BY v.sku LIMIT {limit}"
+    )
+    async with connection() as conn:
+        rows = [_variant(*row) for row in await conn.fetch(statement, *bound.values)]
     return page_of(page, rows, lambda variant: (variant.sku,))
 
 
@@ -197,7 +242,11 @@ async def _fetch_variants(
     where: str, value: object, language: str, *more: object
 ) -> list[ShownVariant]:
     async with connection() as conn:
-        rows = await conn.fetch(f"{_variant_columns(language)} {where}", value, *more)
+        rows = await conn.fetch(
+            f"SELECT {variant_columns(language)} FROM variants v {where}",  # noqa: S608
+            value,
+            *more,
+        )
     return [_variant(*row) for row in rows]
 
 
@@ -213,59 +262,8 @@ def _variant(
     least: int,
     most: int,
     status: str,
+    *terms: Any,
 ) -> ShownVariant:
     face = None if face_units is None else Money(face_units, face_currency)
-    switch = VariantStatus(status)
-    delivery = DeliveryKind(kind)
-    return ShownVariant(id_, product_id, sku, name, delivery, type_id, face, least, most, switch)
-
-
-# The statements below are put together from words of this file only; values always travel as $n.
-
-
-@cache
-def _categories(language: str) -> str:
-    return (
-        f"SELECT id, slug, name_{LANGUAGES[language]}, parent_id"  # noqa: S608
-        " FROM categories ORDER BY position, slug"
-    )
-
-
-@cache
-def _product_columns(language: str) -> str:
-    return (
-        f"SELECT id, slug, category_id, name_{LANGUAGES[language]},"  # noqa: S608
-        f" description_{LANGUAGES[language]}, brand, region, tags, position FROM products"
-    )
-
-
-@cache
-def _variant_columns(language: str) -> str:
-    return (
-        f"SELECT id, product_id, sku, name_{LANGUAGES[language]},"  # noqa: S608
-        " delivery_kind, type_id, face_units, face_currency, min_quantity, max_quantity, status"
-        " FROM variants"
-    )
-
-
-@cache
-def _products(language: str, by_terms: bool, by_category: bool, after: bool) -> str:
-    """One statement a shape, so that PostgreSQL plans each for its own index."""
-    number = iter(range(2, 7))
-    conditions = ["status = 'approved'"]
-    if by_terms:
-        conditions.append(f"search_terms @> ${next(number)}::text[]")
-    if by_category:
-        conditions.append(f"category_id IN ({_BELOW.format(next(number))})")
-    if after:
-        conditions.append(f"(position, id) > (${next(number)}::int, ${next(number)}::uuid)")
-    where = " AND ".join(conditions)
-    return f"{_product_columns(language)} WHERE {where} ORDER BY position, id LIMIT $1"
-
-
-_BELOW = """
-WITH RECURSIVE below AS (
-    SELECT id FROM categories WHERE id = ${}
-    UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
-) SELECT id FROM below
-"""
+    switch, way = VariantStatus(status), DeliveryKind(kind)
+    return ShownVariant(id_, product_id, sku, name, way, type_id, face, least, most, switch, *terms)

@@ -26,6 +26,14 @@ class ListingMoveNotAllowed(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrandNotAuthorised(Refusal):
+    """The brand's goods are sold with its authorisation only, and none is in force (row A8)."""
+
+    code: ClassVar[str] = "BRAND_NOT_AUTHORISED"
+    brand: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListingBanned(Refusal):
     """A banned word, or a banned category, named by `banned`, keeps a listing off the shelf."""
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from domain import audit
 from domain.catalog.models import ListingReview, ListingStatus, Product
 from domain.catalog.moves import DECISIONS, MAX_REASON_LETTERS, MOVES, NEED_REASON
-from domain.catalog.refusals import ListingBanned, ListingMoveNotAllowed
+from domain.catalog.refusals import BrandNotAuthorised, ListingBanned, ListingMoveNotAllowed
 from domain.kernel import (
     Actor,
     Conflict,
@@ -40,7 +40,10 @@ SELECT id FROM products WHERE id = ANY($1) AND status = 'approved' ORDER BY id F
 """
 _LOCK_SUBMITTED = """
 SELECT id, slug, (SELECT coalesce(b.word, c.slug) FROM listing_bans b
-    LEFT JOIN categories c ON c.id = b.category_id WHERE b.id = ban_of(p)) AS banned
+    LEFT JOIN categories c ON c.id = b.category_id WHERE b.id = ban_of(p)) AS banned,
+    (SELECT b.name FROM brands b WHERE b.id = p.brand_id AND b.needs_authorisation AND NOT EXISTS (
+        SELECT 1 FROM brand_authorisations a WHERE a.brand_id = b.id AND a.revoked_at IS NULL
+            AND a.valid_from <= $2 AND a.valid_until > $2)) AS unauthorised
 FROM products p WHERE id = ANY($1) AND status = 'submitted' ORDER BY id FOR UPDATE
 """
 _MOVE = """
@@ -73,7 +76,8 @@ async def move_listing(actor: Actor, wish: ListingMove) -> Product:
 
     Needs `products:read` and the scope that the table of moves names. Refuses a move that is not
     listed (LISTING_MOVE_NOT_ALLOWED), a rejection or suspension without reason, an approval of
-    what a ban hits (LISTING_BANNED), and a version other than the expected (CONFLICT).
+    what a ban hits (LISTING_BANNED) or what lacks its brand's authorisation
+    (BRAND_NOT_AUTHORISED, row A8), and a version other than the expected (CONFLICT).
     """
     actor.require_scope("products:read")
     reason = wish.reason.strip()
@@ -139,13 +143,23 @@ async def send_back(conn: Connection, actor: Actor, product_ids: Sequence[UUID])
 
 async def approve_all(
     conn: Connection, actor: Actor, product_ids: Sequence[UUID], reason: str
-) -> dict[str, str]:
-    """Approve the submitted ones of these products; those that a ban hits stay, by slug and ban."""
+) -> dict[str, tuple[str, str]]:
+    """Approve the submitted ones of these products.
+
+    Those that a ban hits, or whose brand lacks its authorisation, stay; the answer tells by slug
+    why, as a key of the texts, and which ban or brand it is.
+    """
     actor.require_scope(MOVES[ListingStatus.SUBMITTED, ListingStatus.APPROVED])
-    rows = await conn.fetch(_LOCK_SUBMITTED, list(product_ids))
-    free = [row["id"] for row in rows if row["banned"] is None]
+    rows = await conn.fetch(_LOCK_SUBMITTED, list(product_ids), clock.now())
+    held: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        if row["banned"] is not None:
+            held[row["slug"]] = ("listing_banned", row["banned"])
+        elif row["unauthorised"] is not None:
+            held[row["slug"]] = ("brand_not_authorised", row["unauthorised"])
+    free = [row["id"] for row in rows if row["slug"] not in held]
     await move(conn, actor, free, (ListingStatus.SUBMITTED, ListingStatus.APPROVED), reason)
-    return {row["slug"]: row["banned"] for row in rows if row["banned"] is not None}
+    return held
 
 
 async def reviews_of(product_ids: Sequence[UUID]) -> dict[UUID, list[ListingReview]]:
@@ -166,9 +180,11 @@ async def _allow(conn: Connection, actor: Actor, product: Product, wish: Listing
     if scope is None:
         raise Refused(ListingMoveNotAllowed(source=product.status, target=wish.to, field=("to",)))
     if wish.to is ListingStatus.APPROVED:
-        (row,) = await conn.fetch(_LOCK_SUBMITTED, [product.id])
+        (row,) = await conn.fetch(_LOCK_SUBMITTED, [product.id], clock.now())
         if row["banned"] is not None:
             raise Refused(ListingBanned(banned=row["banned"], field=("to",)))
+        if row["unauthorised"] is not None:
+            raise Refused(BrandNotAuthorised(brand=row["unauthorised"], field=("to",)))
 
 
 def _moved(

@@ -22,6 +22,8 @@ _TOKEN = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_REGION = re.compile(r"[A-Z0-9-]{0,16}")
+_URL = re.compile(r"https://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?")
 
 
 class StockLevel(StrEnum):
@@ -124,10 +126,10 @@ def product_faults(draft: ProductDraft) -> list[Invalid]:
     """What is wrong with a product, one refusal a field; empty when nothing is."""
     long_tags = len(draft.tags) > MAX_TAGS or any(len(t) > MAX_TAG_LETTERS for t in draft.tags)
     checks = (
-        ("slug", "slug", _is_slug(draft.slug, 96)),
+        ("slug", "slug", is_slug(draft.slug, 96)),
         ("nameZh", "name", _is_name(draft.name_zh, 128)),
         ("nameEn", "name", _is_name(draft.name_en, 128)),
-        ("brand", "text_too_long", len(draft.brand) <= 64),
+        ("brand", "brand_name", _is_brand(draft.brand)),
         ("region", "text_too_long", len(draft.region) <= 16),
         ("descriptionZh", "text_too_long", len(draft.description_zh) <= 20_000),
         ("descriptionEn", "text_too_long", len(draft.description_en) <= 20_000),
@@ -158,7 +160,7 @@ def variant_faults(draft: VariantDraft) -> list[Invalid]:
 def category_faults(draft: CategoryDraft) -> list[Invalid]:
     """What is wrong with a category by itself; its parent is judged by `cyclic`."""
     checks = (
-        ("slug", "slug", _is_slug(draft.slug, 64)),
+        ("slug", "slug", is_slug(draft.slug, 64)),
         ("nameZh", "name", _is_name(draft.name_zh, 64)),
         ("nameEn", "name", _is_name(draft.name_en, 64)),
         ("position", "position", _is_position(draft.position)),
@@ -180,12 +182,27 @@ def cyclic(parents: dict[str, str]) -> set[str]:
     return bad
 
 
+def is_slug(text: str, longest: int) -> bool:
+    """Whether it is a short name: small letters, digits, single hyphens."""
+    return len(text) <= longest and _SLUG.fullmatch(text) is not None
+
+
+def is_region(text: str) -> bool:
+    """Whether it is empty or a code such as CN, ASIA, GLOBAL."""
+    return _REGION.fullmatch(text) is not None
+
+
+def is_url(text: str) -> bool:
+    """Whether it is an https address with a host and without a user, of at most 500 letters."""
+    return len(text) <= 500 and text.isascii() and _URL.fullmatch(text) is not None
+
+
+def _is_brand(name: str) -> bool:
+    return len(name) <= 64 and name == name.strip() and (not name or name.isprintable())
+
+
 def _faults(checks: Iterable[tuple[str, str, bool]]) -> list[Invalid]:
     return [Invalid(reason=reason, field=(name,)) for name, reason, right in checks if not right]
-
-
-def _is_slug(text: str, longest: int) -> bool:
-    return len(text) <= longest and _SLUG.fullmatch(text) is not None
 
 
 def _is_name(text: str, longest: int) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from uuid import UUID
 
 from domain import audit
+from domain.catalog.brands import brand_names
 from domain.catalog.models import (
     Category,
     ListingStatus,
@@ -67,6 +68,8 @@ async def save_product(
     try:
         async with transaction() as conn:
             await conn.execute(LOCK_SHARED)
+            names = await brand_names(conn, [draft.brand])
+            values["brand"] = names.get(draft.brand, draft.brand)
             product = await _product_to_save(product_id, expected_version)
             if not await Category.exists(id=draft.category_id):
                 raise Refused(NotFound(what="category", field=("categoryId",)))
@@ -75,6 +78,7 @@ async def save_product(
             product.update_from_dict(values)
             product.updated_at = clock.now()
             await product.save(force_create=product_id is None, force_update=product_id is not None)
+            await product.refresh_from_db(fields=["brand", "brand_id"])  # the database found it
             await audit.record(conn, actor, "product.save", product.id, _audited(asdict(draft)))
             await record_events(conn, [product_saved(product.id, draft.slug, product.version)])
     except IntegrityError as error:

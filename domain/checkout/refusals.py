@@ -8,10 +8,15 @@ from domain.kernel import Money, Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class NotForSale(Refusal):
-    """The variant does not exist, is not listed, or has no price: all sound the same."""
+    """The variant does not exist, is not listed, has no price, or is withheld.
+
+    The first three sound the same; `reason` tells, as a key of the texts, what else it is: not sold
+    at this site (A8, A11), not yet or no longer on sale (A2).
+    """
 
     code: ClassVar[str] = "NOT_FOR_SALE"
     sku: str
+    reason: str = "not_listed"
 
 
 @dataclass(frozen=True, kw_only=True)

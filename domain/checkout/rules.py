@@ -58,6 +58,7 @@ class Shelf:
     rules: Mapping[int, Rule]
     own_cards: int  # counted up to the quantity asked for
     has_offer: bool
+    withheld: str | None = None  # why it is not sold here or now, as a key of the texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ def _refusal_of(
     sellable = shelf.for_sale and shelf.delivery_kind in FROM_THE_POOL
     if not sellable or price is None:
         return NotForSale(sku=wish.sku, field=(*path, "sku"))
+    if shelf.withheld is not None:
+        return NotForSale(sku=wish.sku, reason=shelf.withheld, field=(*path, "sku"))
     if not shelf.min_quantity <= wish.quantity <= shelf.max_quantity:
         return QuantityOutOfRange(
             minimum=shelf.min_quantity, maximum=shelf.max_quantity, field=(*path, "quantity")

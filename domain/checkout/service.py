@@ -131,6 +131,7 @@ async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: date
         [wish.quantity for wish in purchase.lines],
         CURRENCY,
         moment.date(),
+        actor.site_id,
     )
     return rows
 
@@ -193,6 +194,7 @@ def _shelf_of(row: Any, own_cards: int) -> Shelf:
         sku=row["sku"],
         variant_id=row["variant_id"],
         for_sale=row["for_sale"],
+        withheld=row["withheld"],
         delivery_kind=row["delivery_kind"] or "",
         min_quantity=row["min_quantity"] or 1,
         max_quantity=row["max_quantity"] or 1,

@@ -6,6 +6,7 @@ still running), the cards, and writes everything; the database refuses all of it
 of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a transaction.
 """
 
+from domain.catalog import OFFER_AUTHORISED, WITHHELD
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 from domain.orders import INSERT_KEEPSAKE
@@ -35,24 +36,29 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     (SELECT balance FROM accounts WHERE id = $7) AS balance,
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
+    {WITHHELD.format(moment="$4")} AS withheld,
     v.delivery_kind, v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices
      WHERE variant_id = v.id AND currency = $10) AS prices,
     {RULES_OF_VARIANT.format(moment="$4")} AS rules,
     (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
-        SELECT id, unit_cost, masked, expires_on FROM (
+        SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+        FROM (
             SELECT id, unit_cost, masked, expires_on FROM cards
             WHERE variant_id = v.id AND state = 'available'
                 AND (expires_on IS NULL OR expires_on > $11)
             ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
         ORDER BY random() LIMIT w.quantity) picked) AS cards,
     EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-        WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active') AS has_offer
+        WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
+            AND {OFFER_AUTHORISED.format(moment="$4", supplier="o.supplier_id", brand="p.brand_id")}
+        ) AS has_offer
 FROM unnest($8::text[], $9::int[]) AS w (sku, quantity)
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
 LEFT JOIN products p ON p.id = v.product_id
+LEFT JOIN sites st ON st.id = $12
 """
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which

@@ -21,6 +21,8 @@ class Prefix(StrEnum):
 
     SITE = "sit"
     CATEGORY = "cat"
+    BRAND = "bnd"
+    BRAND_AUTHORISATION = "aut"
     PRODUCT = "prd"
     PRODUCT_TYPE = "typ"
     VARIANT = "var"

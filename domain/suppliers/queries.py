@@ -4,19 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.kernel import Actor, connection
+from domain.catalog import OFFER_AUTHORISED
+from domain.kernel import Actor, clock, connection
 from domain.suppliers.models import Supplier, SupplierOffer
 
+# A supplier without the document that the brand needs is asked for nothing (mission row A8).
+_BRAND = (
+    "(SELECT p.brand_id FROM variants v JOIN products p ON p.id = v.product_id WHERE v.id = $1)"
+)
+_AUTHORISED = OFFER_AUTHORISED.format(moment="$2", supplier="o.supplier_id", brand=_BRAND)
 _ENABLED = """
 SELECT DISTINCT o.variant_id FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
 WHERE o.variant_id = ANY($1) AND o.enabled AND s.state = 'active'
 """
-_CANDIDATES = """
+_CANDIDATES = f"""
 SELECT o.id, o.supplier_id, o.item, o.cost, o.currency,
     s.priority AS supplier_priority, o.priority AS offer_priority
 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-WHERE o.variant_id = $1 AND o.enabled AND s.state = 'active'
-"""
+WHERE o.variant_id = $1 AND o.enabled AND s.state = 'active' AND {_AUTHORISED}
+"""  # noqa: S608 - words of this house
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
 async def candidates_of(variant_id: UUID) -> list[Candidate]:
     """Offers of a variant that may be bought from now; in the caller's transaction, if any."""
     async with connection() as conn:
-        return [Candidate(*row) for row in await conn.fetch(_CANDIDATES, variant_id)]
+        return [Candidate(*row) for row in await conn.fetch(_CANDIDATES, variant_id, clock.now())]
 
 
 async def list_suppliers(actor: Actor) -> list[Supplier]:

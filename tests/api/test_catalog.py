@@ -36,7 +36,8 @@ async def test_a_page_costs_as_many_statements_for_two_products_as_for_twenty() 
         async with count_statements() as seen:
             found = await page(first=first)
         assert len(found["nodes"]) == first
-        counted[first] = len(seen)
+        # All sites are read once in two seconds, not once a page.
+        counted[first] = len([each for each in seen if 'FROM "sites"' not in each])
     assert counted[2] == counted[20] <= 8, counted
 
 

@@ -1,0 +1,56 @@
+"""Where, when and at which site something is sold, as the back office says it."""
+
+import strawberry
+
+from resolvers import selling as resolvers
+from resolvers.permissions import Scope
+from schema.catalog import ProductFile, VariantFile
+from schema.errors import UserError
+from schema.fields import mutation
+from schema.sites import SiteFile
+
+
+@strawberry.type
+class SiteAssortmentSetPayload:
+    site: SiteFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ProductTermsSetPayload:
+    product: ProductFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class VariantTermsSetPayload:
+    variant: VariantFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class SellingAdminMutation:
+    site_assortment_set: SiteAssortmentSetPayload = mutation(
+        resolvers.site_assortment_set,
+        payload=SiteAssortmentSetPayload,
+        entity="site",
+        permissions=[Scope("sites:write")],
+        description="Say anew what a site sells: a default, and at most 2000 rules. A rule of a"
+        " product comes before that of its nearest category, and both before the default.",
+    )
+    product_terms_set: ProductTermsSetPayload = mutation(
+        resolvers.product_terms_set,
+        payload=ProductTermsSetPayload,
+        entity="product",
+        permissions=[Scope("products:write")],
+        description="Set in which sites' regions and when a product is sold; what is left out is"
+        " unlimited. Needs no review.",
+    )
+    variant_terms_set: VariantTermsSetPayload = mutation(
+        resolvers.variant_terms_set,
+        payload=VariantTermsSetPayload,
+        entity="variant",
+        permissions=[Scope("products:write")],
+        description="Set when a variant is sold, and for how many days a card is good from its sale"
+        " on. Another number of days sends an approved product back to review.",
+    )
