@@ -163,7 +163,7 @@ CREATE TRIGGER cards_validity BEFORE UPDATE OF sold_at ON cards FOR EACH ROW
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0008_kinds")]
+    dependencies = [("domain", "0013_batches")]
 
     operations = with_constraints([
         ops.CreateModel(
