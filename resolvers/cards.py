@@ -8,7 +8,7 @@ import strawberry
 from strawberry import Parent
 
 from domain import cards
-from domain.kernel import Money, Page, Prefix, decode_id, page_request
+from domain.kernel import Money, Page, Prefix, decode_id, encode_id, page_request
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
@@ -27,12 +27,29 @@ async def card_import(
     reference: str = "",
     note: str = "",
     quarantine: bool = False,
+    dry_run: bool = False,
+    all_or_nothing: bool = False,
 ) -> cards.CardImportReport:
     """Store the cards of a small file that came as text (back office)."""
     cost = money_of(unit_cost, "unitCost")
-    came_from = cards.BatchOrigin(supplier_code, reference, note, quarantine)
-    wish = cards.ImportWish(sku, cost.units, origin, cost.currency, expires_on, came_from)
+    wish = cards.ImportWish(
+        sku,
+        cost.units,
+        origin,
+        cost.currency,
+        expires_on,
+        cards.BatchOrigin(supplier_code, reference, note, quarantine),
+        dry_run=dry_run,
+        all_or_nothing=all_or_nothing,
+    )
     return await cards.import_cards(info.context.actor, wish, io.BytesIO(content.encode()))
+
+
+def imported_batch_id(report: Parent[cards.CardImportReport]) -> strawberry.ID | None:
+    """The batch that the file became; none when nothing was stored."""
+    if report.batch_id is None:
+        return None
+    return strawberry.ID(encode_id(Prefix.CARD_BATCH, report.batch_id))
 
 
 async def card_batch_undo(info: Info, batch_id: strawberry.ID) -> cards.UndoReport:

@@ -7,7 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
-from domain.cards import CardState, CheckOrigin, Verdict, WriteOffKind
+from domain.cards import BatchStage, CardState, CheckOrigin, Verdict, WriteOffKind
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.claims import LinkState
 from domain.fulfilment import AttemptStatus
@@ -35,6 +35,7 @@ DESCRIBED = {
     Activation: "From when a sold gift card is good. BY_HAND: an operator activates it.",
     Breakage: "What becomes of the rest when a card's time is over. KEPT: it stays owed.",
     TransferKind: "What moved the money.",
+    BatchStage: "IMPORTING, UNDOING: not whole yet; the same call again goes on.",
     OrderStatus: "Where an order stands. The last three are final.",
     LineStatus: "Where a line stands. The last two are final.",
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",

@@ -60,6 +60,7 @@ class CardBatch:
     write_offs: list[CardWriteOff] = field(
         stock.write_offs_of_batch, size=5, description="Newest first."
     )
+    stage: cards.BatchStage = field(description="How far its import, or its undoing, has come.")
 
 
 @strawberry.type(description="A row that was left out, and why.")
@@ -72,12 +73,19 @@ class CardRowProblem:
 @strawberry.type(description="What an import did.")
 @presents(cards.CardImportReport)
 class CardImportReport:
-    batch_id: strawberry.ID = id_field(Prefix.CARD_BATCH, "batch_id")
+    batch_id: strawberry.ID | None = field(
+        resolvers.imported_batch_id,
+        description="Null when nothing was stored: of a dry run, or of a file that was refused.",
+    )
     accepted: int
     duplicates: int
     rejected: int
     problems: list[CardRowProblem]
     replayed: bool = field(description="The same file was imported before; nothing was stored.")
+    resumed: bool = field(description="An import of this file had been cut off; this one went on.")
+    stored: bool = field(
+        description="False of a dry run, and of allOrNothing when a row cannot be stored."
+    )
 
 
 @strawberry.type(description="What an undo did.")
@@ -128,7 +136,8 @@ class CardsAdminMutation:
         entity="report",
         permissions=[Scope("cards:write")],
         description="Store the cards of a small file; large ones are sent to /admin/card-imports."
-        " The same file again changes nothing.",
+        " The same file again changes nothing; one that was cut off goes on. dryRun tells what"
+        " would happen; allOrNothing stores nothing unless every row can be stored.",
     )
     card_batch_undo: CardBatchUndoPayload = mutation(
         resolvers.card_batch_undo,

@@ -105,11 +105,13 @@ def _wish(request: Request) -> cards.ImportWish:
 
 def _shown(report: cards.CardImportReport, language: str) -> dict[str, object]:
     return {
-        "batchId": encode_id(Prefix.CARD_BATCH, report.batch_id),
+        "batchId": encode_id(Prefix.CARD_BATCH, report.batch_id) if report.batch_id else None,
         "accepted": report.accepted,
         "duplicates": report.duplicates,
         "rejected": report.rejected,
         "replayed": report.replayed,
+        "resumed": report.resumed,
+        "stored": report.stored,
         "problems": [
             {
                 "line": problem.line,

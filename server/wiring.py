@@ -20,6 +20,7 @@ CONTEXTS_WITH_TABLES = (
     "identity",
     "audit",
     "sites",
+    "bulk",
     "ledger",
     "catalog",
     "agents",

@@ -27,9 +27,7 @@ from domain.cards.checks import (
 from domain.cards.importing import (
     CardImportReport,
     ImportWish,
-    UndoReport,
     import_cards,
-    undo_batch,
 )
 from domain.cards.index import IndexRotated, rotate_index
 from domain.cards.issuing import ISSUED, close_issue, issue_cards, open_issue, withdraw
@@ -42,6 +40,7 @@ from domain.cards.keys import (
     rotate_keys,
 )
 from domain.cards.models import (
+    BatchStage,
     Card,
     CardBatch,
     CardCheck,
@@ -68,6 +67,7 @@ from domain.cards.refusals import CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
 from domain.cards.store import StoredPurchase, sell, store_purchased
 from domain.cards.tracing import seal_card_events
+from domain.cards.undoing import UndoReport, undo_batch
 from domain.cards.verifying import TraceReport, verify_cards
 from domain.cards.writing_off import (
     WriteOffReport,
@@ -87,6 +87,7 @@ __all__ = [
     "MOVES",
     "OWNED",
     "BatchOrigin",
+    "BatchStage",
     "CanaryWish",
     "Card",
     "CardBatch",

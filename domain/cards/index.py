@@ -82,10 +82,11 @@ _LEFT = {
     IndexPhase.CLEARING: "SELECT EXISTS (SELECT 1 FROM cards WHERE next_fingerprint IS NOT NULL)",
 }
 # A digest of a whole file is made with the pepper too, and a file of one short code is guessed
-# like the code. Those of earlier peppers go: the same file again then brings duplicates only.
+# like the code. Those of earlier peppers go: the same file again then brings duplicates only. One
+# that is half imported keeps its digest, else nobody could go on with it.
 _FORGET_FILES = """
 UPDATE card_batches SET content_digest = uuid_send(id)
-WHERE supplier_attempt_id IS NULL AND content_digest <> uuid_send(id)
+WHERE supplier_attempt_id IS NULL AND content_digest <> uuid_send(id) AND stage <> 'importing'
 """
 
 

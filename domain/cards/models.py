@@ -10,6 +10,7 @@ from domain.cards.trace_models import CardEvent, CardSeal, TraceCheckpoint
 from domain.kernel.ids import new_id
 
 __all__ = [
+    "BatchStage",
     "BlindIndex",
     "Card",
     "CardBatch",
@@ -54,6 +55,15 @@ class IndexPhase(StrEnum):
     CLEARING = "clearing"
 
 
+class BatchStage(StrEnum):
+    """How far the import of a batch, or its undoing, has come; both are done in chunks."""
+
+    IMPORTING = "importing"
+    STORED = "stored"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
 class CardBatch(Model):
     """One import of cards of one variant. Its data key, wrapped, seals each of its codes."""
 
@@ -86,6 +96,10 @@ class CardBatch(Model):
     frozen_at = fields.DatetimeField(null=True)
     frozen_reason = fields.CharField(max_length=500, default="", db_default="")
     unsettled = fields.BooleanField(default=False, db_default=False)  # cards still to be moved
+    stage = fields.CharEnumField(BatchStage, max_length=16, db_default="stored")
+    lines_done = fields.IntField(db_default=0)  # of its file; written with the cards of these lines
+    bytes_done = fields.BigIntField(db_default=0)
+    voided = fields.IntField(db_default=0)  # cards that its undoing has taken back so far
 
     class Meta:
         table = "card_batches"
@@ -97,6 +111,14 @@ class CardBatch(Model):
             ),
             CheckConstraint(
                 check="(frozen_at IS NULL) = (frozen_reason = '')", name="batch_frozen_for_a_reason"
+            ),
+            CheckConstraint(
+                check="stage IN ('importing', 'stored', 'undoing', 'undone')",
+                name="batch_stage_known",
+            ),
+            CheckConstraint(
+                check="(stage IN ('undoing', 'undone')) = (undone_at IS NOT NULL)",
+                name="batch_undone_at_its_stage",
             ),
             CheckConstraint(check="unit_cost >= 0", name="batch_cost_not_negative"),
             UniqueConstraint(

@@ -16,6 +16,7 @@ DOTS = "••••"
 INVALID_PERCENT = 10
 INVALID_MINIMUM = 3
 _FOLDED = str.maketrans("", "", " -\t")
+_FOLDED_BYTES = b" -\t"
 _DIGITS = "0123456789"
 CANARY_BITS = 40  # that a made-up code has at least: nobody meets one by chance
 _SMALL_LETTERS = "abcdefghjkmnpqrstuvwxyz"
@@ -28,6 +29,9 @@ def canonical(number: str, secret: str) -> bytes:
     Folding refuses at worst a code that differs by case only, and tells so; it never lets the same
     code in twice (row B2, invariant I5).
     """
+    if number.isascii() and secret.isascii():  # NFKC leaves ASCII alone
+        plain = f"{number}\0{secret}".upper().encode()
+        return plain.translate(None, _FOLDED_BYTES)
     folded = (unicodedata.normalize("NFKC", text).translate(_FOLDED) for text in (number, secret))
     return "\0".join(text.upper() for text in folded).encode()
 
@@ -45,7 +49,10 @@ def text_fault(number: str, secret: str) -> str | None:
         return "card_secret_missing"
     if len(secret) > MAX_SECRET_LETTERS or len(number) > MAX_NUMBER_LETTERS:
         return "card_too_long"
-    if any(unicodedata.category(letter) == "Cc" for letter in number + secret):
+    text = number + secret
+    if text.isascii() and text.isprintable():
+        return None
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
         return "card_control_letters"
     return None
 
@@ -64,6 +71,14 @@ def unpacked(plaintext: bytes) -> tuple[str, str]:
 def bound_to(card_id: UUID, variant_id: UUID, batch_id: UUID, generation: int) -> bytes:
     """What a sealed code is bound to: moved to another row it does not open."""
     return card_id.bytes + variant_id.bytes + batch_id.bytes + generation.to_bytes(4, "big")
+
+
+def bound_all(
+    card_ids: Sequence[UUID], variant_id: UUID, batch_id: UUID, generation: int
+) -> list[bytes]:
+    """`bound_to` for each card of a batch."""
+    rest = bound_to(card_ids[0], variant_id, batch_id, generation)[16:] if card_ids else b""
+    return [card_id.bytes + rest for card_id in card_ids]
 
 
 def key_bound_to(batch_id: UUID, generation: int) -> bytes:

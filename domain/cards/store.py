@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from uuid import UUID
 
 from domain.cards.canaries import note_returned
 from domain.cards.keys import FIRST_GENERATION, FreshKey
-from domain.cards.models import CardState
-from domain.cards.rules import bound_to, canonical, masked, packed
+from domain.cards.models import BatchStage, CardState
+from domain.cards.rules import bound_all, canonical, masked, packed
 from domain.cards.state import STEADY, IndexState, writing_state
-from domain.kernel import Connection, WrappedKey, clock, new_id, seal
+from domain.kernel import Connection, WrappedKey, clock, new_id, seal_all
 
 _INSERT_BATCH = """
 INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
     key_version, generation, accepted, duplicates, rejected, expires_on, supplier_attempt_id,
-    imported_by, imported_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, $11, $12, $13, $14)
+    imported_by, imported_at, stage)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, $11, $12, $13, $14, $15)
 ON CONFLICT DO NOTHING RETURNING 1
 """
 _INSERT_CARDS = """
@@ -34,9 +35,11 @@ FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, unit) WHERE c.id = wanted
 """
 _INSERT_SECRETS = """
 INSERT INTO card_secrets (card_id, sealed, generation)
-SELECT id, sealed, 1 FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
+SELECT id, sealed, $3 FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
 """
 Code = tuple[bytes, str, str, date | None]  # fingerprint, number, secret, expires on
+# Fingerprint, id, fingerprint by the next pepper, masked, expires on, sealed code.
+SealedRow = tuple[bytes, UUID, bytes | None, str, date | None, bytes]
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Batch:
     supplier_attempt_id: UUID | None = None
     imported_by: UUID | None = None
     index: IndexState = STEADY
+    generation: int = FIRST_GENERATION  # of the data key
     born: CardState = CardState.AVAILABLE  # the state that its cards begin in
 
     @classmethod
@@ -81,6 +85,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedCards:
+    """Cards ready to be written, with the state of the index that their fingerprints are of."""
+
+    index: IndexState
+    rows: list[SealedRow] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPurchase:
     """What became of codes that a supplier delivered."""
 
@@ -89,7 +101,9 @@ class StoredPurchase:
     duplicates: int
 
 
-async def insert_batch(conn: Connection, batch: Batch) -> bool:
+async def insert_batch(
+    conn: Connection, batch: Batch, stage: BatchStage = BatchStage.STORED
+) -> bool:
     """Write the batch's row; False when the same file, or the same attempt, has one already.
 
     From here to the end of the transaction no rotation of the blind index takes its next step.
@@ -111,42 +125,78 @@ async def insert_batch(conn: Connection, batch: Batch) -> bool:
         batch.supplier_attempt_id,
         batch.imported_by,
         clock.now(),
+        stage.value,
     )
     return found is not None
 
 
 async def insert_cards(conn: Connection, batch: Batch, codes: Sequence[Code]) -> dict[bytes, UUID]:
-    """Seal and store codes; the ids of those that were not in the store yet, by fingerprint."""
+    """Seal and store codes; the ids of those that were not in the store yet, by fingerprint and in
+    the order of `codes`."""
+    stored = await insert_sealed(conn, batch, seal_cards(batch, codes))
+    return {code[0]: stored[code[0]] for code in codes if code[0] in stored}
+
+
+def seal_cards(batch: Batch, codes: Sequence[Code]) -> SealedCards:
+    """Cards ready to be written: all that costs time and needs no database.
+
+    Ids are given in the order of `codes`, which is the order in which they will be sold. The rows
+    are written in the order of the fingerprints: two writers that share codes then wait for each
+    other one way round, never in a circle.
+    """
     ids = [new_id() for _ in codes]
-    rows = await conn.fetch(
+    bound = bound_all(ids, batch.variant_id, batch.id, batch.generation)
+    plain = [packed(number, secret) for _, number, secret, _ in codes]
+    sealed = seal_all(batch.data_key, list(zip(plain, bound, strict=True)))
+    rows = [
+        (
+            fingerprint,
+            card_id,
+            batch.index.next_fingerprint(batch.variant_id, canonical(number, secret))
+            if batch.index.next_version
+            else None,
+            masked(number, secret),
+            expires_on or batch.expires_on,
+            each,
+        )
+        for card_id, (fingerprint, number, secret, expires_on), each in zip(
+            ids, codes, sealed, strict=True
+        )
+    ]
+    return SealedCards(batch.index, in_order(rows))
+
+
+def in_order(rows: list[SealedRow]) -> list[SealedRow]:
+    """By their fingerprints: the one order in which cards are written."""
+    return sorted(rows, key=itemgetter(0))
+
+
+async def insert_sealed(conn: Connection, batch: Batch, cards: SealedCards) -> dict[bytes, UUID]:
+    """Store cards; the ids of those that were not in the store yet, by fingerprint."""
+    if not cards.rows:
+        return {}
+    fingerprints, ids, following, masks, days, sealed = map(list, zip(*cards.rows, strict=True))
+    found = await conn.fetch(
         _INSERT_CARDS,
         batch.variant_id,
         batch.id,
         batch.unit_cost,
         clock.now(),
         ids,
-        [fingerprint for fingerprint, _, _, _ in codes],
-        [
-            batch.index.next_fingerprint(batch.variant_id, canonical(number, secret))
-            for _, number, secret, _ in codes
-        ],
-        [masked(number, secret) for _, number, secret, _ in codes],
-        [expires_on or batch.expires_on for _, _, _, expires_on in codes],
+        fingerprints,
+        following,
+        masks,
+        days,
         batch.born.value,
     )
-    stored = {row["fingerprint"]: row["id"] for row in rows}
-    secrets = {code[0]: packed(code[1], code[2]) for code in codes}
-    sealed = [_sealed(batch, stored[each], secrets[each]) for each in stored]
-    await conn.execute(_INSERT_SECRETS, list(stored.values()), sealed)
-    if len(stored) < len(codes):
-        known = [code[0] for code in codes if code[0] not in stored]
+    stored: dict[bytes, UUID] = {row["fingerprint"]: row["id"] for row in found}
+    if len(stored) < len(ids):
+        kept = [row for row in cards.rows if row[0] in stored]
+        ids, sealed = [row[1] for row in kept], [row[5] for row in kept]
+        known = [each for each in fingerprints if each not in stored]
         await note_returned(conn, batch.variant_id, known, batch.imported_by)
+    await conn.execute(_INSERT_SECRETS, ids, sealed, batch.generation)
     return stored
-
-
-def _sealed(batch: Batch, card_id: UUID, plaintext: bytes) -> bytes:
-    bound = bound_to(card_id, batch.variant_id, batch.id, FIRST_GENERATION)
-    return seal(batch.data_key, plaintext, bound)
 
 
 async def store_purchased(

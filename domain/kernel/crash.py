@@ -8,6 +8,9 @@ import os
 
 POINTS = frozenset(
     {
+        "cards.chunk_written",
+        "cards.chunk_committed",
+        "cards.undo_written",
         "checkout.before_commit",
         "checkout.after_commit",
         "fulfilment.attempt_committed",

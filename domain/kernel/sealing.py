@@ -8,6 +8,7 @@ service on the network. Nothing here logs, and no repr shows a key.
 import hmac
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Protocol
@@ -199,6 +200,16 @@ def seal(key: bytes, plaintext: bytes, bound_to: bytes) -> bytes:
     """Nonce and AES-256-GCM ciphertext; opens only with the same key and the same `bound_to`."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plaintext, bound_to)
+
+
+def seal_all(key: bytes, values: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """Each plaintext sealed with its own `bound_to` and nonce, as `seal` does, for many at once."""
+    cipher, nonces = AESGCM(key), os.urandom(NONCE_BYTES * len(values))
+    sealed = []
+    for number, (plaintext, bound_to) in enumerate(values):
+        nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+        sealed.append(nonce + cipher.encrypt(nonce, plaintext, bound_to))
+    return sealed
 
 
 def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:

@@ -93,7 +93,7 @@ def test_the_day_of_expiry_comes_with_its_row() -> None:
     [
         pytest.param("secret\nAAAA\n卡密\n".encode("gb18030"), (3, "not_utf8"), id="GB 18030"),
         pytest.param("secret\nAAAA\n".encode("utf-16"), (1, "not_text"), id="UTF-16"),
-        pytest.param(b"PK\x03\x04\x00\x00", (1, "not_text"), id="a spreadsheet"),
+        pytest.param(b"PK\x03\x04\x00\x00", (0, "xlsx_broken"), id="a broken workbook"),
         pytest.param(b"secret\nA\0A\n", (2, "not_text"), id="a zero byte"),
         pytest.param(b"number,pin\n1,2\n", (1, "card_columns"), id="no column of that name"),
         pytest.param("卡号,卡密\n1,2\n".encode(), (1, "card_columns"), id="Chinese columns"),
@@ -121,6 +121,12 @@ class Endless(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return offset
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         if self.taken >= 1 << 30:
