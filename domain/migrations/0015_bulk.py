@@ -31,7 +31,7 @@ ALTER TABLE bulk_pieces ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0002_guards')]
+    dependencies = [("domain", "0014_brands")]
 
     initial = False
 
