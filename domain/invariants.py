@@ -60,16 +60,47 @@ INVARIANTS = (
         """
         SELECT count(*) FROM order_lines l
         LEFT JOIN transfers t ON t.kind = 'sale' AND t.reference = l.id
+        LEFT JOIN gift_card_programs p ON p.variant_id = l.variant_id
         LEFT JOIN LATERAL (
-            SELECT sum(e.amount) AS amount FROM entries e JOIN accounts a ON a.id = e.account_id
-            WHERE e.transfer_id = t.id AND a.kind = 'revenue') booked ON true
+            SELECT coalesce(sum(e.amount) FILTER (WHERE a.kind = 'revenue'), 0) AS revenue,
+                coalesce(sum(e.amount) FILTER (WHERE a.kind = 'cost'), 0) AS cost,
+                coalesce(sum(e.amount) FILTER (WHERE a.kind = 'gift_card'), 0) AS owed
+            FROM entries e JOIN accounts a ON a.id = e.account_id
+            WHERE e.transfer_id = t.id) booked ON true
         LEFT JOIN LATERAL (
             SELECT count(*) AS number FROM cards c
             WHERE c.order_line_id = l.id AND card_delivered(c.state)) sold ON true
         WHERE (l.status = 'DELIVERED') <> (t.id IS NOT NULL)
-            OR coalesce(booked.amount, 0) <>
+            OR booked.owed <> CASE WHEN l.status = 'DELIVERED' AND p.id IS NOT NULL
+                THEN l.quantity * coalesce(p.face_units, l.unit_price) ELSE 0 END
+            OR booked.revenue + CASE WHEN p.id IS NULL THEN 0 ELSE booked.owed + booked.cost END <>
                 CASE WHEN l.status = 'DELIVERED' THEN l.unit_price * l.quantity ELSE 0 END
             OR sold.number <> l.delivered_quantity
+        """,
+    ),
+    Invariant(
+        "I4-gift",
+        "what gift cards hold is what the books owe on them, and each sold one has its card",
+        """
+        SELECT (SELECT count(*) FROM (
+                SELECT a.currency,
+                    (SELECT coalesce(sum(e.amount), 0) FROM entries e WHERE e.account_id = a.id)
+                        AS booked,
+                    (SELECT coalesce(sum(g.balance_units), 0) FROM gift_cards g
+                        WHERE g.currency = a.currency) AS held
+                FROM accounts a WHERE a.kind = 'gift_card') owed WHERE booked <> held)
+            + (SELECT count(*) FROM gift_cards g JOIN cards c ON c.id = g.card_id
+                WHERE (g.sold_at IS NULL) <> (c.sold_at IS NULL)
+                    OR (g.status = 'void' AND g.sold_at IS NULL) <> (c.state = 'void'))
+            + (SELECT count(*) FROM cards c JOIN gift_card_programs p ON p.variant_id = c.variant_id
+                WHERE NOT EXISTS (SELECT 1 FROM gift_cards g WHERE g.card_id = c.id))
+            + (SELECT count(*) FROM gift_cards g WHERE g.face_units IS NOT NULL
+                AND g.status NOT IN ('void', 'expired') AND g.sold_at IS NOT NULL
+                AND g.balance_units <> g.face_units - (SELECT coalesce(sum(r.units), 0)
+                    FROM gift_card_redemptions r WHERE r.card_id = g.card_id))
+            + (SELECT count(*) FROM gift_card_redemptions r
+                LEFT JOIN transfers t ON t.kind = 'gift_card_redemption' AND t.reference = r.id
+                WHERE (r.units > 0) <> (t.id IS NOT NULL))
         """,
     ),
     Invariant(
@@ -160,7 +191,9 @@ INVARIANTS = (
         SELECT (SELECT count(*) FROM agents a LEFT JOIN agents p ON p.id = a.parent_id
                 WHERE a.depth <> coalesce(p.depth, 0) + 1 OR a.depth > 3)
             + (SELECT count(*) FROM commissions c JOIN order_lines l ON l.id = c.order_line_id
-                WHERE l.status <> 'DELIVERED' OR NOT l.consumer)
+                WHERE l.status <> 'DELIVERED' OR NOT l.consumer
+                    OR EXISTS (SELECT 1 FROM gift_card_programs p
+                        WHERE p.variant_id = l.variant_id))
         """,
     ),
     Invariant(

@@ -1,6 +1,6 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
-from domain import cards, catalog, fulfilment, ledger, webhooks
+from domain import cards, catalog, fulfilment, giftcards, ledger, webhooks
 from domain.kernel import forget_old_rows
 from jobs import fulfilment as fulfilment_jobs
 from jobs import webhooks as webhook_jobs
@@ -46,4 +46,6 @@ async def watch_authorisations() -> int:
 async def keep_house() -> int:
     """Checkpoints of accounts without a kept balance; rows whose time has passed go."""
     await ledger.take_checkpoints()
+    while await giftcards.expire_due():
+        pass
     return await forget_old_rows()

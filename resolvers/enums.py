@@ -11,7 +11,7 @@ from domain.cards import BatchStage, CardState, CheckOrigin, Verdict, WriteOffKi
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.claims import LinkState
 from domain.fulfilment import AttemptStatus
-from domain.giftcards import Activation, Breakage, GiftCardStatus, GiftCardValue
+from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
 from domain.orders import LineStatus, OrderStatus
 from domain.sites import Assortment, SiteStatus
@@ -31,6 +31,7 @@ DESCRIBED = {
     WriteOffKind: "Why cards left the stock without a sale.",
     AttemptStatus: "SUBMITTING, ACCEPTED and UNCERTAIN are open.",
     GiftCardStatus: "Only an ACTIVE gift card is good; USED_UP and VOID are final.",
+    GiftCardReason: "Why a gift card is not good now.",
     GiftCardValue: "What a gift card holds: money, or a number of uses.",
     Activation: "From when a sold gift card is good. BY_HAND: an operator activates it.",
     Breakage: "What becomes of the rest when a card's time is over. KEPT: it stays owed.",

@@ -1,13 +1,14 @@
 """How the fields of our own gift cards are answered."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
 from strawberry import Parent
 
-from domain import giftcards
-from domain.kernel import Money, Page, Prefix, decode_id, encode_id, page_request
+from domain import giftcards, ledger
+from domain.kernel import Money, Page, Prefix, clock, decode_id, encode_id, page_request
 from resolvers.context import Info
 from resolvers.loaders import there
 from resolvers.money import MoneyInput, money_of
@@ -18,6 +19,15 @@ class IssueOutcome:
     """What the payload shows of an issue."""
 
     issue: giftcards.Issue
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class RedemptionOutcome:
+    """What the payload shows of a redemption."""
+
+    redemption: giftcards.Redeemed
+    wallet: ledger.Wallet
     replayed: bool
 
 
@@ -76,6 +86,56 @@ async def gift_cards_move(
     """Activate, freeze, make good again or void cards (back office)."""
     ids = [decode_id(Prefix.CARD, each, field=("cardIds",)) for each in card_ids]
     return await giftcards.move_cards(info.context.actor, ids, to, reason)
+
+
+async def gift_card_redeem(
+    info: Info, idempotency_key: str, code: str, amount: MoneyInput | None = None
+) -> RedemptionOutcome:
+    """Move what a gift card holds, or a part of it, into the caller's wallet."""
+    actor = info.context.actor
+    part = None if amount is None else money_of(amount, "amount")
+    done = await giftcards.redeem(actor, code, part, idempotency_key)
+    wallet = await ledger.wallet_of(actor.require_user(), done.currency)
+    return RedemptionOutcome(done, wallet, done.replayed)
+
+
+async def gift_cards_of_viewer(
+    info: Info, first: int | None = None, after: str | None = None
+) -> Page[giftcards.GiftCard]:
+    """The gift cards that the caller bought, newest first."""
+    page = page_request("giftCards", first, after)
+    return await giftcards.cards_of_holder(info.context.actor, page)
+
+
+async def name_of(card: Parent[giftcards.GiftCard], info: Info) -> str:
+    """Its program's name, in the language asked for."""
+    program = await program_of(card, info)
+    return program.name_zh if info.context.language == "zh" else program.name_en
+
+
+def standing(card: Parent[giftcards.GiftCard]) -> giftcards.GiftCardStatus:
+    """Where it stands at this moment; a card is over when its time is, booked or not."""
+    return card.status_at(clock.now())
+
+
+def amount_of(done: Parent[giftcards.Redeemed]) -> Money:
+    """What went into the wallet."""
+    return Money(done.redemption.units, done.currency)
+
+
+def balance_after(done: Parent[giftcards.Redeemed]) -> Money:
+    """What is left on the card."""
+    return Money(done.redemption.balance_after, done.currency)
+
+
+def redemption_id(done: Parent[giftcards.Redeemed]) -> strawberry.ID:
+    """The redemption's own id."""
+    return strawberry.ID(encode_id(Prefix.GIFT_CARD_REDEMPTION, done.redemption.id))
+
+
+def redeemed_at(done: Parent[giftcards.Redeemed]) -> datetime:
+    """When it was taken."""
+    return done.redemption.at
 
 
 async def gift_card_programs(

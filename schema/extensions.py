@@ -25,6 +25,7 @@ class RateZone(StrEnum):
     STEP_UP = "step_up"
     REVEAL = "reveal"
     ORDER_LOOKUP = "order_lookup"
+    GIFT_CARD = "gift_card"
     GUEST_LOOKUP = "guest_lookup"
     LOOKUP_PASSWORD = "lookup_password"
     CLAIM = "claim"

@@ -5,12 +5,19 @@ from datetime import datetime
 import strawberry
 
 from domain import giftcards
-from domain.giftcards import Activation, Breakage, GiftCardStatus, GiftCardValue
+from domain.giftcards import (
+    Activation,
+    Breakage,
+    GiftCardReason,
+    GiftCardStatus,
+    GiftCardValue,
+)
 from domain.kernel import Prefix
 from resolvers import giftcards as resolvers
-from resolvers.permissions import Scope
+from resolvers.permissions import Scope, SignedIn
 from schema.errors import UserError
-from schema.fields import field, mutation, presents
+from schema.fields import Rate, RateZone, field, mutation, presents
+from schema.ledger import Wallet
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 
@@ -68,6 +75,50 @@ class GiftCardFile:
     moves: list[GiftCardMove] = field(resolvers.moves_of, description="Newest first.")
 
 
+@strawberry.type(description="A gift card of the caller's own; its code is shown by its order.")
+@presents(giftcards.GiftCard)
+class GiftCard:
+    id: strawberry.ID = id_field(Prefix.CARD, "card_id")
+    number: str = field(description="For talks with support; it tells nothing of the code.")
+    name: str = field(resolvers.name_of)
+    status: GiftCardStatus = field(resolvers.standing)
+    face_value: Money | None = field(resolvers.face_value)
+    balance: Money = field(description="What is left on it.")
+    uses_left: int
+    sold_at: datetime | None
+    activated_at: datetime | None
+    expires_at: datetime | None = field(description="Until when it is good; null: without end.")
+
+
+@strawberry.type(description="Money that went from a gift card into a wallet.")
+@presents(giftcards.Redeemed)
+class GiftCardRedemption:
+    id: strawberry.ID = field(resolvers.redemption_id)
+    amount: Money = field(resolvers.amount_of)
+    balance_after: Money = field(resolvers.balance_after, description="What is left on the card.")
+    at: datetime = field(resolvers.redeemed_at)
+
+
+@strawberry.type(description="Why the card is not good; told to its buyer only.")
+@presents(giftcards.GiftCardUnusable)
+class GiftCardUnusableError(UserError):
+    number: str
+    why: GiftCardReason
+
+
+@strawberry.type(description="The card holds less than was asked for.")
+@presents(giftcards.GiftCardShort)
+class GiftCardShortError(UserError):
+    requested: Money
+    available: Money
+
+
+@strawberry.type(description="Too many tries that came to nothing.")
+@presents(giftcards.GiftCardLocked)
+class GiftCardLockedError(UserError):
+    minutes: int = field(description="When to try again.")
+
+
 @strawberry.type(description="Cards that were issued together, as a batch of the card store.")
 @presents(giftcards.Issue)
 class GiftCardIssue:
@@ -103,6 +154,30 @@ class GiftCardIssuePayload:
 class GiftCardsMovePayload:
     cards: list[GiftCardFile] = field(default_factory=list)
     user_errors: list[UserError]
+
+
+@strawberry.type
+class GiftCardRedeemPayload:
+    redemption: GiftCardRedemption | None
+    wallet: Wallet | None
+    replayed: bool = field(
+        default=False, description="The key came before: this is what was taken then."
+    )
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class GiftCardMutation:
+    gift_card_redeem: GiftCardRedeemPayload = mutation(
+        resolvers.gift_card_redeem,
+        payload=GiftCardRedeemPayload,
+        permissions=[SignedIn()],
+        rate=Rate(RateZone.GIFT_CARD),
+        sensitive=True,
+        description="Move what a gift card holds, or the `amount`, into the caller's wallet."
+        " A wrong code and one that is not good get the same answer, unless the caller bought it."
+        " Tries are counted; too many lock.",
+    )
 
 
 @strawberry.type

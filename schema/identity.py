@@ -7,6 +7,7 @@ import strawberry
 from domain import identity
 from domain.kernel import Prefix
 from resolvers import agents as agent_resolvers
+from resolvers import giftcards as gift_card_resolvers
 from resolvers import identity as resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import operators as operator_resolvers
@@ -16,6 +17,7 @@ from resolvers.permissions import Scope, SignedIn
 from schema.agents import Agent
 from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presents
+from schema.giftcards import GiftCard
 from schema.ledger import Wallet
 from schema.orders import Order
 from schema.paging import Connection
@@ -33,6 +35,10 @@ class Viewer:
     wallet: Wallet = field(ledger_resolvers.wallet_of_viewer)
     orders: Connection[Order] = field(order_resolvers.orders_of_viewer, description="Newest first.")
     agent: Agent | None = field(agent_resolvers.agent_of_viewer)
+    gift_cards: Connection[GiftCard] = field(
+        gift_card_resolvers.gift_cards_of_viewer,
+        description="Those that the caller bought, with what is left on them. Newest first.",
+    )
     second_factor: SecondFactor | None = field(
         factor_resolvers.factor_of_viewer, description="Null without an authenticator app."
     )

@@ -6,6 +6,12 @@ from schema.agents import Agent
 from schema.catalog import CatalogQuery
 from schema.claims import ClaimsMutation, ClaimsQuery
 from schema.documents import RootSchema
+from schema.giftcards import (
+    GiftCardLockedError,
+    GiftCardMutation,
+    GiftCardShortError,
+    GiftCardUnusableError,
+)
 from schema.identity import IdentityMutation, ViewerQuery
 from schema.ledger import BalanceShortError
 from schema.limits import SHOP
@@ -21,7 +27,9 @@ class Query(CatalogQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
 
 
 @strawberry.type
-class Mutation(ClaimsMutation, IdentityMutation, OrderMutation, SecondFactorMutation):
+class Mutation(
+    ClaimsMutation, GiftCardMutation, IdentityMutation, OrderMutation, SecondFactorMutation
+):
     """What may be done."""
 
 
@@ -29,6 +37,15 @@ schema = RootSchema(
     Query,
     Mutation,
     limits=SHOP,
-    types=[Agent, BalanceShortError, PriceChangedError, StepUpRequiredError, StockShortError],
+    types=[
+        Agent,
+        BalanceShortError,
+        GiftCardLockedError,
+        GiftCardShortError,
+        GiftCardUnusableError,
+        PriceChangedError,
+        StepUpRequiredError,
+        StockShortError,
+    ],
     scalar_map=SCALARS,
 )

@@ -67,6 +67,7 @@ ALARM_KINDS = {
     "card.seal_broken": "seal_broken",
     "card.not_opened": "not_opened",
     "card.canary_touched": "canary_touched",
+    "gift_card.locked_out": "gift_card_locked_out",
 }
 KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
 # A status that nobody is in must read 0, not stay at its last figure.

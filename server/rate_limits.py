@@ -68,6 +68,13 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(60)],
         everyone=[_per_minute(12_000)],
     ),
+    # The database counts tries by itself and locks (domain/giftcards/guards.py); this keeps the
+    # crowd off it.
+    RateZone.GIFT_CARD: Windows(
+        address=[_per_minute(60)],
+        subject=[_per_minute(10), _per_hour(100)],
+        everyone=[_per_minute(1_200)],
+    ),
     # Each page of an open order asks once a second; who walks ids meets 50 random bits anyway.
     RateZone.ORDER_LOOKUP: Windows(
         address=[_per_minute(600)],

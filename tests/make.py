@@ -1,6 +1,9 @@
 """Makers of objects with honest defaults. A test names only what it is about."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
@@ -247,3 +250,16 @@ async def gift_program(
     if cards:
         await giftcards.issue(OPERATOR, program.id, cards, f"issue{next(_numbers)}")
     return program
+
+
+def money(amount: int | str) -> Money:
+    """An amount of yuan."""
+    return Money(yuan(amount), CNY)
+
+
+@contextmanager
+def later(**time: int) -> Iterator[None]:
+    """The same world so much later, as in `later(days=2)`."""
+    moment = clock.now() + timedelta(**time)
+    with clock.fixed(lambda: moment):
+        yield

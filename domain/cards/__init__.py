@@ -30,7 +30,14 @@ from domain.cards.importing import (
     import_cards,
 )
 from domain.cards.index import IndexRotated, rotate_index
-from domain.cards.issuing import ISSUED, close_issue, issue_cards, open_issue, withdraw
+from domain.cards.issuing import (
+    ISSUED,
+    close_issue,
+    issue_cards,
+    mark_redeemed,
+    open_issue,
+    withdraw,
+)
 from domain.cards.keys import (
     FreshKey,
     KeyStatus,
@@ -135,6 +142,7 @@ __all__ = [
     "key_status",
     "list_batches",
     "list_checkpoints",
+    "mark_redeemed",
     "mark_revealed",
     "may_move",
     "note_canaries",

@@ -18,6 +18,8 @@ _WITHDRAW = """
 UPDATE cards SET state = 'void' WHERE id = ANY($1) AND state = 'available' RETURNING id
 """
 
+_REDEEMED = "UPDATE cards SET state = 'redeemed' WHERE id = $1 AND state IN ('sold', 'revealed')"
+
 
 async def open_issue(
     conn: Connection,
@@ -64,3 +66,8 @@ async def close_issue(conn: Connection, batch: Batch) -> None:
 async def withdraw(conn: Connection, card_ids: Sequence[UUID]) -> set[UUID]:
     """Take unsold cards off the shelf for good; those that were taken. Others are not free."""
     return {row["id"] for row in await conn.fetch(_WITHDRAW, sorted(card_ids))}
+
+
+async def mark_redeemed(conn: Connection, card_id: UUID) -> None:
+    """Note that a sold card has done its duty, in the caller's transaction."""
+    await conn.execute(_REDEEMED, card_id)

@@ -84,6 +84,7 @@ class PlannedLine:
     max_unit_cost: int
     sold_below_cost: bool
     from_own_stock: bool
+    stored_value: bool = False  # an own gift card: what it holds is owed, and nobody earns on it
     chain: list[Beneficiary] = field(default_factory=list)
     rules: Mapping[int, Rule] = field(default_factory=dict)
 
@@ -140,7 +141,8 @@ def _refusal_of(
             actual=Money(price, currency),
             field=(*path, "expectedUnitPrice"),
         )
-    if shelf.own_cards < wish.quantity and not shelf.has_offer:
+    upstream = shelf.has_offer and shelf.delivery_kind != DeliveryKind.GIFT_CARD
+    if shelf.own_cards < wish.quantity and not upstream:
         return StockShort(
             sku=wish.sku,
             requested=wish.quantity,
@@ -163,6 +165,7 @@ def _planned(position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts) -> 
     price = price_of(shelf, buyer.tier)
     if price is None or shelf.variant_id is None:
         raise ValueError("a refused wish is not planned")
+    stored_value = shelf.delivery_kind == DeliveryKind.GIFT_CARD
     return PlannedLine(
         position=position,
         variant_id=shelf.variant_id,
@@ -172,9 +175,11 @@ def _planned(position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts) -> 
         max_unit_cost=price,
         sold_below_cost=shelf.sold_below_cost,
         from_own_stock=shelf.own_cards >= wish.quantity,
+        stored_value=stored_value,
         chain=[
             Beneficiary(agent_id, level, tier, price_of(shelf, tier))
             for level, (agent_id, tier) in enumerate(buyer.chain, start=1)
+            if not stored_value
         ],
         rules=shelf.rules,
     )

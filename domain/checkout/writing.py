@@ -138,7 +138,7 @@ async def write(
             rules=terms.rules,
         )
         earned += [(line.id, share) for share in shares]
-        postings.append(_sale(order, line, shares))
+        postings.append(_sale(order, line, shares, stored_value=terms.stored_value))
     told = [orders.order_event(events.PAID, 1, order, lines)]
     if order.event_count == 2:
         told.append(orders.order_event(events.DELIVERED, 2, order, lines))
@@ -166,7 +166,19 @@ async def write(
         raise Overdrawn(order.total) from error
 
 
-def _sale(order: Order, line: OrderLine, shares: list[commissions.Earned]) -> ledger.Posting:
+def _sale(
+    order: Order, line: OrderLine, shares: list[commissions.Earned], *, stored_value: bool
+) -> ledger.Posting:
+    if stored_value:
+        # A card of money costs its face value; one of uses owes what is paid for it.
+        total = line.unit_price * line.quantity
+        return orders.stored_value_posting(
+            line_id=line.id,
+            number=order.number,
+            currency=order.currency,
+            total=total,
+            owed=line.cost or total,
+        )
     return orders.sale_posting(
         line_id=line.id,
         number=order.number,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import audit, ledger
+from domain import audit, catalog, ledger
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
 from domain.commissions.rules import PERCENT_SCALE, Earned
 from domain.kernel import Actor, Invalid, clock, new_id, refuse_unless, transaction
@@ -56,7 +56,8 @@ async def save_rule(
     """Put a rule in force from now on; the one it replaces ends now and is kept (row H1).
 
     `value`: percent with 10000 = 1 %, fixed in units of 1/10000 per piece, ignored for price
-    differences. Refuses levels outside 1..3 and more than 100 %. Needs `agents:write`; audited.
+    differences. Refuses levels outside 1..3, more than 100 %, and a rule for our own gift cards:
+    they are stored value, and nobody earns on that. Needs `agents:write`; audited.
     """
     actor.require_scope("agents:write")
     refuse_unless(1 <= level <= 3, Invalid(reason="commission_level", field=("level",)))
@@ -64,6 +65,10 @@ async def save_rule(
     refuse_unless(0 <= value <= ceiling, Invalid(reason="commission_value", field=("value",)))
     has_object = (scope is RuleScope.DEFAULT) == (scope_id is None)
     refuse_unless(has_object, Invalid(reason="commission_scope", field=("scope",)))
+    if scope is RuleScope.VARIANT and scope_id is not None:
+        gift = catalog.DeliveryKind.GIFT_CARD
+        stored = await catalog.Variant.filter(id=scope_id, delivery_kind=gift).exists()
+        refuse_unless(not stored, Invalid(reason="commission_stored_value", field=("scope",)))
     async with transaction() as conn:
         moment = clock.now()
         replaced = CommissionRule.filter(

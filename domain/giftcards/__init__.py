@@ -1,5 +1,6 @@
 """The face of our own gift cards."""
 
+from domain.giftcards.expiry import expire_due
 from domain.giftcards.issuing import Issue, issue
 from domain.giftcards.models import (
     Activation,
@@ -7,6 +8,8 @@ from domain.giftcards.models import (
     GiftCard,
     GiftCardMove,
     GiftCardProgram,
+    GiftCardReason,
+    GiftCardRedemption,
     GiftCardStatus,
     GiftCardValue,
 )
@@ -19,22 +22,40 @@ from domain.giftcards.queries import (
     moves_of,
     programs_by_id,
 )
-from domain.giftcards.refusals import GiftCardMoveNotAllowed, ProgramTermsFixed
+from domain.giftcards.redeeming import Redeemed, redeem, use_once
+from domain.giftcards.refusals import (
+    GiftCardLocked,
+    GiftCardMistyped,
+    GiftCardMoveNotAllowed,
+    GiftCardNotAccepted,
+    GiftCardShort,
+    GiftCardUnusable,
+    ProgramTermsFixed,
+)
 from domain.giftcards.rules import ProgramDraft, limits
 
 __all__ = [
     "Activation",
     "Breakage",
     "GiftCard",
+    "GiftCardLocked",
+    "GiftCardMistyped",
     "GiftCardMove",
     "GiftCardMoveNotAllowed",
+    "GiftCardNotAccepted",
     "GiftCardProgram",
+    "GiftCardReason",
+    "GiftCardRedemption",
+    "GiftCardShort",
     "GiftCardStatus",
+    "GiftCardUnusable",
     "GiftCardValue",
     "Issue",
     "ProgramDraft",
     "ProgramTermsFixed",
+    "Redeemed",
     "cards_of_holder",
+    "expire_due",
     "issue",
     "limits",
     "list_cards",
@@ -42,5 +63,7 @@ __all__ = [
     "move_cards",
     "moves_of",
     "programs_by_id",
+    "redeem",
     "save_program",
+    "use_once",
 ]

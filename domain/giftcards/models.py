@@ -1,5 +1,6 @@
 """Tables of our own gift cards. Their codes lie in the card store, sealed like any card's."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -40,6 +41,18 @@ class GiftCardStatus(StrEnum):
     USED_UP = "used_up"
     VOID = "void"
     EXPIRED = "expired"
+
+
+class GiftCardReason(StrEnum):
+    """Why a card is not good (mission row K5)."""
+
+    NOT_ACTIVATED = "not_activated"
+    FROZEN = "frozen"
+    USED_UP = "used_up"
+    VOID = "void"
+    EXPIRED = "expired"
+    HOLDS_USES = "holds_uses"  # and no money for a wallet
+    HOLDS_MONEY = "holds_money"  # and no uses
 
 
 class GiftCardProgram(Model):
@@ -110,6 +123,12 @@ class GiftCard(Model):
     def balance(self) -> Money:
         """What is left on it."""
         return Money(self.balance_units, self.currency)
+
+    def status_at(self, moment: datetime) -> GiftCardStatus:
+        """Where it stands: its time may be over before that is booked."""
+        over = self.expires_at is not None and self.expires_at <= moment
+        good = self.status in (GiftCardStatus.ACTIVE, GiftCardStatus.FROZEN)
+        return GiftCardStatus.EXPIRED if good and over else self.status
 
     class Meta:
         table = "gift_cards"

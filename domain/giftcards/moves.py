@@ -35,7 +35,7 @@ from domain.ledger import AccountKind, Posting, TransferKind, account_id
 _LOCK_CARDS = "SELECT 1 FROM cards WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 _LOCK = """
 SELECT g.card_id, g.number, g.status, g.version, g.sold_at, g.holder_id, g.balance_units,
-    g.currency, g.face_units, g.activated_at, g.expires_at, p.valid_days, p.activation,
+    g.uses_left, g.currency, g.face_units, g.activated_at, g.expires_at, p.valid_days, p.activation,
     coalesce(l.unit_price, 0) AS unit_price
 FROM gift_cards g JOIN gift_card_programs p ON p.id = g.program_id JOIN cards c ON c.id = g.card_id
 LEFT JOIN order_lines l ON l.id = c.order_line_id
@@ -94,7 +94,8 @@ def _allow(rows: Sequence[Any], to: GiftCardStatus, reason: str) -> None:
     for row in rows:
         source = GiftCardStatus(row["status"])
         unsold = to is GiftCardStatus.ACTIVE and row["sold_at"] is None
-        empty = source is GiftCardStatus.EXPIRED and not row["balance_units"]
+        left = row["balance_units"] or row["uses_left"]
+        empty = source is GiftCardStatus.EXPIRED and not left
         if to not in MOVES[source] or unsold or empty:
             refused.append(
                 GiftCardMoveNotAllowed(

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from domain.giftcards.models import (
     Activation,
     Breakage,
+    GiftCardReason,
     GiftCardStatus,
     GiftCardValue,
     GuardKind,
@@ -121,6 +122,38 @@ BY_STAFF = frozenset({_ACTIVE, _FROZEN, _VOID})
 def needs_reason(source: GiftCardStatus, target: GiftCardStatus) -> bool:
     """Every move that an operator decides, but for the first activation, says why."""
     return (target in BY_STAFF and source is not _ISSUED) or target is _VOID
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a card at the moment somebody wants to use it."""
+
+    status: GiftCardStatus
+    value: GiftCardValue
+    expires_at: datetime | None
+    delivered: bool  # its card of the store is whole: sold, and not disputed or taken back
+
+    def fault(self, wanted: GiftCardValue, moment: datetime) -> GiftCardReason | None:
+        """Why it is not good for this; None when it is."""
+        if self.status in _FAULTS:
+            return _FAULTS[self.status]
+        if not self.delivered:
+            return GiftCardReason.FROZEN
+        if self.expires_at is not None and self.expires_at <= moment:
+            return GiftCardReason.EXPIRED
+        if self.value is not wanted:
+            uses = self.value is GiftCardValue.COUNT
+            return GiftCardReason.HOLDS_USES if uses else GiftCardReason.HOLDS_MONEY
+        return None
+
+
+_FAULTS = {
+    _ISSUED: GiftCardReason.NOT_ACTIVATED,
+    _FROZEN: GiftCardReason.FROZEN,
+    _USED_UP: GiftCardReason.USED_UP,
+    _VOID: GiftCardReason.VOID,
+    _EXPIRED: GiftCardReason.EXPIRED,
+}
 
 
 # --- programs -------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from domain.kernel.database import (
     transaction,
 )
 from domain.kernel.housekeeping import forget_old_rows
-from domain.kernel.idempotency import claim_key, input_hash
+from domain.kernel.idempotency import claim_key, input_hash, look_up_key
 from domain.kernel.ids import Prefix, decode_id, encode_id, new_id
 from domain.kernel.money import (
     SCALE,
@@ -139,6 +139,7 @@ __all__ = [
     "key_provider",
     "keyed_digest",
     "keys",
+    "look_up_key",
     "mark_published",
     "minor_digits",
     "new_data_key",

@@ -9,6 +9,7 @@ from domain.kernel.database import transaction
 KEPT = (
     ("idempotency_keys", "created_at", timedelta(days=30)),  # promised: 24 hours at least
     ("spent_nonces", "spent_at", timedelta(hours=1)),  # a signature is good for five minutes
+    ("gift_card_guards", "changed_at", timedelta(days=7)),  # forgotten after a day without a try
     ("outbox_events", "published_at", timedelta(days=30)),
 )
 BATCH = 5_000

@@ -57,9 +57,19 @@ async def find_claimed(
     conn: Connection, actor: UUID, operation: str, key: str, hashed: bytes
 ) -> UUID:
     """The result that a claimed key stands for; refuses when the input differs."""
-    row = await conn.fetchrow(_FIND, actor, operation, key)
-    if row is None:
+    result = await look_up_key(conn, actor, operation, key, hashed)
+    if result is None:
         raise RuntimeError("an idempotency key vanished between two statements")
+    return result
+
+
+async def look_up_key(
+    conn: Connection, actor: UUID, operation: str, key: str, hashed: bytes
+) -> UUID | None:
+    """What a key stands for by now, without claiming it; refuses when the input differs."""
+    row = await conn.fetchrow(_FIND, actor, operation, check_key(key))
+    if row is None:
+        return None
     if row["input_hash"] != hashed:
         raise Refused(IdempotencyKeyReused(field=("idempotencyKey",)))
     result: UUID = row["result"]

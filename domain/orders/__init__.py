@@ -1,7 +1,12 @@
 """The face of orders."""
 
 from domain.orders import events
-from domain.orders.books import payment_posting, refund_posting, sale_posting
+from domain.orders.books import (
+    payment_posting,
+    refund_posting,
+    sale_posting,
+    stored_value_posting,
+)
 from domain.orders.events import order_event
 from domain.orders.guests import GuestProof, find_by_guest, guest_token, reveal_by_guest
 from domain.orders.keepsakes import (
@@ -86,5 +91,6 @@ __all__ = [
     "reveal_found",
     "sale_posting",
     "status_of",
+    "stored_value_posting",
     "unsealed_contact",
 ]

@@ -40,6 +40,21 @@ def sale_posting(
     return Posting(TransferKind.SALE, line_id, currency, legs, number)
 
 
+def stored_value_posting(
+    *, line_id: UUID, number: str, currency: str, total: int, owed: int
+) -> Posting:
+    """A line of our own gift cards is delivered: what they hold is owed from now on, and no revenue
+    (docs/decisions/0020). What was paid beyond that is earned; what was paid less is given away."""
+    beyond = total - owed
+    difference = AccountKind.REVENUE if beyond > 0 else AccountKind.COST
+    legs = [
+        (account_id(AccountKind.PREPAYMENT, None, currency), -total),
+        (account_id(AccountKind.GIFT_CARD, None, currency), owed),
+        (account_id(difference, None, currency), beyond),
+    ]
+    return Posting(TransferKind.SALE, line_id, currency, legs, number)
+
+
 def refund_posting(
     *, line_id: UUID, number: str, currency: str, total: int, buyer_id: UUID
 ) -> Posting:

@@ -4,11 +4,16 @@ from typing import Any
 
 import pytest
 
+from domain import giftcards
 from domain.catalog.models import DeliveryKind
+from domain.giftcards import GiftCardStatus, rules
 from domain.kernel import ANONYMOUS, Actor, ActorKind, Prefix, encode_id, new_id
 from schema.admin import schema as admin
+from schema.partner import schema as partner
+from schema.shop import schema as shop
 from tests import make
 from tests.api.asking import ask, data_of
+from tests.domain.giftcards.test_redeeming import bought
 
 pytestmark = pytest.mark.usefixtures("db")
 SAVE = """mutation Save($input: GiftCardProgramSaveInput!) { giftCardProgramSave(input: $input) {
@@ -105,3 +110,100 @@ async def test_nobody_else_may(actor: Actor, code: str) -> None:
     for query, variables in ((ISSUE, {"input": wish}), (FILES, {})):
         result = await ask(admin, query, actor, **variables)
         assert [error.extensions["code"] for error in result.errors] == [code]
+
+
+REDEEM = """mutation Redeem($input: GiftCardRedeemInput!) { giftCardRedeem(input: $input) {
+    redemption { id amount { amount } balanceAfter { amount } } wallet { available { amount } }
+    replayed userErrors { code message retryable field
+        ... on GiftCardUnusableError { number why } ... on GiftCardLockedError { minutes }
+        ... on GiftCardShortError { available { amount } } } } }"""
+OWN = """{ viewer { giftCards { nodes {
+    number name status balance { amount } faceValue { amount } usesLeft expiresAt } } } }"""
+
+
+async def redeemed(actor: Actor, code: str, key: str, **wish: object) -> dict[str, Any]:
+    wish = {"code": code, "idempotencyKey": key, **wish}
+    return (await data_of(shop, REDEEM, actor, input=wish))["giftCardRedeem"]
+
+
+async def test_a_buyer_sees_the_balance_and_a_friend_redeems() -> None:
+    program = await make.gift_program(cards=1)
+    buyer, (code,), (card,) = await bought(program)
+    friend = await make.buyer(balance=0)
+    part = {"amount": "30.00", "currency": "CNY"}
+    first = await redeemed(friend, code, "one", amount=part)
+    assert first["redemption"]["balanceAfter"] == {"amount": "70.00"}
+    assert first["wallet"] == {"available": {"amount": "30.00"}}
+    again = await redeemed(friend, code, "one", amount=part)
+    assert (again["replayed"], again["redemption"]) == (True, first["redemption"])
+    (own,) = (await data_of(shop, OWN, buyer))["viewer"]["giftCards"]["nodes"]
+    assert own == {
+        "number": card.number,
+        "name": "Gift card",
+        "status": "ACTIVE",
+        "balance": {"amount": "70.00"},
+        "faceValue": {"amount": "100.00"},
+        "usesLeft": 0,
+        "expiresAt": None,
+    }
+    assert (await data_of(shop, OWN, friend))["viewer"]["giftCards"]["nodes"] == []
+    (error,) = (await redeemed(friend, code, "two", amount={**part, "amount": "70.01"}))[
+        "userErrors"
+    ]
+    assert error["available"] == {"amount": "70.00"}
+
+
+async def test_reasons_are_for_the_buyer_and_words_for_everybody() -> None:
+    program = await make.gift_program(cards=1)
+    buyer, (code,), (card,) = await bought(program)
+    await giftcards.move_cards(make.OPERATOR, [card.card_id], GiftCardStatus.FROZEN, "secret why")
+    (own,) = (await redeemed(buyer, code, "one"))["userErrors"]
+    assert (own["code"], own["why"], own["number"]) == (
+        "GIFT_CARD_UNUSABLE",
+        "FROZEN",
+        card.number,
+    )
+    assert "secret why" not in own["message"]
+    stranger = await make.buyer()
+    (foreign,) = (await redeemed(stranger, code, "one"))["userErrors"]
+    (unknown,) = (await redeemed(stranger, rules.new_code(), "two"))["userErrors"]
+    assert foreign == unknown
+    (typo,) = (await redeemed(stranger, "ABCD", "three"))["userErrors"]
+    assert (typo["code"], typo["field"]) == ("GIFT_CARD_MISTYPED", ["code"])
+
+
+async def test_guessing_over_the_api_locks() -> None:
+    guesser = await make.buyer(balance=0)
+    codes = []
+    for number in range(6):
+        (error,) = (await redeemed(guesser, rules.new_code(), f"key{number}"))["userErrors"]
+        codes.append(error["code"])
+    assert codes == ["GIFT_CARD_NOT_ACCEPTED"] * 5 + ["GIFT_CARD_LOCKED"]
+    assert (error["minutes"], error["retryable"]) == (1, True)
+
+
+async def test_codes_are_tried_one_a_request_and_by_nobody_unknown() -> None:
+    fields = "userErrors { code }"
+    twice = " ".join(
+        f'a{n}: giftCardRedeem(input: {{code: "x", idempotencyKey: "{n}"}}) {{ {fields} }}'
+        for n in range(2)
+    )
+    buyer = await make.buyer()
+    result = await ask(shop, f"mutation {{ {twice} }}", buyer)
+    assert [error.extensions["code"] for error in result.errors] == ["LIMIT_EXCEEDED"]
+    wish = {"code": "x", "idempotencyKey": "one"}
+    result = await ask(shop, REDEEM, input=wish)
+    assert [error.extensions["code"] for error in result.errors] == ["UNAUTHENTICATED"]
+    key = Actor(kind=ActorKind.KEY, user_id=buyer.user_id, scopes=frozenset({"*"}))
+    result = await ask(shop, REDEEM, key, input=wish)
+    assert [error.extensions["code"] for error in result.errors] == ["FORBIDDEN"]
+
+
+def test_no_query_takes_a_code() -> None:
+    """Nobody asks here whether a code is good: the one way to learn it is to redeem it."""
+    for schema in (shop, partner, admin):
+        query = schema._schema.query_type
+        assert query is not None
+        for name, field in query.fields.items():
+            taken = {argument.lower() for argument in field.args}
+            assert not any("code" in argument for argument in taken), name
