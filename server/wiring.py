@@ -12,6 +12,7 @@ from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
 from domain import claims, giftcards, identity, kernel, suppliers
+from domain.kernel.migrating import without_waste
 from server import keyfile
 from server.settings import Settings
 
@@ -134,6 +135,7 @@ async def migrate(database_url: str) -> None:
     config = tortoise_config(database_url, pool_size=1, application="kameng-migrate")
     del config["connections"]["default"]["credentials"]["server_settings"]
     try:
-        await run_migrations(config=config)
+        with without_waste():
+            await run_migrations(config=config)
     finally:
         await Tortoise.close_connections()
