@@ -43,6 +43,21 @@ async def watch_authorisations() -> int:
     return await catalog.watch_authorisations()
 
 
+async def watch_stock() -> int:
+    """Tell low and recovered pools; go on with batches that move in slices."""
+    return await cards.check_levels() + await cards.settle_batches()
+
+
+async def expire_stock() -> int:
+    """Take expired cards off the shelf, tell those about to expire, count recent sales."""
+    gone = 0
+    while expired := await cards.expire_cards():
+        gone += expired
+    await cards.tell_expiring()
+    await cards.count_sales()
+    return gone
+
+
 async def keep_house() -> int:
     """Checkpoints of accounts without a kept balance; rows whose time has passed go."""
     await ledger.take_checkpoints()

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import Parent
 
 from domain import cards
-from domain.kernel import Money, Prefix, decode_id, encode_id
+from domain.kernel import Money, Page, Prefix, decode_id, encode_id, page_request
 from resolvers.context import Info
 
 
@@ -155,3 +155,16 @@ def _batch(batch_id: strawberry.ID) -> UUID:
 
 def _card(card_id: strawberry.ID) -> UUID:
     return decode_id(Prefix.CARD, card_id, field=("cardId",))
+
+
+async def card_pools(
+    info: Info, first: int | None = None, after: str | None = None, below_low_water: bool = False
+) -> Page[cards.CardPool]:
+    """What is in stock, variant by variant."""
+    page = page_request("cardPools", first, after)
+    return await cards.list_pools(info.context.actor, page, below=below_low_water)
+
+
+async def stock_policies(info: Info, skus: list[str]) -> list[cards.StockPolicy]:
+    """How the cards of these variants are kept and sold; unknown ones are left out."""
+    return await cards.policies_by_sku(info.context.actor, skus)

@@ -23,7 +23,7 @@ from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.selling import SellingAdminMutation
 from schema.sites import SitesAdminMutation, SitesAdminQuery
-from schema.stock import StockAdminMutation
+from schema.stock import StockAdminMutation, StockAdminQuery
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
@@ -41,6 +41,7 @@ class Query(
     ProductTypesAdminQuery,
     ReviewAdminQuery,
     SitesAdminQuery,
+    StockAdminQuery,
     SuppliersAdminQuery,
     WebhooksQuery,
 ):

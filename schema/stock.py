@@ -1,5 +1,7 @@
 """What operators do with stock: release, check, freeze, void, return, and the policies of it."""
 
+from decimal import Decimal
+
 import strawberry
 
 from domain import cards
@@ -9,6 +11,7 @@ from resolvers.permissions import Scope
 from schema.cards import CardBatch
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.paging import Connection
 from schema.quality import CardCheck, CardFile, CardWriteOff
 from schema.scalars import id_field
 
@@ -25,6 +28,27 @@ class StockPolicy:
     invalid_minimum: int = field(description="But not before so many are confirmed invalid.")
     hold_limit: int = field(description="Cards that one buyer may hold unpaid.")
     version: int = field(description="Send it back as `expectedVersion`.")
+
+
+@strawberry.type(description="All cards of one variant, by where they are.")
+@presents(cards.CardPool)
+class CardPool:
+    variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    sku: str
+    available: int = field(description="Can be sold now.")
+    reserved: int = field(description="Held for a buyer.")
+    delivered: int = field(description="Ever delivered, refunded ones too.")
+    voided: int
+    frozen: int
+    quarantined: int
+    expired: int
+    expiring_soon: int = field(description="Unsold, with their last day in the next 30 days.")
+    low_water_mark: int = field(description="The safety stock; 0: none.")
+    low: bool = field(description="Told as card_pool.low, and not recovered since.")
+    sold: int = field(description="Delivered in the last 7 days, as counted some minutes ago.")
+    days_of_cover: Decimal | None = field(
+        description="How long what is available lasts at that pace; null: nothing was sold."
+    )
 
 
 @strawberry.type
@@ -55,6 +79,22 @@ class CardWriteOffPayload:
 class StockPolicySetPayload:
     policy: StockPolicy | None
     user_errors: list[UserError]
+
+
+@strawberry.type
+class StockAdminQuery:
+    card_pools: Connection[CardPool] = field(
+        resolvers.card_pools,
+        permissions=[Scope("cards:read")],
+        cost=10,
+        description="What is in stock, by sku. Every card of the page is counted.",
+    )
+    stock_policies: list[StockPolicy] = field(
+        resolvers.stock_policies,
+        permissions=[Scope("cards:read")],
+        size=20,
+        description="How the cards of these variants are kept and sold.",
+    )
 
 
 @strawberry.type

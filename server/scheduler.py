@@ -83,6 +83,8 @@ async def _lead(settings: Settings) -> None:
             _every(settings.sealer_interval_seconds, schedule.seal_cards),
             _every(CHECKPOINT_SECONDS, schedule.take_checkpoint),
             _every(AUTHORISATIONS_SECONDS, schedule.watch_authorisations),
+            _every(settings.sweep_interval_seconds, schedule.watch_stock),
+            _every(HOUSEKEEPING_SECONDS, schedule.expire_stock),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),
         ]
         tasks = [asyncio.create_task(work) for work in works]

@@ -46,6 +46,7 @@ from domain.cards.keys import (
     key_status,
     rotate_keys,
 )
+from domain.cards.levels import CardPool, check_levels, count_sales, list_pools, tell_expiring
 from domain.cards.models import (
     BatchStage,
     Card,
@@ -67,7 +68,7 @@ from domain.cards.opening import (
     open_codes,
 )
 from domain.cards.planting import DEFAULT_FORM, CanaryWish, Planted, plant, plant_canaries
-from domain.cards.policies import PolicyChange, policies_of, save_policy
+from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -101,6 +102,7 @@ __all__ = [
     "CardCheck",
     "CardFileInvalid",
     "CardImportReport",
+    "CardPool",
     "CardQuality",
     "CardSealBroken",
     "CardState",
@@ -128,9 +130,11 @@ __all__ = [
     "WriteOffWish",
     "card_file",
     "cards_of_lines",
+    "check_levels",
     "checkpoint_faults",
     "checks_of",
     "close_issue",
+    "count_sales",
     "dispute_card",
     "expire_cards",
     "find_sealed",
@@ -142,6 +146,7 @@ __all__ = [
     "key_status",
     "list_batches",
     "list_checkpoints",
+    "list_pools",
     "mark_redeemed",
     "mark_revealed",
     "may_move",
@@ -150,7 +155,7 @@ __all__ = [
     "open_issue",
     "plant",
     "plant_canaries",
-    "policies_of",
+    "policies_by_sku",
     "quality_of_batches",
     "quality_of_suppliers",
     "read_export",
@@ -166,6 +171,7 @@ __all__ = [
     "stock_of",
     "store_purchased",
     "take_checkpoint",
+    "tell_expiring",
     "undo_batch",
     "unfreeze_batch",
     "verify_cards",

@@ -100,6 +100,7 @@ class CardBatch(Model):
     lines_done = fields.IntField(db_default=0)  # of its file; written with the cards of these lines
     bytes_done = fields.BigIntField(db_default=0)
     voided = fields.IntField(db_default=0)  # cards that its undoing has taken back so far
+    expiring_told_on = fields.DateField(null=True)  # the day on which its expiry was told last
 
     class Meta:
         table = "card_batches"
@@ -282,6 +283,20 @@ class CardWriteOff(Model):
                 check="supplier_id IS NULL OR kind = 'returned'", name="write_off_owed_if_returned"
             ),
         )
+
+
+class PoolLevel(Model):
+    """What was told last of a variant's stock, and what it sold of late. Its id is the subject."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField(unique=True)
+    low = fields.BooleanField()
+    event_count = fields.IntField()
+    sold = fields.IntField()  # in the last days, as counted by the scheduler
+    changed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "pool_levels"
 
 
 class StockPolicy(Model):

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from uuid import UUID
 
 from domain import audit, catalog
 from domain.cards.batches import WRITE_SCOPE
 from domain.cards.models import StockPolicy
-from domain.kernel import Actor, Conflict, Invalid, NotFound, Refused, clock, transaction
+from domain.kernel import (
+    Actor,
+    Conflict,
+    Invalid,
+    NotFound,
+    Refused,
+    clock,
+    refuse_unless,
+    transaction,
+)
 
 _ENSURE = """
 INSERT INTO stock_policies (variant_id, safety_stock, expiry_margin_days, invalid_percent,
     invalid_minimum, hold_limit, choosable, shared, version, updated_at)
 VALUES ($1, 0, 0, 10, 3, 20, false, false, 0, $2) ON CONFLICT DO NOTHING
 """
+MAX_SKUS = 100
 RANGES = {
     "safety_stock": (0, 10_000_000),
     "expiry_margin_days": (0, 3_650),
@@ -69,15 +78,20 @@ async def save_policy(
     return policy
 
 
-async def policies_of(variant_ids: Sequence[UUID]) -> dict[UUID, StockPolicy]:
-    """The policy of each variant; one that was never changed has the defaults, as version 0."""
-    rows = await StockPolicy.filter(variant_id__in=list(variant_ids))
+async def policies_by_sku(actor: Actor, skus: Sequence[str]) -> list[StockPolicy]:
+    """The policies of variants, by sku; one that was never changed has the defaults, as version 0.
+
+    Needs `cards:read`. Unknown ones are left out; at most 100 are asked for at once.
+    """
+    actor.require_scope("cards:read")
+    refuse_unless(len(skus) <= MAX_SKUS, Invalid(reason="too_many_skus", field=("skus",)))
+    variants = await catalog.variants_by_sku(list(skus))
+    ids = [variants[sku].id for sku in sorted(variants)]
+    kept = {row.variant_id: row for row in await StockPolicy.filter(variant_id__in=ids)}
     moment = clock.now()
-    found = {
-        variant_id: StockPolicy(variant_id=variant_id, version=0, updated_at=moment)
-        for variant_id in variant_ids
-    }
-    return {**found, **{row.variant_id: row for row in rows}}
+    return [
+        kept.get(each) or StockPolicy(variant_id=each, version=0, updated_at=moment) for each in ids
+    ]
 
 
 def _camel(name: str) -> str:

@@ -14,8 +14,9 @@ from domain.kernel import Actor, Page, PageRequest, clock, connection, page_of
 _STOCK = """
 SELECT v.id, (SELECT count(*) FROM (
     SELECT 1 FROM cards WHERE variant_id = v.id AND state = 'available'
-        AND (expires_on IS NULL OR expires_on > $2) LIMIT $3) counted) AS number
-FROM unnest($1::uuid[]) AS v (id)
+        AND (expires_on IS NULL OR expires_on > $2::date + coalesce(sp.expiry_margin_days, 0))
+    LIMIT $3) counted) AS number
+FROM unnest($1::uuid[]) AS v (id) LEFT JOIN stock_policies sp ON sp.variant_id = v.id
 """
 
 

@@ -3,6 +3,7 @@
 import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from math import log2
 from random import Random
 from uuid import UUID
@@ -15,6 +16,7 @@ MAX_SHOWN_LETTERS = 4
 DOTS = "••••"
 INVALID_PERCENT = 10
 INVALID_MINIMUM = 3
+COVER_DAYS = 7
 _FOLDED = str.maketrans("", "", " -\t")
 _FOLDED_BYTES = b" -\t"
 _DIGITS = "0123456789"
@@ -92,6 +94,11 @@ def too_many_invalid(invalid: int, checked: int, percent: int, minimum: int) -> 
     Fewer than `minimum` invalid cards say nothing yet, whatever their share (row B7).
     """
     return invalid >= minimum and invalid * 100 > checked * percent
+
+
+def days_of_cover(available: int, sold: int, days: int) -> Decimal | None:
+    """How many days `available` cards last when `sold` went in the last `days`; None: no sales."""
+    return round(Decimal(available) * days / sold, 1) if sold else None
 
 
 def sample_codes(

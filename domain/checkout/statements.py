@@ -46,7 +46,8 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
         FROM (
             SELECT id, unit_cost, masked, expires_on FROM cards
             WHERE variant_id = v.id AND state = 'available'
-                AND (expires_on IS NULL OR expires_on > $11)
+                AND (expires_on IS NULL
+                    OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
             ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
         ORDER BY random() LIMIT w.quantity) picked) AS cards,
     EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
@@ -59,6 +60,7 @@ LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
 LEFT JOIN products p ON p.id = v.product_id
 LEFT JOIN sites st ON st.id = $12
+LEFT JOIN stock_policies sp ON sp.variant_id = v.id
 """
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
@@ -67,10 +69,11 @@ CLAIM = """
 WITH picked AS (
     SELECT w.line_id, free.unit, free.id
     FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS w (line_id, variant_id, quantity)
+    LEFT JOIN stock_policies sp ON sp.variant_id = w.variant_id
     CROSS JOIN LATERAL unnest(ARRAY(
         SELECT id FROM cards
         WHERE variant_id = w.variant_id AND state = 'available'
-            AND (expires_on IS NULL OR expires_on > $5)
+            AND (expires_on IS NULL OR expires_on > $5::date + coalesce(sp.expiry_margin_days, 0))
         ORDER BY expires_on, id LIMIT w.quantity FOR UPDATE SKIP LOCKED
     )) WITH ORDINALITY AS free (id, unit)
 )
@@ -82,7 +85,8 @@ RETURNING c.id, c.order_line_id, c.unit_number, c.unit_cost, c.masked, c.expires
 VISIBLE = """
 SELECT count(*) FROM (
     SELECT 1 FROM cards WHERE variant_id = $1 AND state = 'available'
-        AND (expires_on IS NULL OR expires_on > $3) LIMIT $2
+        AND (expires_on IS NULL OR expires_on > $3::date + coalesce(
+            (SELECT expiry_margin_days FROM stock_policies WHERE variant_id = $1), 0)) LIMIT $2
 ) counted
 """
 

@@ -165,3 +165,36 @@ async def test_whoever_only_reads_may_do_none_of_it() -> None:
     for name, values in given.items():
         result = await ask(schema, document(name), READER, input=values)
         assert [error.extensions["code"] for error in result.errors] == ["FORBIDDEN"], name
+
+
+async def test_pools_and_policies_are_read() -> None:
+    variant = await make.variant(cards=3)
+    await run("stockPolicySet", sku=variant.sku, safetyStock=9)
+    await cards.check_levels()
+    asked = """
+    query Pools($skus: [String!]!) {
+      cardPools(first: 5, belowLowWater: true) {
+        nodes { sku available reserved delivered voided frozen quarantined expiringSoon
+          lowWaterMark low daysOfCover }
+        pageInfo { hasNextPage }
+      }
+      stockPolicies(skus: $skus) { safetyStock holdLimit version }
+    }
+    """
+    data = await data_of(schema, asked, READER, skus=[variant.sku, "none"])
+    assert data["cardPools"]["nodes"] == [
+        {
+            "sku": variant.sku,
+            "available": 3,
+            "reserved": 0,
+            "delivered": 0,
+            "voided": 0,
+            "frozen": 0,
+            "quarantined": 0,
+            "expiringSoon": 0,
+            "lowWaterMark": 9,
+            "low": True,
+            "daysOfCover": None,
+        }
+    ]
+    assert data["stockPolicies"] == [{"safetyStock": 9, "holdLimit": 20, "version": 1}]
