@@ -41,7 +41,8 @@ AT_ONCE = 500
 _COUNTED = """
 (SELECT count(*) FROM (SELECT 1 FROM cards WHERE variant_id = sp.variant_id
     AND state = 'available'
-    AND (expires_on IS NULL OR expires_on > $1::date + sp.expiry_margin_days) LIMIT sp.safety_stock) counted)
+    AND (expires_on IS NULL OR expires_on > $1::date + sp.expiry_margin_days)
+LIMIT sp.safety_stock) counted)
 """
 _CROSSED = f"""
 SELECT sp.variant_id FROM stock_policies sp
