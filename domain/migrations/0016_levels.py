@@ -14,7 +14,7 @@ ALTER TABLE pool_levels ADD CONSTRAINT level_of_a_variant
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0013_batches')]
+    dependencies = [("domain", "0015_bulk")]
 
     initial = False
 
