@@ -6,9 +6,10 @@ from typing import Any
 import structlog
 from dramatiq import Message
 
+from domain import custody
 from domain.kernel import OutboxRow, Prefix, decode_id
 from domain.orders import LineStatus, events
-from jobs import fulfilment
+from jobs import exports, fulfilment
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +21,14 @@ def _buy_queued_lines(event: OutboxRow) -> list[Message[Any]]:
     return [fulfilment.fulfil_line.message(str(line_id)) for line_id in ids]
 
 
+def _write_export(event: OutboxRow) -> list[Message[Any]]:
+    """An approved export: its archive is written."""
+    return [exports.write_export.message(str(event.subject))]
+
+
 REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
     events.PAID: (_buy_queued_lines,),
+    custody.EXPORT_APPROVED: (_write_export,),
 }
 
 

@@ -1,7 +1,8 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
-from domain import cards, catalog, fulfilment, giftcards, ledger, webhooks
+from domain import cards, catalog, custody, fulfilment, giftcards, ledger, webhooks
 from domain.kernel import forget_old_rows
+from jobs import exports as export_jobs
 from jobs import fulfilment as fulfilment_jobs
 from jobs import webhooks as webhook_jobs
 from jobs.relay import enqueue
@@ -13,14 +14,16 @@ async def sweep() -> int:
     """Send whatever is due to the queue again: lost messages, crashed workers, queries, retries."""
     due = await fulfilment.list_due(SWEEP)
     deliveries = await webhooks.list_due(SWEEP)
+    exports = await custody.exports_due(SWEEP)
     await enqueue(
         [
             *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
             *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
             *(webhook_jobs.deliver.message(str(each)) for each in deliveries),
+            *(export_jobs.write_export.message(str(each)) for each in exports),
         ]
     )
-    return len(due.lines) + len(due.attempts) + len(deliveries)
+    return len(due.lines) + len(due.attempts) + len(deliveries) + len(exports)
 
 
 async def seal_ledger() -> int:
@@ -59,8 +62,10 @@ async def expire_stock() -> int:
 
 
 async def keep_house() -> int:
-    """Checkpoints of accounts without a kept balance; rows whose time has passed go."""
+    """Checkpoints of accounts without a kept balance; rows and archives whose time has
+    passed go."""
     await ledger.take_checkpoints()
     while await giftcards.expire_due():
         pass
+    await custody.expire_exports()
     return await forget_old_rows()

@@ -10,6 +10,7 @@ from domain.agents import Tier
 from domain.cards import BatchStage, CardState, CheckOrigin, Verdict, WriteOffKind
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.claims import LinkState
+from domain.custody import ExportStatus, RevealStatus
 from domain.fulfilment import AttemptStatus
 from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
@@ -19,6 +20,8 @@ from domain.suppliers import SupplierState
 from domain.webhooks import DeliveryState
 
 DESCRIBED = {
+    RevealStatus: "GRANTED needed no second person; a WAITING one lapses after a day.",
+    ExportStatus: "READY can be fetched once, by its requester.",
     Tier: "Price grades, dearest first.",
     DeliveryKind: "How a variant reaches its buyer.",
     FieldKind: "What a field asks for.",

@@ -22,6 +22,18 @@ class SignedIn:
 
 
 @dataclass(frozen=True)
+class AnyScope:
+    """An operator or a key that holds one of these scopes; the domain decides what each may see."""
+
+    names: tuple[str, ...]
+
+    def check(self, context: Context) -> None:
+        """Refuse who lacks all of them; the first is named as the one that is missing."""
+        if not any(name in context.actor.scopes for name in self.names):
+            context.actor.require_scope(self.names[0])
+
+
+@dataclass(frozen=True)
 class Scope:
     """An operator or a key that holds this scope, such as `cards:write`."""
 

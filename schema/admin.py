@@ -12,6 +12,7 @@ from schema.catalog import (
     ReviewAdminQuery,
 )
 from schema.claims import ClaimsAdminMutation, ClaimsAdminQuery
+from schema.custody import CustodyAdminMutation, CustodyAdminQuery
 from schema.documents import RootSchema
 from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
@@ -30,6 +31,7 @@ from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 @strawberry.type
 class Query(
+    CustodyAdminQuery,
     AgentsAdminQuery,
     BrandsAdminQuery,
     CardsAdminQuery,
@@ -50,6 +52,7 @@ class Query(
 
 @strawberry.type
 class Mutation(
+    CustodyAdminMutation,
     AgentsAdminMutation,
     BrandsAdminMutation,
     CardsAdminMutation,

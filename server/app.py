@@ -30,6 +30,7 @@ from schema.shop import schema as shop_schema
 from server import metrics
 from server.claim_page import claim_page_route
 from server.credentials import actor_for, address_of
+from server.downloads import card_export_route
 from server.graphql import GraphQLView
 from server.logs import configure_logs
 from server.rate_limits import RateLimiter
@@ -114,6 +115,7 @@ def _routes(config: Settings) -> list[BaseRoute]:
         *views,
         card_import_route(config),
         claim_page_route(),
+        card_export_route(config),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
         Route("/metrics", _metrics(config)),

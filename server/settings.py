@@ -59,6 +59,18 @@ class Settings(BaseSettings):
     step_up_minutes: int = Field(
         5, ge=1, le=60, description="How long a second factor counts as fresh."
     )
+    staff_reveals_per_day: int = Field(
+        20, ge=0, description="Cards an operator may look at alone in 24 hours; above, four eyes."
+    )
+    card_exports_per_day: int = Field(
+        3, ge=0, description="Exports an operator may ask for in 24 hours."
+    )
+    card_export_hours: int = Field(
+        24, ge=1, le=168, description="How long an export's archive waits to be fetched."
+    )
+    card_export_canaries: int = Field(
+        2, ge=0, le=50, description="Cards planted among those of each export; they tell of a leak."
+    )
     simulator_url: str = Field(
         "http://127.0.0.1:8090", description="Where the supplier simulator answers."
     )

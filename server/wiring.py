@@ -11,7 +11,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
-from domain import claims, giftcards, identity, kernel, suppliers
+from domain import claims, custody, giftcards, identity, kernel, suppliers
 from domain.kernel.migrating import without_waste
 from server import keyfile
 from server.settings import Settings
@@ -26,6 +26,7 @@ CONTEXTS_WITH_TABLES = (
     "catalog",
     "agents",
     "cards",
+    "custody",
     "pricing",
     "suppliers",
     "orders",
@@ -104,6 +105,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     identity.lifetimes.step_up = timedelta(minutes=settings.step_up_minutes)
     here = f"http://{settings.host}:{settings.port}"
     claims.places.public_url = settings.public_url or here
+    _limit_custody(settings)
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days
@@ -111,6 +113,13 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await kernel.install_keys(_keys(settings))
     await Tortoise.init(config=config, _enable_global_fallback=True)
+
+
+def _limit_custody(settings: Settings) -> None:
+    custody.limits.reveals_per_day = settings.staff_reveals_per_day
+    custody.limits.exports_per_day = settings.card_exports_per_day
+    custody.limits.export_life = timedelta(hours=settings.card_export_hours)
+    custody.limits.export_canaries = settings.card_export_canaries
 
 
 def _keys(settings: Settings) -> kernel.KeyProvider:

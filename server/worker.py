@@ -70,6 +70,7 @@ def run(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; jobs at hand are finished."""
     configure_logs(settings.log_level, settings.log_format)
     broker = queue.install(settings.redis_url, [Household(settings)])
+    import jobs.exports
     import jobs.fulfilment
     import jobs.webhooks  # noqa: F401 - importing declares the actors
 

@@ -21,7 +21,7 @@ from domain.catalog.models import (
 )
 from domain.catalog.plain import plain_type_id
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
-from domain.identity.models import User, UserRole
+from domain.identity.models import SecondFactor, Session, User, UserRole
 from domain.kernel import (
     SCALE,
     Actor,
@@ -212,6 +212,28 @@ async def token(actor: Actor) -> str:
     """An access token of a user, without the price of a password."""
     signed_in = await identity.open_session(await User.get(id=actor.require_user()), "test")
     return signed_in.access_token
+
+
+async def operator(*scopes: str, stepped_up: bool = True) -> Actor:
+    """An operator with a session; `stepped_up`: who has just shown a second factor."""
+    made = await user(role=UserRole.OPERATOR)
+    made.scopes = list(scopes)
+    await made.save()
+    signed_in = await identity.open_session(made, "test")
+    actor = await identity.actor_of_token(signed_in.access_token, "127.0.0.1")
+    assert actor is not None
+    if stepped_up:
+        await step_up(actor)
+    return actor
+
+
+async def step_up(actor: Actor) -> None:
+    """The session has just shown a second factor, without the price of one."""
+    moment = clock.now()
+    await SecondFactor.create(
+        user_id=actor.require_user(), secret_sealed=b"", created_at=moment, confirmed_at=moment
+    )
+    await Session.filter(id=actor.session_id).update(stepped_up_at=moment)
 
 
 async def simulated_offer(

@@ -69,6 +69,14 @@ from domain.cards.opening import (
 )
 from domain.cards.planting import DEFAULT_FORM, CanaryWish, Planted, plant, plant_canaries
 from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
+from domain.cards.planting import (
+    DEFAULT_FORM,
+    CanaryWish,
+    Planted,
+    look_alikes,
+    plant,
+    plant_canaries,
+)
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -148,6 +156,7 @@ __all__ = [
     "list_checkpoints",
     "list_pools",
     "mark_redeemed",
+    "look_alikes",
     "mark_revealed",
     "may_move",
     "note_canaries",

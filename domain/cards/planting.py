@@ -6,12 +6,14 @@ from uuid import UUID
 
 from domain import audit
 from domain.cards.keys import FIRST_GENERATION, FreshKey, fresh_key
+from domain.cards.opening import OpenedCard
 from domain.cards.rules import (
     CANARY_BITS,
     bound_to,
     canonical,
     drawn,
     form_bits,
+    form_like,
     form_of,
     masked,
     packed,
@@ -100,6 +102,15 @@ async def plant_canaries(actor: Actor, wish: CanaryWish) -> Planted:
         details = {"variantId": str(wish.variant_id), "count": wish.count}
         await audit.record(conn, actor, PLANTED, fresh.batch_id, details)
     return Planted(fresh.batch_id, wish.count)
+
+
+def look_alikes(samples: Sequence[OpenedCard], count: int) -> list[tuple[str, str]]:
+    """Made-up numbers and secrets in the form of real ones; never fewer than 40 random bits."""
+    secret = form_like([card.secret for card in samples])
+    number = form_like([card.number or "" for card in samples])
+    if form_bits(number, secret) < CANARY_BITS:
+        secret = form_of(DEFAULT_FORM)
+    return [(drawn(number), drawn(secret)) for _ in range(count)]
 
 
 async def plant(

@@ -32,6 +32,8 @@ class Prefix(StrEnum):
     ORDER_LINE = "lin"
     CARD = "crd"
     CARD_BATCH = "bat"
+    STAFF_REVEAL = "srv"
+    CARD_EXPORT = "exp"
     GIFT_CARD_PROGRAM = "gcp"
     GIFT_CARD_REDEMPTION = "gcr"
     CARD_CHECK = "chk"
