@@ -63,8 +63,8 @@ SELECT count(*) FROM card_exports
 WHERE requester_id = $1 AND requested_at > $2 AND status <> 'rejected'
 """
 _DECIDE = """
-UPDATE card_exports SET status = $2, approver_id = $3, decided_at = $4::timestamptz, decision = $5,
-    due_at = CASE WHEN $2 = 'approved' THEN $4::timestamptz END
+UPDATE card_exports SET status = $2::varchar, approver_id = $3, decided_at = $4::timestamptz,
+    decision = $5, due_at = CASE WHEN $2::varchar = 'approved' THEN $4::timestamptz END
 WHERE id = $1 AND status = 'waiting' AND requested_at > $6 RETURNING 1
 """
 _TAKE = """
