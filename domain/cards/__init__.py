@@ -67,8 +67,6 @@ from domain.cards.opening import (
     mark_revealed,
     open_codes,
 )
-from domain.cards.planting import DEFAULT_FORM, CanaryWish, Planted, plant, plant_canaries
-from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
 from domain.cards.planting import (
     DEFAULT_FORM,
     CanaryWish,
@@ -77,6 +75,7 @@ from domain.cards.planting import (
     plant,
     plant_canaries,
 )
+from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -155,8 +154,8 @@ __all__ = [
     "list_batches",
     "list_checkpoints",
     "list_pools",
-    "mark_redeemed",
     "look_alikes",
+    "mark_redeemed",
     "mark_revealed",
     "may_move",
     "note_canaries",
