@@ -56,7 +56,8 @@ INVARIANTS = (
     ),
     Invariant(
         "I4",
-        "money and cards agree: each delivered line has its revenue and its cards, no other line",
+        "money and goods agree: each delivered line has its revenue, and its cards, its supplier's"
+        " top-up or its operator's hand-over by its kind; no other line has any",
         """
         SELECT count(*) FROM order_lines l
         LEFT JOIN transfers t ON t.kind = 'sale' AND t.reference = l.id
@@ -75,7 +76,15 @@ INVARIANTS = (
                 THEN l.quantity * coalesce(p.face_units, l.unit_price) ELSE 0 END
             OR booked.revenue + CASE WHEN p.id IS NULL THEN 0 ELSE booked.owed + booked.cost END <>
                 CASE WHEN l.status = 'DELIVERED' THEN l.unit_price * l.quantity ELSE 0 END
-            OR sold.number <> l.delivered_quantity
+            OR sold.number <>
+                CASE WHEN l.delivery_kind IN ('DIRECT_TOPUP', 'MANUAL') THEN 0
+                    ELSE l.delivered_quantity END
+            OR (l.delivery_kind = 'DIRECT_TOPUP' AND l.status = 'DELIVERED') <> EXISTS (
+                SELECT 1 FROM fulfilment_attempts a WHERE a.line_id = l.id
+                    AND a.status = 'succeeded' AND NOT a.parked
+                    AND l.delivery_kind = 'DIRECT_TOPUP')
+            OR (l.delivery_kind = 'MANUAL' AND l.status = 'DELIVERED') <> EXISTS (
+                SELECT 1 FROM manual_tasks m WHERE m.line_id = l.id AND m.delivered)
         """,
     ),
     Invariant(
@@ -147,13 +156,19 @@ INVARIANTS = (
     ),
     Invariant(
         "I8",
-        "a line is delivered whole or refunded, and an order says what its lines say",
+        "a line is delivered whole or refunded, names a version of a type of its kind, and an order"
+        " says what its lines say",
         """
         SELECT (SELECT count(*) FROM order_lines
                 WHERE delivered_quantity NOT IN (0, quantity))
             + (SELECT count(*) FROM order_lines l
                 LEFT JOIN transfers t ON t.kind = 'refund' AND t.reference = l.id
                 WHERE (l.status = 'REFUNDED') <> (t.id IS NOT NULL))
+            + (SELECT count(*) FROM order_lines l
+                LEFT JOIN product_types t ON t.id = l.type_id AND t.delivery_kind = l.delivery_kind
+                LEFT JOIN product_type_versions v
+                    ON v.type_id = l.type_id AND v.version = l.type_version
+                WHERE t.id IS NULL OR v.id IS NULL)
             + (SELECT count(*) FROM orders o WHERE
                 (o.status IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')) <>
                 NOT EXISTS (SELECT 1 FROM order_lines l
@@ -171,8 +186,9 @@ INVARIANTS = (
                 JOIN fulfilment_attempts later USING (line_id)
                 WHERE later.number > earlier.number
                     AND (earlier.finished_at IS NULL OR later.opened_at < earlier.opened_at))
-            + (SELECT count(*) FROM fulfilment_attempts a WHERE a.status = 'succeeded'
-                AND NOT EXISTS (SELECT 1 FROM card_batches b WHERE b.supplier_attempt_id = a.id))
+            + (SELECT count(*) FROM fulfilment_attempts a JOIN order_lines l ON l.id = a.line_id
+                WHERE (a.status = 'succeeded' AND l.delivery_kind <> 'DIRECT_TOPUP') <> EXISTS (
+                    SELECT 1 FROM card_batches b WHERE b.supplier_attempt_id = a.id))
         """,
     ),
     Invariant(
@@ -256,7 +272,7 @@ INVARIANTS = (
         """
         SELECT count(*) FROM order_lines l JOIN variants v ON v.id = l.variant_id
         WHERE l.status = 'DELIVERED' AND l.cost > l.unit_price * l.quantity
-            AND NOT v.sold_below_cost
+            AND NOT v.sold_below_cost AND l.delivery_kind <> 'MANUAL'
             AND NOT EXISTS (SELECT 1 FROM fulfilment_attempts a
                 WHERE a.line_id = l.id AND a.status = 'succeeded')
         """,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 import strawberry
 
@@ -26,6 +27,7 @@ class Context:
     rate_limits: RateLimits
     client: str = ""  # the caller's address, for counting tries
     user_agent: str = ""
+    proved_orders: set[UUID] = field(default_factory=set)  # opened by what only the buyer has
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

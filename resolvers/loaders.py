@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from inspect import isawaitable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -180,6 +180,16 @@ class Loaders:
     def offers(self) -> "Batch[UUID, list[suppliers.SupplierOffer]]":
         """The offers of a supplier, for the back office."""
         return Batch(suppliers.offers_of_suppliers, [])
+
+    @cached_property
+    def type_versions(self) -> "Batch[tuple[UUID, int], list[dict[str, Any]]]":
+        """The fields that a version of a product type asked for."""
+        return Batch(catalog.fields_of_versions, [])
+
+    @cached_property
+    def buyers(self) -> "Batch[UUID, UUID | None]":
+        """Who bought an order."""
+        return Batch(orders.buyers_of, None)
 
     @cached_property
     def lines(self) -> "Batch[UUID, list[orders.OrderLine]]":

@@ -18,10 +18,19 @@ from resolvers.sealed import Revealed, recipient_of, revealed_to
 DeliveredCard: TypeAlias = cards.Card | checkout.ClaimedCard  # as read, or as just claimed
 
 
+@strawberry.input(description="What the buyer fills in for one field of the variant.")
+class AccountEntryInput:
+    key: str = strawberry.field(description="Of `Variant.accountFields`.")
+    value: str
+
+
 @strawberry.input(description="One variant and how many pieces of it.")
 class OrderLineInput:
     sku: str
     quantity: int
+    account: list[AccountEntryInput] | None = strawberry.field(
+        default=None, description="For a variant with `accountFields`: one entry for each field."
+    )
     expected_unit_price: MoneyInput | None = strawberry.field(
         default=None, description="Refuse the order when the price is another one."
     )
@@ -60,6 +69,7 @@ async def order_create(
             sku=line.sku,
             quantity=line.quantity,
             expected_price=_units(line.expected_unit_price, index, "expectedUnitPrice"),
+            account=filled_in(line.account),
         )
         for index, line in enumerate(lines)
     )
@@ -73,10 +83,16 @@ async def order_create(
 def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
     """What was just written need not be read again: the loaders are told."""
     info.context.loaders.lines.prime(placed.order.id, placed.lines)
+    info.context.loaders.buyers.prime(placed.order.id, placed.order.buyer_id)
     if placed.cards is not None:
         for line_id, claimed in placed.cards.items():
             info.context.loaders.cards.prime(line_id, claimed)
     return OrderOutcome(placed.order, placed.replayed)
+
+
+def filled_in(entries: list[AccountEntryInput] | None) -> tuple[tuple[str, str], ...]:
+    """The entries as the domain takes them."""
+    return tuple((each.key, each.value) for each in entries or ())
 
 
 def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
@@ -109,7 +125,10 @@ async def order_by_guest(
 ) -> orders.Order | None:
     """An order by its number and what proves that it is the caller's."""
     proof = orders.GuestProof(number, token, lookup_password)
-    return await orders.find_by_guest(info.context.actor, proof)
+    found = await orders.find_by_guest(info.context.actor, proof)
+    if found is not None:
+        info.context.proved_orders.add(found.id)
+    return found
 
 
 async def order_cards_reveal_by_guest(

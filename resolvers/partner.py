@@ -8,7 +8,7 @@ from domain import checkout, orders
 from domain.kernel import Prefix, decode_id
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
-from resolvers.orders import OrderOutcome, show_placed
+from resolvers.orders import AccountEntryInput, OrderOutcome, filled_in, show_placed
 from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 
@@ -18,10 +18,13 @@ async def order_place(
     sku: str,
     quantity: int,
     max_unit_cost: MoneyInput,
+    account: list[AccountEntryInput] | None = None,
 ) -> OrderOutcome:
     """A partner's purchase: its own id makes it happen once, for ever."""
     limit = money_of(max_unit_cost, "maxUnitCost").units
-    wish = checkout.LineWish(sku=sku, quantity=quantity, max_price=limit)
+    wish = checkout.LineWish(
+        sku=sku, quantity=quantity, max_price=limit, account=filled_in(account)
+    )
     purchase = checkout.Purchase((wish,), f"external:{external_id}", external_id=external_id)
     return show_placed(info, await checkout.place_order(info.context.actor, purchase))
 

@@ -1,5 +1,7 @@
 """How the fields of suppliers, offers and attempts are answered (back office)."""
 
+from dataclasses import dataclass
+
 import strawberry
 from strawberry import Parent
 
@@ -53,6 +55,25 @@ async def supplier_save(
     return await suppliers.save_supplier(info.context.actor, wish)
 
 
+@strawberry.input(description="How a supplier calls one thing that the buyer fills in.")
+class FieldMappingInput:
+    parameter: str = strawberry.field(description="The supplier's name of it.")
+    field: str = strawberry.field(description="Key of a field of the variant.")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """One entry of an offer's mapping."""
+
+    parameter: str
+    field: str
+
+
+def field_mapping_of(offer: Parent[suppliers.SupplierOffer]) -> list[FieldMapping]:
+    """How the supplier calls what the buyer fills in; empty: as we do."""
+    return [FieldMapping(*pair) for pair in sorted((offer.field_mapping or {}).items())]
+
+
 async def offer_save(
     info: Info,
     sku: str,
@@ -61,11 +82,19 @@ async def offer_save(
     cost: MoneyInput,
     priority: int = 100,
     enabled: bool = True,
+    field_mapping: list[FieldMappingInput] | None = None,
 ) -> suppliers.SupplierOffer:
     """Create an offer, or change the one of this supplier, SKU and item."""
     money = money_of(cost, "cost")
     wish = suppliers.OfferWish(
-        sku, supplier_code, item, money.units, money.currency, priority, enabled
+        sku,
+        supplier_code,
+        item,
+        money.units,
+        money.currency,
+        priority,
+        enabled,
+        {each.parameter: each.field for each in field_mapping or ()},
     )
     return await suppliers.save_offer(info.context.actor, wish)
 

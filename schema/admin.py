@@ -18,7 +18,8 @@ from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCard
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
-from schema.orders import OrderAdminQuery
+from schema.manual import ManualAdminMutation, ManualAdminQuery
+from schema.orders import DELIVERIES, OrderAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
@@ -39,6 +40,7 @@ class Query(
     GiftCardsAdminQuery,
     ClaimsAdminQuery,
     IdentityAdminQuery,
+    ManualAdminQuery,
     OrderAdminQuery,
     ProductTypesAdminQuery,
     ReviewAdminQuery,
@@ -61,6 +63,7 @@ class Mutation(
     ClaimsAdminMutation,
     IdentityAdminMutation,
     LedgerAdminMutation,
+    ManualAdminMutation,
     ProductTypesAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,
@@ -77,6 +80,6 @@ schema = RootSchema(
     Query,
     Mutation,
     limits=ADMIN,
-    types=[AgentDepthError, GiftCardMoveError, StepUpRequiredError],
+    types=[AgentDepthError, GiftCardMoveError, StepUpRequiredError, *DELIVERIES],
     scalar_map=SCALARS,
 )

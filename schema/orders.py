@@ -5,8 +5,10 @@ from datetime import datetime
 import strawberry
 
 from domain import checkout, orders
+from domain.catalog import DeliveryKind
 from domain.kernel import Prefix
 from domain.orders import LineStatus, OrderStatus
+from resolvers import deliveries
 from resolvers import orders as resolvers
 from resolvers import partner as partner_resolvers
 from resolvers import sites as site_resolvers
@@ -18,6 +20,38 @@ from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 from schema.sites import Site
+
+
+@strawberry.type(description="One field that the buyer filled in.")
+@presents(deliveries.AccountEntry)
+class AccountEntry:
+    key: str
+    label: str = field(description="As the buyer saw it, in the language asked for.")
+    value: str
+
+
+@strawberry.interface(description="What was delivered for a line.")
+class Delivery:
+    kind: DeliveryKind
+    delivered_at: datetime
+
+
+@strawberry.type(description="CARD_CODE, LINK and GIFT_CARD: what is sealed is shown by revealing.")
+@presents(deliveries.CardDelivery)
+class CardDelivery(Delivery):
+    cards: list[DeliveredCard] = field(deliveries.cards_of_delivery, size=5)
+
+
+@strawberry.type(description="DIRECT_TOPUP: the account was topped up.")
+@presents(deliveries.TopupDelivery)
+class TopupDelivery(Delivery):
+    receipt: str = field(description="The supplier's number for it.")
+
+
+@strawberry.type(description="MANUAL: an operator handed something over.")
+@presents(deliveries.ManualDelivery)
+class ManualDelivery(Delivery):
+    note: str | None = field(description="What the operator wrote, for the buyer's eyes only.")
 
 
 @strawberry.type(description="One variant in an order, at the price locked when it was placed.")
@@ -33,6 +67,14 @@ class OrderLine:
     delivered_at: datetime | None
     failure_code: str | None = field(description="Why it was refunded.")
     cards: list[DeliveredCard] = field(resolvers.cards_of_line, size=5)
+    account: list[AccountEntry] = field(
+        deliveries.account_of_line,
+        size=2,
+        description="What the buyer filled in; masked to everybody else.",
+    )
+    delivery: Delivery | None = field(
+        deliveries.delivery_of_line, description="What was delivered, by kind; null until it is."
+    )
 
 
 @strawberry.type(description="A purchase.")
@@ -67,6 +109,16 @@ class StockShortError(UserError):
 class PriceChangedError(UserError):
     expected: Money
     actual: Money
+
+
+@strawberry.type(description="What was filled in for one field cannot be taken.")
+@presents(checkout.AccountInvalid)
+class AccountInvalidError(UserError):
+    key: str = field(description="Of the field.")
+    reason: str = field(description="Stable; programs decide by it.")
+
+
+DELIVERIES = (CardDelivery, TopupDelivery, ManualDelivery)
 
 
 @strawberry.type

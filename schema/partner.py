@@ -7,6 +7,8 @@ from schema.documents import RootSchema
 from schema.ledger import BalanceShortError, LedgerPartnerQuery
 from schema.limits import PARTNER
 from schema.orders import (
+    DELIVERIES,
+    AccountInvalidError,
     OrderPartnerMutation,
     OrderPartnerQuery,
     PriceChangedError,
@@ -30,6 +32,12 @@ schema = RootSchema(
     Query,
     Mutation,
     limits=PARTNER,
-    types=[BalanceShortError, PriceChangedError, StockShortError],
+    types=[
+        AccountInvalidError,
+        BalanceShortError,
+        PriceChangedError,
+        StockShortError,
+        *DELIVERIES,
+    ],
     scalar_map=SCALARS,
 )

@@ -15,7 +15,14 @@ from schema.giftcards import (
 from schema.identity import IdentityMutation, ViewerQuery
 from schema.ledger import BalanceShortError
 from schema.limits import SHOP
-from schema.orders import OrderMutation, OrderQuery, PriceChangedError, StockShortError
+from schema.orders import (
+    DELIVERIES,
+    AccountInvalidError,
+    OrderMutation,
+    OrderQuery,
+    PriceChangedError,
+    StockShortError,
+)
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorMutation, StepUpRequiredError
 from schema.sites import SiteQuery
@@ -39,6 +46,7 @@ schema = RootSchema(
     limits=SHOP,
     types=[
         Agent,
+        AccountInvalidError,
         BalanceShortError,
         GiftCardLockedError,
         GiftCardShortError,
@@ -46,6 +54,7 @@ schema = RootSchema(
         PriceChangedError,
         StepUpRequiredError,
         StockShortError,
+        *DELIVERIES,
     ],
     scalar_map=SCALARS,
 )

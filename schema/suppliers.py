@@ -16,6 +16,13 @@ from schema.quality import CardQuality
 from schema.scalars import Money, id_field
 
 
+@strawberry.type(description="How a supplier calls one thing that the buyer fills in.")
+@presents(resolvers.FieldMapping)
+class FieldMapping:
+    parameter: str
+    field: str
+
+
 @strawberry.type(description="What a supplier can deliver for a variant.")
 @presents(suppliers.SupplierOffer)
 class SupplierOffer:
@@ -25,6 +32,10 @@ class SupplierOffer:
     cost: Money = field(resolvers.offer_cost, description="Of one piece.")
     priority: int = field(description="Smaller is asked first.")
     enabled: bool
+    field_mapping: list[FieldMapping] = field(
+        resolvers.field_mapping_of,
+        description="How the supplier calls what the buyer fills in; empty: as we do.",
+    )
 
 
 @strawberry.type(description="An upstream party. Its secret is never shown.")

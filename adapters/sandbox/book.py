@@ -58,6 +58,8 @@ class OrderEntry:
     mask_left: int
     submissions: int
     made_at: float
+    account: dict[str, Any] | None = field(default=None, repr=False)  # of a direct top-up
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,14 @@ class Book:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_TABLES)
+        self._add_columns()
+
+    def _add_columns(self) -> None:
+        """Books that were begun before direct top-ups get what these need."""
+        for table, column in (("items", "account"), ("orders", "account"), ("orders", "receipt")):
+            known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            if column not in known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
 
     def close(self) -> None:
         """Close the file."""
@@ -101,14 +111,19 @@ class Book:
         rows = self._db.execute("SELECT code, balance FROM suppliers ORDER BY code")
         return {row["code"]: row["balance"] for row in rows}
 
-    def set_items(self, supplier: str, items: list[tuple[str, int, int]]) -> None:
-        """Add or change items: (item, price, stock); stock -1 never ends."""
+    def set_items(self, supplier: str, items: list[tuple[str, int, int, list[str] | None]]) -> None:
+        """Add or change items: (item, price, stock, names of the parameters of a direct top-up, or
+        None for cards); stock -1 never ends."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
-                "INSERT INTO items VALUES (?, ?, ?, ?) ON CONFLICT (supplier, item)"
-                " DO UPDATE SET price = excluded.price, stock = excluded.stock",
-                [(supplier, *item) for item in items],
+                "INSERT INTO items (supplier, item, price, stock, account) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (supplier, item) DO UPDATE SET price = excluded.price,"
+                " stock = excluded.stock, account = excluded.account",
+                [
+                    (supplier, item, price, stock, None if names is None else json.dumps(names))
+                    for item, price, stock, names in items
+                ],
             )
 
     def items(self, supplier: str) -> list[dict[str, Any]]:
@@ -169,12 +184,15 @@ class Book:
         )
         return done.rowcount == 1
 
-    def item(self, supplier: str, item: str) -> tuple[int, int] | None:
-        """An item's price and stock; None when the supplier does not know it."""
+    def item(self, supplier: str, item: str) -> tuple[int, int, list[str] | None] | None:
+        """An item's price, stock and parameters; None when the supplier does not know it."""
         row = self._db.execute(
-            "SELECT price, stock FROM items WHERE supplier = ? AND item = ?", (supplier, item)
+            "SELECT price, stock, account FROM items WHERE supplier = ? AND item = ?",
+            (supplier, item),
         ).fetchone()
-        return (row["price"], row["stock"]) if row else None
+        if row is None:
+            return None
+        return row["price"], row["stock"], json.loads(row["account"]) if row["account"] else None
 
     def find(self, supplier: str, reference: str) -> OrderEntry | None:
         """The order with this reference."""
@@ -195,8 +213,8 @@ class Book:
             self._db.execute("BEGIN IMMEDIATE")
             done = self._db.execute(
                 "INSERT INTO orders (supplier, reference, item, quantity, state, error, unit_price,"
-                " charged, codes, mask, mask_left, submissions, made_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+                " charged, codes, mask, mask_left, submissions, made_at, account, receipt)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
                 (
                     order.supplier,
                     order.reference,
@@ -210,6 +228,8 @@ class Book:
                     order.mask,
                     order.mask_left,
                     order.made_at,
+                    None if order.account is None else json.dumps(order.account),
+                    order.receipt,
                 ),
             )
             if order.state != "rejected":
@@ -271,6 +291,11 @@ class Book:
         ).fetchone()
         return list(json.loads(row["codes"])[0]) if row else None
 
+    def receipt_for(self, supplier: str, reference: str) -> str:
+        """The number of a direct top-up, as a telephone company prints it."""
+        digest = hmac.digest(self._seed, f"{supplier}\n{reference}\nreceipt".encode(), sha256)
+        return f"R{int.from_bytes(digest[:8], 'big') % 10**14:014d}"
+
     def _code(self, what: str) -> list[str]:
         digest = hmac.digest(self._seed, what.encode(), sha256)
         letters = b32encode(digest[:10]).decode()
@@ -281,4 +306,6 @@ class Book:
 def _entry(row: sqlite3.Row) -> OrderEntry:
     values = dict(row)
     values["codes"] = json.loads(values["codes"])
+    values["account"] = json.loads(values["account"]) if values["account"] else None
+    values["receipt"] = values["receipt"] or ""
     return OrderEntry(**values)

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     UNKNOWN_STATE = "unknown_state"
     UNKNOWN_ERROR = "unknown_error"
     INSUFFICIENT_BALANCE = "insufficient_balance"
+    INVALID_ACCOUNT = "invalid_account"
     NOT_FOUND_TEMPORARILY = "not_found_temporarily"
     APPEARS_LATE = "appears_late"
     SLOW = "slow"
@@ -47,6 +48,7 @@ EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.UNKNOWN_STATE: ("a state nobody knows, for two queries", "未知状态（两次查询）"),
     Fault.UNKNOWN_ERROR: ("an error code nobody knows", "未知错误码"),
     Fault.INSUFFICIENT_BALANCE: ("rejected: our balance there is short", "拒绝：余额不足"),
+    Fault.INVALID_ACCOUNT: ("rejected: no such account to top up", "拒绝：充值账号不存在"),
     Fault.NOT_FOUND_TEMPORARILY: ("order made, two queries find nothing", "已下单，两次查询查不到"),
     Fault.APPEARS_LATE: ("order made, eight queries find nothing", "已下单，八次查询查不到"),
     Fault.SLOW: ("answers after a pause", "响应缓慢"),

@@ -75,10 +75,14 @@ def app() -> Starlette:
 
 async def load_items(base_url: str, rows: Iterable[Mapping[str, str]]) -> int:
     """Tell a running simulator what the rows of an offers file sell (supplier_code, supplier_item,
-    cost): the price is the cost, the stock never ends. Returns how many items it took."""
+    cost, and for direct top-ups field_mapping): the price is the cost, the stock never ends.
+    Returns how many items it took."""
     by_supplier: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        wanted = {"item": row["supplier_item"], "price": row["cost"], "stock": -1}
+        wanted: dict[str, Any] = {"item": row["supplier_item"], "price": row["cost"], "stock": -1}
+        if row.get("field_mapping"):
+            pairs = row["field_mapping"].split("|")
+            wanted["account"] = [pair.partition("=")[0].strip() for pair in pairs]
         by_supplier.setdefault(row["supplier_code"], []).append(wanted)
     client = PartnerClient()
     try:
@@ -179,12 +183,18 @@ async def show_health(request: Request) -> Response:
 
 
 async def set_items(request: Request) -> Response:
-    """Add or change items of one supplier: {supplier, items: [{item, price, stock}]}."""
+    """Add or change items of one supplier: {supplier, items: [{item, price, stock, account}]};
+    `account` names the parameters of a direct top-up."""
     try:
         body = await _json(request)
         supplier = str(body["supplier"])
         rows = [
-            (str(row["item"]), trade.units_of(row["price"]), int(row.get("stock", -1)))
+            (
+                str(row["item"]),
+                trade.units_of(row["price"]),
+                int(row.get("stock", -1)),
+                None if row.get("account") is None else [str(name) for name in row["account"]],
+            )
             for row in body["items"]
         ]
     except (KeyError, TypeError, ValueError, ArithmeticError):

@@ -11,6 +11,7 @@ from adapters.sandbox.faults import Fault
 
 SCALE = 10_000
 MAX_QUANTITY = 1_000
+UNKNOWN_ACCOUNTS_END = "0404"
 HTML = "<!doctype html><title>502</title><h1>502 Bad Gateway</h1>"
 _STATUS_OF_ERROR = {"product_gone": 404, "insufficient_balance": 402}
 
@@ -24,6 +25,7 @@ class Wanted:
     quantity: int
     max_unit_cost: int
     valid_until: float
+    account: dict[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,12 @@ def wanted_of(body: Any) -> Wanted | None:
             quantity=int(body["quantity"]),
             max_unit_cost=units_of(body["max_unit_cost"]),
             valid_until=float(body["valid_until"]),
+            account=body.get("account"),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     whole = 1 <= wanted.quantity <= MAX_QUANTITY and 1 <= len(wanted.reference) <= 64
-    return wanted if whole else None
+    return wanted if whole and isinstance(wanted.account, dict | None) else None
 
 
 def submit(book: Book, supplier: str, wanted: Wanted) -> Reply:
@@ -93,7 +96,8 @@ def shown(order: OrderEntry) -> Reply:
         error = order.error or "unknown"
         return Reply(_STATUS_OF_ERROR.get(error, 409), {**_head(order), "error": error})
     codes = [{"number": number, "secret": secret} for number, secret in order.codes]
-    return Reply(200, {**_head(order), "charged": amount(order.charged), "codes": codes})
+    said = {**_head(order), "charged": amount(order.charged), "codes": codes}
+    return Reply(200, {**said, "receipt": order.receipt} if order.receipt else said)
 
 
 def amount(units: int) -> str:
@@ -112,7 +116,7 @@ def units_of(text: Any) -> int:
 def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -> OrderEntry:
     """The order as an honest supplier would book it, or its rejection."""
     known = book.item(supplier, wanted.item)
-    price, stock = known or (0, 0)
+    price, stock, needed = known or (0, 0, None)
     if fault is Fault.PRICE_CHANGE:
         price = max(price, wanted.max_unit_cost) * 3 // 2
     charged = price * wanted.quantity
@@ -125,7 +129,11 @@ def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -
         error = "price_exceeded"
     elif fault is Fault.INSUFFICIENT_BALANCE or book.balances().get(supplier, 0) < charged:
         error = "insufficient_balance"
-    codes = [] if error else book.codes_for(supplier, wanted.reference, wanted.quantity)
+    elif needed is not None and not _account_known(needed, wanted.account or {}, fault):
+        error = "invalid_account"
+    cards = error is None and needed is None
+    codes = book.codes_for(supplier, wanted.reference, wanted.quantity) if cards else []
+    topped_up = error is None and needed is not None
     return OrderEntry(
         id=0,
         supplier=supplier,
@@ -141,12 +149,22 @@ def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -
         mask_left=0,
         submissions=1,
         made_at=time.time(),
+        account=wanted.account if topped_up else None,
+        receipt=book.receipt_for(supplier, wanted.reference) if topped_up else "",
     )
 
 
+def _account_known(needed: list[str], account: dict[str, Any], fault: Fault | None) -> bool:
+    """An account that a supplier could top up: each parameter there, none ending in 0404."""
+    values = [str(account.get(name, "")) for name in needed]
+    unknown = any(value.endswith(UNKNOWN_ACCOUNTS_END) for value in values)
+    return all(values) and not unknown and fault is not Fault.INVALID_ACCOUNT
+
+
 def _deliver_part(book: Book, order: OrderEntry) -> None:
-    order.codes = order.codes[: order.quantity // 2]
-    order.charged = order.unit_price * len(order.codes)
+    pieces = order.quantity // 2
+    order.codes = order.codes[:pieces]
+    order.charged = order.unit_price * pieces
     order.state = "partial"
 
 
@@ -155,11 +173,13 @@ def _deliver_short(book: Book, order: OrderEntry) -> None:
 
 
 def _deliver_surplus(book: Book, order: OrderEntry) -> None:
-    order.codes = book.codes_for(order.supplier, order.reference, order.quantity + 1)
+    if not order.receipt:
+        order.codes = book.codes_for(order.supplier, order.reference, order.quantity + 1)
 
 
 def _deliver_sold_code(book: Book, order: OrderEntry) -> None:
-    order.codes[0] = book.sold_code(order.supplier, order.item) or order.codes[-1]
+    if not order.receipt:
+        order.codes[0] = book.sold_code(order.supplier, order.item) or order.codes[-1]
 
 
 def _charge_too_much(book: Book, order: OrderEntry) -> None:

@@ -32,6 +32,7 @@ from domain.suppliers.ports import (
 
 NAME = "generic_http"
 MAX_CODE_LETTERS = 400
+MAX_RECEIPT_LETTERS = 200
 _REJECTED_ORDER = {
     "out_of_stock": Category.OUT_OF_STOCK,
     "price_exceeded": Category.PRICE_EXCEEDED,
@@ -68,13 +69,15 @@ class GenericHttp:
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Buy; a known rejection, a delivery, or `Uncertain`."""
-        body = {
+        body: dict[str, Any] = {
             "reference": submission.reference,
             "item": submission.item,
             "quantity": submission.quantity,
             "max_unit_cost": plain(submission.max_unit_cost),
             "valid_until": submission.valid_until.timestamp(),
         }
+        if submission.account:
+            body["account"] = dict(submission.account)
         try:
             answer = await self._send(connection, "POST", "/orders", orjson.dumps(body))
         except NotSent as error:
@@ -137,21 +140,27 @@ def _order_in(
     if status == "accepted":
         return Accepted(upstream_id)
     if status in ("completed", "partial"):
-        return _delivery_in(content, upstream_id)
+        return _delivery_in(content, upstream_id, whole=status == "completed")
     if status == "refunded":
         return Rejected(Category.UNKNOWN, "refunded")
     return Uncertain(detail="state_unknown")
 
 
-def _delivery_in(content: dict[str, Any], upstream_id: str | None) -> Completed | Uncertain:
+def _delivery_in(
+    content: dict[str, Any], upstream_id: str | None, *, whole: bool
+) -> Completed | Uncertain:
+    """The goods of an answer: codes, or for a direct top-up its receipt."""
+    receipt = _shown(content.get("receipt"), MAX_RECEIPT_LETTERS)
     try:
         cost = parse_units(str(content["charged"]))
-        codes = tuple(_code_of(entry) for entry in content["codes"])
+        codes = tuple(
+            _code_of(entry) for entry in (content.get("codes", ()) if receipt else content["codes"])
+        )
     except (Refused, KeyError, TypeError, ValueError):
         return Uncertain(detail="delivery_unreadable")
     if cost < 0:
         return Uncertain(detail="delivery_unreadable")
-    return Completed(upstream_id, codes, cost)
+    return Completed(upstream_id, codes, cost, receipt, whole)
 
 
 def _code_of(entry: Any) -> SuppliedCode:
@@ -177,8 +186,13 @@ def _text(content: dict[str, Any], key: str) -> str:
 
 def _upstream_id_in(content: dict[str, Any]) -> str | None:
     """The supplier's own number of the order, of letters that can be stored."""
-    shown = "".join(each for each in str(content.get("order_id") or "") if each.isprintable())
-    return shown[:96] or None
+    return _shown(content.get("order_id"), 96) or None
+
+
+def _shown(value: Any, most: int) -> str:
+    """A text or number of letters that can be stored; empty for anything else."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return "".join(each for each in text if each.isprintable())[:most]
 
 
 def _json_of(answer: Answer) -> dict[str, Any]:

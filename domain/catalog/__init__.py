@@ -16,12 +16,22 @@ from domain.catalog.brands import (
 )
 from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
-from domain.catalog.fields import AccountField, FieldKind, FieldOption, from_rows
+from domain.catalog.fields import (
+    AccountField,
+    FieldKind,
+    FieldOption,
+    ValueFault,
+    as_text,
+    from_rows,
+    masked,
+    read_account,
+)
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
 from domain.catalog.models import (
     AssortmentRule,
     Brand,
     BrandAuthorisation,
+    CARD_KINDS,
     Category,
     DeliveryKind,
     ListingBan,
@@ -68,8 +78,16 @@ from domain.catalog.service import save_product, save_variant, touch_variants
 from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
 from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
 from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
+from domain.catalog.types import (
+    ProductTypeDraft,
+    fields_of_versions,
+    list_types,
+    save_type,
+    types_by_id,
+)
 
 __all__ = [
+    "CARD_KINDS",
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
     "MAIN",
@@ -108,6 +126,7 @@ __all__ = [
     "ShownProduct",
     "ShownVariant",
     "StockLevel",
+    "ValueFault",
     "Variant",
     "VariantDraft",
     "VariantStatus",
@@ -115,11 +134,13 @@ __all__ = [
     "as_json",
     "authorisations_of",
     "authorise_brand",
+    "as_text",
     "ban",
     "batches",
     "brands_by_id",
     "category_tree",
     "counts_of",
+    "fields_of_versions",
     "find_product",
     "flatten",
     "from_rows",
@@ -132,12 +153,14 @@ __all__ = [
     "list_products",
     "list_types",
     "list_variants",
+    "masked",
     "move_listing",
     "open_plain_types",
     "place_of",
     "plain_code",
     "plain_type_id",
     "products_by_id",
+    "read_account",
     "read_csv",
     "reviews_of",
     "revoke_authorisation",

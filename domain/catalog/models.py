@@ -24,6 +24,10 @@ class DeliveryKind(StrEnum):
     BUNDLE = "BUNDLE"
 
 
+# Kinds whose goods are cards of the pool: a sealed code, a link, a gift card's number.
+CARD_KINDS = frozenset({DeliveryKind.CARD_CODE, DeliveryKind.LINK, DeliveryKind.GIFT_CARD})
+
+
 class ListingStatus(StrEnum):
     """Where a product stands on its way to the shelf; only an approved one is shown and sold."""
 

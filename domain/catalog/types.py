@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from domain import audit
 from domain.catalog.fields import AccountField, as_rows, schema_faults
 from domain.catalog.models import DeliveryKind, ProductType, ProductTypeVersion
@@ -30,6 +32,7 @@ from domain.kernel import (
     Prefix,
     Refused,
     clock,
+    connection,
     encode_id,
     new_id,
     page_of,
@@ -43,6 +46,10 @@ WRITE_SCOPE = "products:write"
 REVIEW_SCOPE = "listings:review"
 
 _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VERSIONS = """
+SELECT type_id, version, account_fields FROM product_type_versions
+WHERE (type_id, version) IN (SELECT * FROM unnest($1::uuid[], $2::int[]))
+"""
 _APPROVED = """
 SELECT DISTINCT p.id FROM products p JOIN variants v ON v.product_id = p.id
 WHERE v.type_id = $1 AND p.status = 'approved'
@@ -164,6 +171,15 @@ async def list_types(page: PageRequest, *, archived: bool = False) -> Page[Produ
 async def types_by_id(ids: Sequence[UUID]) -> dict[UUID, ProductType]:
     """Product types by id, archived or not, in one statement."""
     return {row.id: row for row in await ProductType.filter(id__in=list(ids))}
+
+
+async def fields_of_versions(
+    versions: Sequence[tuple[UUID, int]],
+) -> dict[tuple[UUID, int], list[dict[str, Any]]]:
+    """The rows of the fields that some versions of types asked for, in one statement."""
+    async with connection() as conn:
+        rows = await conn.fetch(_VERSIONS, [id_ for id_, _ in versions], [v for _, v in versions])
+    return {(row["type_id"], row["version"]): orjson.loads(row["account_fields"]) for row in rows}
 
 
 async def type_for(code: str, kind: str | None) -> ProductType:

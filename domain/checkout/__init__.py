@@ -1,6 +1,7 @@
 """The face of checkout: the purchase, one function for every way in."""
 
 from domain.checkout.refusals import (
+    AccountInvalid,
     NotForSale,
     PriceBelowCost,
     PriceChanged,
@@ -13,6 +14,7 @@ from domain.checkout.writing import CURRENCY, ClaimedCard
 
 __all__ = [
     "CURRENCY",
+    "AccountInvalid",
     "ClaimedCard",
     "LineWish",
     "NotForSale",

@@ -49,6 +49,15 @@ class PriceChanged(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountInvalid(Refusal):
+    """What the buyer filled in for one field, `key`, cannot be taken; `reason` is a text's key."""
+
+    code: ClassVar[str] = "ACCOUNT_INVALID"
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriceBelowCost(Refusal):
     """A sale at a loss is refused unless an operator allowed it for the variant (D7, I18)."""
 

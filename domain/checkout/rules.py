@@ -5,15 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from domain.catalog import DeliveryKind
-from domain.checkout.refusals import NotForSale, PriceChanged, QuantityOutOfRange, StockShort
+from domain.catalog import CARD_KINDS, AccountField, DeliveryKind, ValueFault, read_account
+from domain.checkout.refusals import (
+    AccountInvalid,
+    NotForSale,
+    PriceChanged,
+    QuantityOutOfRange,
+    StockShort,
+)
 from domain.commissions import Beneficiary, Rule
 from domain.kernel import Invalid, Money, Refusal, Refused
 from domain.orders import MAX_LINES, Keepsake
 
 RETAIL = "retail"
 # Kinds whose goods are cards: what is sold is a sealed code, a link or a gift card's number.
-FROM_THE_POOL = frozenset({DeliveryKind.CARD_CODE, DeliveryKind.LINK, DeliveryKind.GIFT_CARD})
+FROM_THE_POOL = CARD_KINDS
+SOLD_KINDS = FROM_THE_POOL | {DeliveryKind.DIRECT_TOPUP, DeliveryKind.MANUAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class LineWish:
     quantity: int
     expected_price: int | None = None
     max_price: int | None = None
+    account: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (key of a field, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,9 @@ class Purchase:
 
     def plain(self) -> list[Any]:
         """The values that make two purchases the same one."""
-        wishes = [[w.sku, w.quantity, w.expected_price, w.max_price] for w in self.lines]
+        wishes = [
+            [w.sku, w.quantity, w.expected_price, w.max_price, *_filled_in(w)] for w in self.lines
+        ]
         left = [self.keepsake.mark] if self.keepsake else []
         return [wishes, self.promoter_code, self.external_id, *left]
 
@@ -59,6 +69,9 @@ class Shelf:
     own_cards: int  # counted up to the quantity asked for
     has_offer: bool
     withheld: str | None = None  # why it is not sold here or now, as a key of the texts
+    type_id: UUID | None = None
+    type_version: int = 0
+    account_fields: tuple[AccountField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +97,18 @@ class PlannedLine:
     max_unit_cost: int
     sold_below_cost: bool
     from_own_stock: bool
+    delivery_kind: DeliveryKind
+    type_id: UUID
+    type_version: int
+    account: dict[str, Any] | None = field(default=None, repr=False)
     stored_value: bool = False  # an own gift card: what it holds is owed, and nobody earns on it
     chain: list[Beneficiary] = field(default_factory=list)
     rules: Mapping[int, Rule] = field(default_factory=dict)
+
+
+def _filled_in(wish: LineWish) -> list[Any]:
+    """Nothing when nothing was filled in, so that the keys of earlier purchases stay good."""
+    return [sorted(wish.account)] if wish.account else []
 
 
 def check_wishes(lines: Sequence[LineWish]) -> None:
@@ -105,11 +127,15 @@ def plan(
     refusals: list[Refusal] = []
     for position, wish in enumerate(wishes):
         shelf = shelves[wish.sku]
-        refusal = _refusal_of(wish, shelf, buyer, currency, ("lines", str(position)))
-        if refusal is not None:
+        path = ("lines", str(position))
+        refusal = _refusal_of(wish, shelf, buyer, currency, path)
+        account, faults = read_account(shelf.account_fields, wish.account)
+        if refusal is None and not faults:
+            planned.append(_planned(position, wish, shelf, buyer, account))
+        elif refusal is not None:
             refusals.append(refusal)
-            continue
-        planned.append(_planned(position, wish, shelf, buyer))
+        else:
+            refusals += [_account_refusal(fault, path) for fault in faults]
     if refusals:
         raise Refused(*refusals)
     return planned
@@ -124,7 +150,7 @@ def _refusal_of(
     wish: LineWish, shelf: Shelf, buyer: BuyerFacts, currency: str, path: tuple[str, ...]
 ) -> Refusal | None:
     price = price_of(shelf, buyer.tier)
-    sellable = shelf.for_sale and shelf.delivery_kind in FROM_THE_POOL
+    sellable = shelf.for_sale and shelf.delivery_kind in SOLD_KINDS
     if not sellable or price is None:
         return NotForSale(sku=wish.sku, field=(*path, "sku"))
     if shelf.withheld is not None:
@@ -141,15 +167,30 @@ def _refusal_of(
             actual=Money(price, currency),
             field=(*path, "expectedUnitPrice"),
         )
-    upstream = shelf.has_offer and shelf.delivery_kind != DeliveryKind.GIFT_CARD
-    if shelf.own_cards < wish.quantity and not upstream:
+    if _own_cards(shelf) < wish.quantity and not _made_elsewhere(shelf):
         return StockShort(
             sku=wish.sku,
             requested=wish.quantity,
-            available=shelf.own_cards,
+            available=_own_cards(shelf),
             field=(*path, "quantity"),
         )
     return None
+
+
+def _own_cards(shelf: Shelf) -> int:
+    """Cards of the pool count for the kinds that are cards only: a top-up is never made of them."""
+    return shelf.own_cards if shelf.delivery_kind in FROM_THE_POOL else 0
+
+
+def _made_elsewhere(shelf: Shelf) -> bool:
+    """Whether it can be delivered without cards of the pool; own gift cards come from nobody else."""
+    if shelf.delivery_kind == DeliveryKind.MANUAL:
+        return True
+    return shelf.has_offer and shelf.delivery_kind != DeliveryKind.GIFT_CARD
+
+
+def _account_refusal(fault: ValueFault, path: tuple[str, ...]) -> AccountInvalid:
+    return AccountInvalid(key=fault.key, reason=fault.reason, field=(*path, "account", fault.key))
 
 
 def _expectation(wish: LineWish, price: int) -> int | None:
@@ -161,9 +202,11 @@ def _expectation(wish: LineWish, price: int) -> int | None:
     return None
 
 
-def _planned(position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts) -> PlannedLine:
+def _planned(
+    position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts, account: dict[str, Any]
+) -> PlannedLine:
     price = price_of(shelf, buyer.tier)
-    if price is None or shelf.variant_id is None:
+    if price is None or shelf.variant_id is None or shelf.type_id is None:
         raise ValueError("a refused wish is not planned")
     stored_value = shelf.delivery_kind == DeliveryKind.GIFT_CARD
     return PlannedLine(
@@ -174,8 +217,12 @@ def _planned(position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts) -> 
         unit_price=price,
         max_unit_cost=price,
         sold_below_cost=shelf.sold_below_cost,
-        from_own_stock=shelf.own_cards >= wish.quantity,
+        from_own_stock=_own_cards(shelf) >= wish.quantity,
         stored_value=stored_value,
+        delivery_kind=DeliveryKind(shelf.delivery_kind),
+        type_id=shelf.type_id,
+        type_version=shelf.type_version,
+        account=account or None,
         chain=[
             Beneficiary(agent_id, level, tier, price_of(shelf, tier))
             for level, (agent_id, tier) in enumerate(buyer.chain, start=1)

@@ -16,6 +16,7 @@ import asyncpg
 import orjson
 
 from domain import commissions, ledger, orders
+from domain.catalog import from_rows
 from domain.checkout import statements
 from domain.checkout.refusals import PriceBelowCost, StockShort
 from domain.checkout.rules import (
@@ -203,6 +204,9 @@ def _shelf_of(row: Any, own_cards: int) -> Shelf:
         rules=commissions.read_rules(orjson.loads(row["rules"])),
         own_cards=own_cards,
         has_offer=row["has_offer"],
+        type_id=row["type_id"],
+        type_version=row["type_version"] or 0,
+        account_fields=from_rows(orjson.loads(row["account_fields"] or "[]")),
     )
 
 

@@ -37,7 +37,8 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
     {WITHHELD.format(moment="$4")} AS withheld,
-    v.delivery_kind, v.min_quantity, v.max_quantity, v.sold_below_cost,
+    v.delivery_kind, v.type_id, t.version AS type_version, t.account_fields,
+    v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices
      WHERE variant_id = v.id AND currency = $10) AS prices,
     {RULES_OF_VARIANT.format(moment="$4")} AS rules,
@@ -61,6 +62,7 @@ LEFT JOIN variants v ON v.sku = w.sku
 LEFT JOIN products p ON p.id = v.product_id
 LEFT JOIN sites st ON st.id = $12
 LEFT JOIN stock_policies sp ON sp.variant_id = v.id
+LEFT JOIN product_types t ON t.id = v.type_id
 """
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
@@ -105,14 +107,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $60
 """
 _LINES = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
-    max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms)
+    max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms,
+    delivery_kind, type_id, type_version, account)
 SELECT id, $1, position, variant, sku, quantity, price, max_cost, status, $10, delivered, cost,
-    due_at, delivered_at, terms
+    due_at, delivered_at, terms, kind, type_id, type_version, account
 FROM unnest($15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::int[], $20::bigint[],
     $21::bigint[], $22::text[], $23::int[], $24::bigint[],
-    $25::timestamptz[], $26::timestamptz[], $27::jsonb[])
+    $25::timestamptz[], $26::timestamptz[], $27::jsonb[],
+    $62::text[], $63::uuid[], $64::int[], $65::jsonb[])
     AS l (id, position, variant, sku, quantity, price, max_cost, status, delivered, cost,
-          due_at, delivered_at, terms)
+          due_at, delivered_at, terms, kind, type_id, type_version, account)
 """
 _EVENTS = """
 INSERT INTO outbox_events (id, type, subject, sequence, payload, occurred_at)

@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from domain import commissions, ledger, orders
+from domain.catalog import DeliveryKind
 from domain.checkout import statements
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
 from domain.kernel import Actor, Connection, crash_point
@@ -100,14 +101,27 @@ def _draft_line(
         quantity=line.quantity,
         unit_price=line.unit_price,
         max_unit_cost=line.max_unit_cost,
+        delivery_kind=line.delivery_kind,
+        type_id=line.type_id,
+        type_version=line.type_version,
+        account=line.account,
         status=LineStatus.DELIVERED if own else LineStatus.QUEUED,
         consumer=order.consumer,
         delivered_quantity=line.quantity if own else 0,
         cost=sum(card.unit_cost for card in cards),
-        due_at=None if own else moment,
+        due_at=None if own else _due_at(line, moment),
         delivered_at=moment if own else None,
         terms=None if own or not order.consumer else commissions.terms_of(line.chain, line.rules),
     )
+
+
+def _due_at(line: PlannedLine, moment: datetime) -> datetime:
+    by_hand = line.delivery_kind is DeliveryKind.MANUAL
+    return moment + orders.MANUAL_DUE if by_hand else moment
+
+
+def _by_hand(line: OrderLine) -> bool:
+    return line.delivery_kind is DeliveryKind.MANUAL
 
 
 async def write(
@@ -140,6 +154,7 @@ async def write(
         earned += [(line.id, share) for share in shares]
         postings.append(_sale(order, line, shares, stored_value=terms.stored_value))
     told = [orders.order_event(events.PAID, 1, order, lines)]
+    told += [orders.manual_waiting(order, line) for line in lines if _by_hand(line)]
     if order.event_count == 2:
         told.append(orders.order_event(events.DELIVERED, 2, order, lines))
     crash_point("checkout.before_commit")
@@ -154,6 +169,7 @@ async def write(
             *key_and_cards,
             order.site_id,
             keepsake,
+            *_kind_columns(lines),
         )
     except asyncpg.RaiseError as error:
         lost = {"key_taken": KeyTaken, "card_taken": CardsTaken}.get(error.constraint_name)
@@ -234,4 +250,13 @@ def _line_columns(lines: list[OrderLine]) -> list[list[Any]]:
         [line.due_at for line in lines],
         [line.delivered_at for line in lines],
         [orjson.dumps(line.terms).decode() if line.terms else None for line in lines],
+    ]
+
+
+def _kind_columns(lines: list[OrderLine]) -> list[list[Any]]:
+    return [
+        [line.delivery_kind.value for line in lines],
+        [line.type_id for line in lines],
+        [line.type_version for line in lines],
+        [orjson.dumps(line.account).decode() if line.account else None for line in lines],
     ]

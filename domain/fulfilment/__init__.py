@@ -1,16 +1,35 @@
 """The face of fulfilment."""
 
-from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.manual import (
+    HandOver,
+    ManualLine,
+    claim_line,
+    deliver_line,
+    fail_line,
+    manual_lines,
+)
+from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, ManualTask
 from domain.fulfilment.queries import attempts_of, attempts_of_order, list_due
+from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
 
 __all__ = [
     "AttemptStatus",
     "DueWork",
     "FulfilmentAttempt",
+    "HandOver",
+    "LineClosed",
+    "LineNotClaimed",
+    "LineTaken",
+    "ManualLine",
+    "ManualTask",
     "attempts_of",
     "attempts_of_order",
+    "claim_line",
+    "deliver_line",
+    "fail_line",
     "fulfil_line",
     "list_due",
+    "manual_lines",
     "query_attempt",
 ]

@@ -71,3 +71,27 @@ class FulfilmentAttempt(Model):
                 condition="status = 'succeeded' AND NOT parked",
             ),
         )
+
+
+class ManualTask(Model):
+    """Who works on a manual line, and how it ended. What was handed over stands with the line."""
+
+    line_id = fields.UUIDField(primary_key=True, default=new_id)
+    claimed_by = fields.UUIDField()
+    claimed_at = fields.DatetimeField()
+    done_at = fields.DatetimeField(null=True)
+    delivered = fields.BooleanField(null=True)
+    evidence = fields.CharField(max_length=500, default="")  # for the back office only
+    reason = fields.CharField(max_length=500, default="")  # why it could not be delivered
+
+    class Meta:
+        table = "manual_tasks"
+        constraints = (
+            CheckConstraint(
+                check="(done_at IS NULL) = (delivered IS NULL)", name="manual_task_done_whole"
+            ),
+            CheckConstraint(
+                check="delivered IS DISTINCT FROM false OR reason <> ''",
+                name="manual_task_failure_told",
+            ),
+        )

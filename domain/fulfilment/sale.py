@@ -3,22 +3,29 @@
 from uuid import UUID
 
 from domain import commissions, ledger, orders
+from domain.catalog import DeliveryKind
 from domain.kernel import Connection, clock
 
 
 async def book_sale(
-    conn: Connection, line: orders.LockedLine, cost: int, supplier_id: UUID | None
+    conn: Connection,
+    line: orders.LockedLine,
+    cost: int,
+    supplier_id: UUID | None,
+    *,
+    receipt: str | None = None,
+    note: str | None = None,
 ) -> None:
     """Book a delivered line in the caller's transaction: sale, commissions, status, event.
 
-    `cost` in units for all pieces together, owed to the supplier, or taken from the own stock when
-    there is none (mission rows H1, H2; invariants I1, I13).
+    `cost` in units for all pieces together: owed to the supplier; without one, taken from the own
+    stock, or paid by the operator who hands over `note` (mission rows H1, H2; invariants I1, I13).
     """
     chain, rules = commissions.read_terms(line.terms if line.consumer else None)
     earned = commissions.split(
         unit_price=line.unit_price, quantity=line.quantity, cost=cost, chain=chain, rules=rules
     )
-    await orders.line_delivered(conn, line, cost)
+    await orders.line_delivered(conn, line, cost, receipt=receipt, note=note)
     posting = orders.sale_posting(
         line_id=line.id,
         number=line.number,
@@ -26,6 +33,7 @@ async def book_sale(
         total=line.unit_price * line.quantity,
         cost=cost,
         supplier_id=supplier_id,
+        by_hand=line.delivery_kind is DeliveryKind.MANUAL,
         commission_legs=commissions.legs_of(earned, line.currency),
     )
     await ledger.post(conn, [posting])

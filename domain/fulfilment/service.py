@@ -5,12 +5,16 @@ what came. An attempt whose outcome is unknown is queried until it is known, and
 neither there nor anywhere else (invariant I9).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain import cards, ledger, orders, suppliers
+from domain import cards, orders, suppliers
+from domain.catalog import CARD_KINDS, DeliveryKind
 from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
+from domain.fulfilment.manual import still_by_hand
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.outcomes import finish, post_supply
 from domain.fulfilment.rules import (
     FIRST_QUERY_AFTER,
     INCIDENT_AFTER,
@@ -23,6 +27,7 @@ from domain.fulfilment.rules import (
     next_query_in,
 )
 from domain.fulfilment.sale import book_refund, book_sale
+from domain.fulfilment.topup import topup_completed, topup_late
 from domain.kernel import (
     Connection,
     clock,
@@ -31,7 +36,6 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
-from domain.ledger import AccountKind, Posting, TransferKind, account_id
 from domain.suppliers import (
     Accepted,
     Category,
@@ -70,7 +74,8 @@ async def fulfil_line(line_id: UUID) -> None:
     while (attempt := await _open_attempt(line_id)) is not None:
         crash_point("fulfilment.attempt_committed")
         adapter, connection = await suppliers.connection_of(attempt.supplier_id)
-        result = await suppliers.port_of(adapter).submit(connection, _submission(attempt))
+        submission = _submission(attempt, await _account_of(attempt))
+        result = await suppliers.port_of(adapter).submit(connection, submission)
         crash_point("fulfilment.supplier_answered")
         again = await _book(attempt, result)
         crash_point("fulfilment.outcome_committed")
@@ -96,6 +101,9 @@ async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
     async with transaction() as conn:
         line = await orders.lock_line(conn, line_id)
         if line.status not in orders.OPEN_LINES:
+            return None
+        if line.delivery_kind is DeliveryKind.MANUAL:
+            await still_by_hand(conn, line)
             return None
         before = await FulfilmentAttempt.filter(line_id=line_id).order_by("number")
         if any(attempt.status in OPEN for attempt in before):
@@ -152,7 +160,15 @@ def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
     return category.upper() if category else NO_SUPPLIER
 
 
-def _submission(attempt: FulfilmentAttempt) -> Submission:
+async def _account_of(attempt: FulfilmentAttempt) -> dict[str, str | int | float]:
+    """What the buyer filled in, by the supplier's names; kept with the line alone."""
+    account = await orders.account_of(attempt.line_id)
+    return await suppliers.account_for(attempt.offer_id, account) if account else {}
+
+
+def _submission(
+    attempt: FulfilmentAttempt, account: Mapping[str, str | int | float] | None = None
+) -> Submission:
     return Submission(
         reference=attempt.reference,
         item=attempt.item,
@@ -160,6 +176,7 @@ def _submission(attempt: FulfilmentAttempt) -> Submission:
         max_unit_cost=attempt.max_unit_cost,
         currency=attempt.currency,
         valid_until=attempt.opened_at + VALID_FOR,
+        account=account or {},
     )
 
 
@@ -182,8 +199,8 @@ async def _booked(
     fresh: cards.FreshKey | None,
 ) -> bool:
     if attempt.status not in OPEN:
-        if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED and fresh:
-            await _park(conn, line, attempt, result, "came_late", fresh)
+        if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED:
+            await _came_late(conn, line, attempt, result, fresh)
         return False
     match result:
         case Completed():
@@ -215,6 +232,8 @@ async def _completed(
 
     Pieces that nobody ordered stay on the shelf, at their share of what was charged.
     """
+    if line.delivery_kind not in CARD_KINDS:
+        return await topup_completed(conn, line, attempt, result)
     if line.status not in orders.OPEN_LINES:
         await _park(conn, line, attempt, result, "came_late", fresh)
         return False
@@ -224,11 +243,11 @@ async def _completed(
         await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
         return True
     await cards.sell(conn, stored.card_ids[: attempt.quantity], line.id)
-    await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     surplus = _unit_cost(result) * (len(stored.card_ids) - attempt.quantity)
     cost = result.cost - surplus
     await book_sale(conn, line, cost, attempt.supplier_id)
-    await _post_supply(conn, attempt, inventory=surplus, lost=0)
+    await post_supply(conn, attempt, inventory=surplus, lost=0)
     if cost > line.unit_price * line.quantity:
         await tell_incident(conn, attempt, line, "above_price")
     if len(result.codes) > attempt.quantity:
@@ -240,7 +259,7 @@ async def _rejected(
     conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, category: Category
 ) -> bool:
     attempt.category = category.value
-    await _finish(attempt, AttemptStatus.REJECTED, None, attempt.upstream_id)
+    await finish(attempt, AttemptStatus.REJECTED, None, attempt.upstream_id)
     if line.status in orders.OPEN_LINES:
         # Should this process die now, the sweeper goes on from here.
         await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
@@ -260,6 +279,20 @@ async def _not_found(conn: Connection, line: orders.LockedLine, attempt: Fulfilm
         return await _rejected(conn, line, attempt, Category.PROVIDER_DOWN)
     await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN, attempt.not_found_answers)
     return False
+
+
+async def _came_late(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: Completed,
+    fresh: cards.FreshKey | None,
+) -> None:
+    """A supplier brings what it had surely rejected, or never had."""
+    if line.delivery_kind not in CARD_KINDS:
+        await topup_late(conn, line, attempt, result)
+    elif fresh is not None:
+        await _park(conn, line, attempt, result, "came_late", fresh)
 
 
 async def _park(
@@ -304,30 +337,15 @@ async def _finish_parked(
     why: str,
 ) -> None:
     attempt.parked = True
-    await _finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     worth = _unit_cost(result) * stored
-    await _post_supply(conn, attempt, inventory=worth, lost=result.cost - worth)
+    await post_supply(conn, attempt, inventory=worth, lost=result.cost - worth)
     await tell_incident(conn, attempt, line, why)
 
 
 def _unit_cost(result: Completed) -> int:
     """What one delivered piece cost, rounded down: the rest is the line's, or lost."""
     return result.cost // max(1, len(result.codes))
-
-
-async def _post_supply(
-    conn: Connection, attempt: FulfilmentAttempt, *, inventory: int, lost: int
-) -> None:
-    """Owe the supplier for goods that are not the line's: what is on the shelf is inventory, and
-    what was charged without a card to show for it is lost."""
-    if inventory + lost == 0:
-        return
-    legs = [
-        (account_id(AccountKind.INVENTORY, None, attempt.currency), -inventory),
-        (account_id(AccountKind.COST, None, attempt.currency), -lost),
-        (account_id(AccountKind.SUPPLIER, attempt.supplier_id, attempt.currency), inventory + lost),
-    ]
-    await ledger.post(conn, [Posting(TransferKind.SUPPLY, attempt.id, attempt.currency, legs)])
 
 
 async def _stay_open(
@@ -343,12 +361,4 @@ async def _stay_open(
     if attempt.status is not AttemptStatus.ACCEPTED:
         attempt.status = status
     attempt.next_query_at = clock.now() + next_query_in(attempt.queries if asked is None else asked)
-    await attempt.save()
-
-
-async def _finish(
-    attempt: FulfilmentAttempt, status: AttemptStatus, cost: int | None, upstream_id: str | None
-) -> None:
-    attempt.status, attempt.cost, attempt.upstream_id = status, cost, upstream_id
-    attempt.next_query_at, attempt.finished_at = None, clock.now()
     await attempt.save()

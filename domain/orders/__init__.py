@@ -8,6 +8,8 @@ from domain.orders.books import (
     stored_value_posting,
 )
 from domain.orders.events import order_event
+from domain.orders.books import payment_posting, refund_posting, sale_posting
+from domain.orders.events import manual_waiting, order_event
 from domain.orders.guests import GuestProof, find_by_guest, guest_token, reveal_by_guest
 from domain.orders.keepsakes import (
     INSERT_KEEPSAKE,
@@ -20,15 +22,20 @@ from domain.orders.keepsakes import (
 )
 from domain.orders.models import LineStatus, Order, OrderKeepsake, OrderLine, OrderStatus
 from domain.orders.queries import (
+    account_of,
+    buyers_of,
     find_any_order,
     find_by_external_id,
     find_order,
+    get_line,
     lines_of,
     list_all_orders,
     list_orders,
+    note_of,
 )
 from domain.orders.rules import (
     CLOSED_ORDERS,
+    MANUAL_DUE,
     MAX_LINES,
     OPEN_LINES,
     POLL_AFTER_MS,
@@ -44,6 +51,7 @@ from domain.orders.service import (
     lock_line,
     open_audited,
     openable_cards,
+    look_again,
     reveal_cards,
     reveal_found,
 )
@@ -51,6 +59,7 @@ from domain.orders.service import (
 __all__ = [
     "CLOSED_ORDERS",
     "INSERT_KEEPSAKE",
+    "MANUAL_DUE",
     "MAX_LINES",
     "OPEN_LINES",
     "POLL_AFTER_MS",
@@ -65,12 +74,15 @@ __all__ = [
     "OrderLine",
     "OrderStatus",
     "audited_cards",
+    "account_of",
+    "buyers_of",
     "contact_of",
     "events",
     "find_any_order",
     "find_by_external_id",
     "find_by_guest",
     "find_order",
+    "get_line",
     "guest_token",
     "keepsake_of",
     "line_delivered",
@@ -80,9 +92,12 @@ __all__ = [
     "list_all_orders",
     "list_orders",
     "lock_line",
+    "look_again",
+    "manual_waiting",
     "new_number",
     "open_audited",
     "openable_cards",
+    "note_of",
     "order_event",
     "payment_posting",
     "refund_posting",

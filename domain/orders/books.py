@@ -26,10 +26,13 @@ def sale_posting(
     total: int,
     cost: int,
     supplier_id: UUID | None,
+    by_hand: bool = False,
     commission_legs: Legs,
 ) -> Posting:
-    """A line is delivered: revenue, its cost (a supplier's, or out of stock), commissions."""
-    goods_from = AccountKind.SUPPLIER if supplier_id else AccountKind.INVENTORY
+    """A line is delivered: revenue, its cost (a supplier's, out of stock, paid by hand),
+    commissions."""
+    own = AccountKind.BANK if by_hand else AccountKind.INVENTORY
+    goods_from = AccountKind.SUPPLIER if supplier_id else own
     legs = [
         (account_id(AccountKind.PREPAYMENT, None, currency), -total),
         (account_id(AccountKind.REVENUE, None, currency), total),

@@ -13,6 +13,7 @@ LINE_REFUNDED = "order.line_refunded"
 DELIVERED = "order.delivered"
 PARTIALLY_DELIVERED = "order.partially_delivered"
 DELIVERY_FAILED = "order.delivery_failed"
+MANUAL_WAITING, MANUAL_OVERDUE = "manual.waiting", "manual.overdue"
 
 
 class LineFacts(Protocol):
@@ -69,3 +70,19 @@ def order_event(event: str, sequence: int, order: OrderFacts, lines: Iterable[Li
             ],
         },
     )
+
+
+def manual_waiting(order: OrderFacts, line: LineFacts) -> Event:
+    """A line waits for an operator's hand; the first event of the line itself."""
+    return manual_event(MANUAL_WAITING, 1, order.id, line)
+
+
+def manual_event(event: str, sequence: int, order_id: UUID, line: LineFacts) -> Event:
+    """What operators hear of a manual line; what its buyer filled in is not told."""
+    payload = {
+        "orderId": encode_id(Prefix.ORDER, order_id),
+        "lineId": encode_id(Prefix.ORDER_LINE, line.id),
+        "sku": line.sku,
+        "quantity": line.quantity,
+    }
+    return Event(event, line.id, sequence, payload)

@@ -8,6 +8,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from domain.catalog import DeliveryKind
 from domain.kernel import MAIN_SITE_ID, new_id
 from domain.orders.keepsakes import ContactKind
 
@@ -89,6 +90,10 @@ class OrderLine(Model):
     quantity = fields.IntField()
     unit_price = fields.BigIntField()
     max_unit_cost = fields.BigIntField()  # no purchase upstream above this (price guard, row D7)
+    delivery_kind = fields.CharEnumField(DeliveryKind, max_length=16)
+    type_id = fields.UUIDField()  # what was asked of the buyer: this version of this type. No
+    type_version = fields.IntField()  # foreign key: each purchase would lock the version's row
+    account: dict[str, Any] | None = fields.JSONField(null=True)  # what the buyer filled in, typed
     status = fields.CharEnumField(LineStatus, max_length=24)
     consumer = fields.BooleanField()
     delivered_quantity = fields.IntField(default=0)
@@ -98,6 +103,8 @@ class OrderLine(Model):
     )  # when a job must look at it again; the sweeper's index
     delivered_at = fields.DatetimeField(null=True)
     failure_code = fields.CharField(max_length=32, null=True)
+    receipt = fields.CharField(max_length=200, null=True)  # the supplier's, of a direct top-up
+    note_sealed = fields.BinaryField(null=True)  # what an operator hands over, of a manual line
     terms = fields.JSONField[dict[str, Any]](
         null=True
     )  # who earns by which rule, as of the purchase
@@ -116,6 +123,25 @@ class OrderLine(Model):
             CheckConstraint(
                 check="(status IN ('QUEUED', 'DELIVERING')) = (due_at IS NOT NULL)",
                 name="line_open_is_due",
+            ),
+            CheckConstraint(
+                check="delivery_kind IN ('CARD_CODE', 'DIRECT_TOPUP', 'LINK', 'MANUAL',"
+                " 'GIFT_CARD', 'BUNDLE')",
+                name="line_kind_known",
+            ),
+            CheckConstraint(
+                check="account IS NULL OR jsonb_typeof(account) = 'object'",
+                name="line_account_of_fields",
+            ),
+            CheckConstraint(
+                check="(receipt IS NOT NULL)"
+                " = (delivery_kind = 'DIRECT_TOPUP' AND status = 'DELIVERED')",
+                name="line_receipt_of_topup",
+            ),
+            CheckConstraint(
+                check="(note_sealed IS NOT NULL)"
+                " = (delivery_kind = 'MANUAL' AND status = 'DELIVERED')",
+                name="line_note_of_manual",
             ),
             UniqueConstraint(fields=("id", "consumer"), name="line_id_consumer"),
         )

@@ -1,10 +1,12 @@
 """Reads of orders, always scoped by who asks."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from domain.kernel import Actor, Page, PageRequest, page_of
+from domain.kernel import Actor, Page, PageRequest, page_of, unseal_small
 from domain.orders.models import Order, OrderLine
+from domain.orders.service import NOTE_PURPOSE
 
 
 async def find_order(actor: Actor, order_id: UUID) -> Order | None:
@@ -40,6 +42,29 @@ async def find_any_order(actor: Actor, order_id: UUID) -> Order | None:
     """Any order; needs `orders:read`."""
     actor.require_scope("orders:read")
     return await Order.filter(id=order_id).first()
+
+
+async def account_of(line_id: UUID) -> dict[str, Any]:
+    """What the buyer filled in for a line, for whoever tops it up; empty when nothing was asked."""
+    return (await OrderLine.get(id=line_id)).account or {}
+
+
+async def get_line(line_id: UUID) -> OrderLine:
+    """One line, which the caller knows to be there."""
+    return await OrderLine.get(id=line_id)
+
+
+async def buyers_of(order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Who bought each order; one statement for all."""
+    rows = await Order.filter(id__in=list(order_ids)).values_list("id", "buyer_id")
+    return dict(rows)
+
+
+def note_of(line: OrderLine) -> str | None:
+    """What an operator handed over for a manual line; for its buyer's eyes."""
+    if line.note_sealed is None:
+        return None
+    return unseal_small(NOTE_PURPOSE, line.note_sealed, str(line.id))
 
 
 async def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[OrderLine]]:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.orders.models import LineStatus, OrderStatus
 
@@ -33,6 +33,8 @@ LINE_MOVES: dict[LineStatus, frozenset[LineStatus]] = {
 OPEN_LINES = frozenset({LineStatus.QUEUED, LineStatus.DELIVERING})
 CLOSED_ORDERS = frozenset({status for status, moves in ORDER_MOVES.items() if not moves})
 MAX_LINES = 20
+# A manual line that nobody has handed over by then is told to the operators, again and again.
+MANUAL_DUE = timedelta(hours=24)
 POLL_AFTER_MS = 1_000
 NUMBER_LETTERS = 10
 # Crockford's base 32 without look-alikes; ten random letters are 50 bits: nobody walks them.

@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from domain import audit, cards
+from domain.catalog import DeliveryKind
 from domain.kernel import (
     Actor,
     Connection,
@@ -21,6 +22,7 @@ from domain.kernel import (
     clock,
     connection,
     record_events,
+    seal_small,
     transaction,
 )
 from domain.orders import events
@@ -33,13 +35,15 @@ SELECT o.id, o.number, o.buyer_id, o.status, o.currency, o.total, o.tier, o.exte
 FROM orders o WHERE o.id = (SELECT order_id FROM order_lines WHERE id = $1) FOR UPDATE
 """
 _LINES = """
-SELECT id, sku, quantity, status, unit_price, max_unit_cost, variant_id, consumer, terms
+SELECT id, sku, quantity, status, unit_price, max_unit_cost, variant_id, consumer, terms,
+    delivery_kind, due_at
 FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
 """
 _DELIVERING = "UPDATE order_lines SET status = 'DELIVERING', due_at = $2 WHERE id = $1"
+_DUE = "UPDATE order_lines SET due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
 _DELIVERED = """
 UPDATE order_lines SET status = 'DELIVERED', delivered_quantity = quantity, cost = $2,
-    delivered_at = $3, due_at = NULL WHERE id = $1
+    delivered_at = $3, due_at = NULL, receipt = $4, note_sealed = $5 WHERE id = $1
 """
 _REFUNDED = """
 UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = $2 WHERE id = $1
@@ -56,6 +60,7 @@ WHERE l.order_id = $1 AND card_open_to_buyer(c.state, c.first_revealed_at)
     AND ($2::uuid[] IS NULL OR c.id = ANY($2))
 ORDER BY l.position, c.unit_number
 """
+NOTE_PURPOSE = "line-note"
 CLOSING_EVENTS = {
     OrderStatus.DELIVERED: events.DELIVERED,
     OrderStatus.PARTIALLY_DELIVERED: events.PARTIALLY_DELIVERED,
@@ -75,6 +80,7 @@ class LockedLine:
     order_status: OrderStatus
     total: int
     status: LineStatus
+    delivery_kind: DeliveryKind
     variant_id: UUID
     sku: str
     quantity: int
@@ -83,6 +89,7 @@ class LockedLine:
     currency: str
     consumer: bool
     terms: dict[str, Any] | None
+    due_at: datetime | None
     tier: str
     event_count: int
     siblings: list["SiblingLine"]
@@ -124,6 +131,7 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
         order_status=OrderStatus(order["status"]),
         total=order["total"],
         status=LineStatus(own["status"]),
+        delivery_kind=DeliveryKind(own["delivery_kind"]),
         variant_id=own["variant_id"],
         sku=own["sku"],
         quantity=own["quantity"],
@@ -132,6 +140,7 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
         currency=order["currency"],
         consumer=own["consumer"],
         terms=orjson.loads(own["terms"]) if own["terms"] else None,
+        due_at=own["due_at"],
         tier=order["tier"],
         event_count=order["event_count"],
         siblings=[
@@ -148,9 +157,25 @@ async def line_delivering(conn: Connection, line: LockedLine, due_at: datetime) 
     await _move(conn, line, LineStatus.DELIVERING, events.DELIVERING if first else None)
 
 
-async def line_delivered(conn: Connection, line: LockedLine, cost: int) -> None:
-    """The line's cards are the buyer's; `cost` in units is what all of them cost us."""
-    await conn.execute(_DELIVERED, line.id, cost, clock.now())
+async def look_again(conn: Connection, line: LockedLine, due_at: datetime) -> None:
+    """Nothing happened to an open line; look at it again at `due_at` at the latest."""
+    await conn.execute(_DUE, line.id, due_at)
+
+
+async def line_delivered(
+    conn: Connection,
+    line: LockedLine,
+    cost: int,
+    *,
+    receipt: str | None = None,
+    note: str | None = None,
+) -> None:
+    """The line's goods are the buyer's; `cost` in units is what all of them cost us.
+
+    A direct top-up has the supplier's receipt, a manual line the operator's note, which is sealed.
+    """
+    sealed = None if note is None else seal_small(NOTE_PURPOSE, note, str(line.id))
+    await conn.execute(_DELIVERED, line.id, cost, clock.now(), receipt, sealed)
     await _move(conn, line, LineStatus.DELIVERED, events.LINE_DELIVERED)
 
 

@@ -20,6 +20,7 @@ from domain.suppliers.ports import (
 )
 from domain.suppliers.queries import (
     Candidate,
+    account_for,
     candidates_of,
     list_suppliers,
     offers_of_suppliers,
@@ -58,6 +59,7 @@ __all__ = [
     "SupplierState",
     "SupplierWish",
     "Uncertain",
+    "account_for",
     "adapter_names",
     "candidates_of",
     "connection_of",

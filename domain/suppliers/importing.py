@@ -64,11 +64,21 @@ async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
             currency=row["currency"],
             priority=row.number("priority", 100),
             enabled=row["enabled"] != "false",
+            field_mapping=_mapping_in(row),
         )
         _, changed = await put_offer(actor, wish)
         return changed
 
-    return await _each_row(file, "offers.csv", OFFER_COLUMNS, save)
+    return await _each_row(file, "offers.csv", OFFER_COLUMNS, save, ("field_mapping",))
+
+
+def _mapping_in(row: CsvRow) -> dict[str, str]:
+    """`mobile=phone|area=region`: the supplier's names, and the keys of our fields."""
+    pairs = [pair for pair in row.values.get("field_mapping", "").split("|") if pair.strip()]
+    parted = [pair.partition("=") for pair in pairs]
+    if not all(between for _, between, _ in parted):
+        raise Refused(Invalid(reason="field_mapping", field=("field_mapping",)))
+    return {theirs.strip(): ours.strip() for theirs, _, ours in parted}
 
 
 async def _each_row(
@@ -76,8 +86,9 @@ async def _each_row(
     name: str,
     columns: tuple[str, ...],
     save: Callable[[CsvRow], Awaitable[bool]],
+    optional: tuple[str, ...] = (),
 ) -> ImportReport:
-    rows, errors = catalog.read_csv(file, name, columns)
+    rows, errors = catalog.read_csv(file, name, columns, optional)
     report = ImportReport(errors=errors)
     for row in rows:
         try:

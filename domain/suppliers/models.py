@@ -47,6 +47,8 @@ class SupplierOffer(Model):
     )
     variant_id = fields.UUIDField()
     item = fields.CharField(max_length=96)
+    # The supplier's name of each parameter, and the key of our field; without any: the same names.
+    field_mapping: dict[str, str] | None = fields.JSONField(null=True)
     cost = fields.BigIntField()
     currency = fields.CharField(max_length=3)
     priority = fields.IntField(default=100)

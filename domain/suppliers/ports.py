@@ -4,6 +4,7 @@ Only `Rejected` permits the next supplier. Whatever is not surely a rejection is
 uncertain attempt is queried, never bought again (mission row D2, invariant I9).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +70,8 @@ class Submission:
     max_unit_cost: int
     currency: str
     valid_until: datetime
+    # What a direct top-up is for, by the supplier's own names; empty for cards.
+    account: Mapping[str, str | int | float] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Done: the goods, and what was charged for all of them together."""
+    """Done: the goods, and what was charged for all of them together.
+
+    Cards come as codes, which are counted. A direct top-up has none: its `receipt` says that it was
+    made, and `whole` whether for all of the quantity.
+    """
 
     upstream_id: str | None
     codes: tuple[SuppliedCode, ...] = field(repr=False)
     cost: int
+    receipt: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Reads of suppliers and offers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,6 +48,19 @@ async def candidates_of(variant_id: UUID) -> list[Candidate]:
     """Offers of a variant that may be bought from now; in the caller's transaction, if any."""
     async with connection() as conn:
         return [Candidate(*row) for row in await conn.fetch(_CANDIDATES, variant_id, clock.now())]
+
+
+async def account_for(
+    offer_id: UUID, account: Mapping[str, str | int | float]
+) -> dict[str, str | int | float]:
+    """What a buyer filled in, by the names that the supplier of an offer gives it.
+
+    An optional field that was left empty is left out. Without a mapping the names are ours.
+    """
+    mapping = (await SupplierOffer.get(id=offer_id)).field_mapping
+    if not mapping:
+        return dict(account)
+    return {theirs: account[ours] for theirs, ours in mapping.items() if ours in account}
 
 
 async def list_suppliers(actor: Actor) -> list[Supplier]:

@@ -1,5 +1,6 @@
 """Suppliers and their offers, as operators keep them (mission rows D1, D3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -26,6 +27,7 @@ from domain.suppliers.registry import adapter_names
 WRITE_SCOPE = "suppliers:write"
 CURRENCY = "CNY"
 SECRET_PURPOSE = "supplier-secret"
+MAX_MAPPED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class OfferWish:
     currency: str = CURRENCY
     priority: int = 100
     enabled: bool = True
+    field_mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -110,6 +113,7 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
+    await _check_mapping(wish, variant.type_id)
     async with transaction() as conn:
         supplier = await Supplier.filter(code=wish.supplier_code).first()
         if supplier is None:
@@ -120,6 +124,7 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
                 "currency": wish.currency,
                 "priority": wish.priority,
                 "enabled": wish.enabled,
+                "field_mapping": dict(wish.field_mapping) or None,
                 "updated_at": clock.now(),
             },
             supplier=supplier,
@@ -140,6 +145,16 @@ async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
     secret = unseal_small(SECRET_PURPOSE, supplier.secret_sealed, str(supplier.id))
     connection = Connection(supplier.code, supplier.base_url, secret, times.timeout_seconds)
     return supplier.adapter, connection
+
+
+async def _check_mapping(wish: OfferWish, type_id: UUID) -> None:
+    """The supplier's names are short texts, ours are keys of fields of the variant's type."""
+    type_ = (await catalog.types_by_id([type_id]))[type_id]
+    keys = {row["key"] for row in type_.account_fields}
+    right = len(wish.field_mapping) <= MAX_MAPPED and all(
+        _fits(theirs, 64) and ours in keys for theirs, ours in wish.field_mapping.items()
+    )
+    refuse_unless(right, Invalid(reason="field_mapping", field=("fieldMapping",)))
 
 
 def _check(wish: SupplierWish) -> None:
@@ -171,8 +186,9 @@ def _is_address(text: str) -> bool:
 
 def _changed(offer: SupplierOffer, wish: OfferWish) -> bool:
     """Put the wish into the offer; whether that changed anything."""
-    before = (offer.cost, offer.currency, offer.priority, offer.enabled)
-    after = (wish.cost, wish.currency, wish.priority, wish.enabled)
-    offer.cost, offer.currency, offer.priority, offer.enabled = after
+    mapping = dict(wish.field_mapping) or None
+    before = (offer.cost, offer.currency, offer.priority, offer.enabled, offer.field_mapping)
+    after = (wish.cost, wish.currency, wish.priority, wish.enabled, mapping)
+    offer.cost, offer.currency, offer.priority, offer.enabled, offer.field_mapping = after
     offer.updated_at = clock.now()
     return before != after
