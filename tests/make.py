@@ -237,7 +237,7 @@ async def step_up(actor: Actor) -> None:
 
 
 async def simulated_offer(
-    of: Variant, simulator: str, cost: int, code: str = "alpha"
+    of: Variant, simulator: str, cost: int, code: str = "alpha", mapping: str = ""
 ) -> dict[str, str]:
     """An offer of a supplier of the simulator; the row that tells the simulator of its item."""
     item = f"item-{next(_numbers)}"
@@ -245,8 +245,11 @@ async def simulated_offer(
         code, code, "generic_http", f"{simulator}/{code}", sandbox_secret(code)
     )
     await suppliers.save_supplier(OPERATOR, wish)
-    await suppliers.save_offer(OPERATOR, suppliers.OfferWish(of.sku, code, item, cost))
-    return {"supplier_code": code, "supplier_item": item, "cost": plain(cost)}
+    names = dict(pair.split("=") for pair in mapping.split("|") if pair)
+    offer = suppliers.OfferWish(of.sku, code, item, cost, field_mapping=names)
+    await suppliers.save_offer(OPERATOR, offer)
+    row = {"supplier_code": code, "supplier_item": item, "cost": plain(cost)}
+    return {**row, "field_mapping": mapping}
 
 
 async def webhook_endpoint(owner: Actor, url: str) -> webhooks.NewEndpoint:
