@@ -28,10 +28,10 @@ from domain.catalog.fields import (
 )
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
 from domain.catalog.models import (
+    CARD_KINDS,
     AssortmentRule,
     Brand,
     BrandAuthorisation,
-    CARD_KINDS,
     Category,
     DeliveryKind,
     ListingBan,
@@ -77,7 +77,6 @@ from domain.catalog.rules import (
 from domain.catalog.service import save_product, save_variant, touch_variants
 from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
 from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
-from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
 from domain.catalog.types import (
     ProductTypeDraft,
     fields_of_versions,
@@ -132,9 +131,9 @@ __all__ = [
     "VariantStatus",
     "VariantTerms",
     "as_json",
+    "as_text",
     "authorisations_of",
     "authorise_brand",
-    "as_text",
     "ban",
     "batches",
     "brands_by_id",

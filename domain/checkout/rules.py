@@ -183,7 +183,7 @@ def _own_cards(shelf: Shelf) -> int:
 
 
 def _made_elsewhere(shelf: Shelf) -> bool:
-    """Whether it can be delivered without cards of the pool; own gift cards come from nobody else."""
+    """Whether it can be delivered without own cards; nobody else makes own gift cards."""
     if shelf.delivery_kind == DeliveryKind.MANUAL:
         return True
     return shelf.has_offer and shelf.delivery_kind != DeliveryKind.GIFT_CARD

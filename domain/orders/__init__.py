@@ -7,8 +7,6 @@ from domain.orders.books import (
     sale_posting,
     stored_value_posting,
 )
-from domain.orders.events import order_event
-from domain.orders.books import payment_posting, refund_posting, sale_posting
 from domain.orders.events import manual_waiting, order_event
 from domain.orders.guests import GuestProof, find_by_guest, guest_token, reveal_by_guest
 from domain.orders.keepsakes import (
@@ -49,9 +47,9 @@ from domain.orders.service import (
     line_delivering,
     line_refunded,
     lock_line,
+    look_again,
     open_audited,
     openable_cards,
-    look_again,
     reveal_cards,
     reveal_found,
 )
@@ -73,8 +71,8 @@ __all__ = [
     "OrderKeepsake",
     "OrderLine",
     "OrderStatus",
-    "audited_cards",
     "account_of",
+    "audited_cards",
     "buyers_of",
     "contact_of",
     "events",
@@ -95,9 +93,9 @@ __all__ = [
     "look_again",
     "manual_waiting",
     "new_number",
+    "note_of",
     "open_audited",
     "openable_cards",
-    "note_of",
     "order_event",
     "payment_posting",
     "refund_posting",
