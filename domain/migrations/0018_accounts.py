@@ -68,7 +68,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0015_bulk")]
+    dependencies = [("domain", "0017_custody")]
 
     initial = False
 
