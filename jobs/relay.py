@@ -1,4 +1,4 @@
-"""The relay: carries committed events to webhooks and jobs (invariant I16).
+"""The relay: carries committed events to webhooks, messages and jobs (invariant I16).
 
 Events are read and their deliveries made in one transaction; messages go out after it, because the
 queue is on the network; then the events are marked. Whoever dies in between sends again, and all
@@ -12,8 +12,9 @@ from typing import Any
 import dramatiq
 from dramatiq import Message
 
-from domain import webhooks
+from domain import notifications, webhooks
 from domain.kernel import claim_unpublished, crash_point, mark_published, transaction
+from jobs import notifications as notification_jobs
 from jobs import webhooks as webhook_jobs
 from jobs.reactions import messages_for
 
@@ -25,11 +26,14 @@ async def run_once() -> int:
     async with transaction() as conn:
         rows = await claim_unpublished(conn, BATCH)
         made = await webhooks.fan_out(conn, [row.id for row in rows])
+        told = [row.id for row in rows if row.type in notifications.EVENTS]
+        written = await notifications.fan_out(conn, told) if told else []
     if not rows:
         return 0
     due = await webhooks.list_due(BATCH) if made else []
     deliveries = [webhook_jobs.deliver.message(str(delivery)) for delivery in due]
-    await enqueue([*messages_for(rows), *deliveries])
+    messages = [notification_jobs.send.message(str(each)) for each in written]
+    await enqueue([*messages_for(rows), *deliveries, *messages])
     crash_point("relay.sent")
     async with transaction() as conn:
         await mark_published(conn, [row.id for row in rows])

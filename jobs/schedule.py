@@ -1,9 +1,19 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
-from domain import cards, catalog, custody, fulfilment, giftcards, ledger, webhooks
+from domain import (
+    cards,
+    catalog,
+    custody,
+    fulfilment,
+    giftcards,
+    ledger,
+    notifications,
+    webhooks,
+)
 from domain.kernel import forget_old_rows
 from jobs import exports as export_jobs
 from jobs import fulfilment as fulfilment_jobs
+from jobs import notifications as notification_jobs
 from jobs import webhooks as webhook_jobs
 from jobs.relay import enqueue
 
@@ -15,15 +25,16 @@ async def sweep() -> int:
     due = await fulfilment.list_due(SWEEP)
     deliveries = await webhooks.list_due(SWEEP)
     exports = await custody.exports_due(SWEEP)
-    await enqueue(
-        [
-            *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
-            *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
-            *(webhook_jobs.deliver.message(str(each)) for each in deliveries),
-            *(export_jobs.write_export.message(str(each)) for each in exports),
-        ]
-    )
-    return len(due.lines) + len(due.attempts) + len(deliveries) + len(exports)
+    told = await notifications.list_due(SWEEP)
+    waiting = [
+        *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
+        *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
+        *(webhook_jobs.deliver.message(str(each)) for each in deliveries),
+        *(export_jobs.write_export.message(str(each)) for each in exports),
+        *(notification_jobs.send.message(str(each)) for each in told),
+    ]
+    await enqueue(waiting)
+    return len(waiting)
 
 
 async def seal_ledger() -> int:

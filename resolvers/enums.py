@@ -14,6 +14,7 @@ from domain.custody import ExportStatus, RevealStatus
 from domain.fulfilment import AttemptStatus
 from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
+from domain.notifications import Medium, NotificationState
 from domain.orders import LineStatus, OrderStatus
 from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
@@ -45,9 +46,16 @@ DESCRIBED = {
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
     Assortment: "What a site sells when none of its rules speaks of a product.",
     SupplierState: "Only ACTIVE ones get new attempts.",
+    Medium: "How a message travels: to a buyer's address or number, or to a group of staff.",
+    NotificationState: "UNCERTAIN: perhaps sent, and never repeated but by a person.",
     LinkState: "Where a claim link stands; only an OPEN one is claimed.",
     DeliveryState: "DEAD: given up after all tries.",
 }
-NAMED = {Activation: "GiftCardActivation", Breakage: "GiftCardBreakage"}
+NAMED = {
+    Medium: "NotificationMedium",
+    LinkState: "ClaimLinkState",
+    Activation: "GiftCardActivation",
+    Breakage: "GiftCardBreakage",
+}
 for enumeration, description in DESCRIBED.items():
     strawberry.enum(enumeration, name=NAMED.get(enumeration), description=description)

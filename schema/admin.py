@@ -19,6 +19,7 @@ from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.manual import ManualAdminMutation, ManualAdminQuery
+from schema.notifications import NotificationsAdminMutation, NotificationsAdminQuery
 from schema.orders import DELIVERIES, OrderAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
@@ -41,6 +42,7 @@ class Query(
     ClaimsAdminQuery,
     IdentityAdminQuery,
     ManualAdminQuery,
+    NotificationsAdminQuery,
     OrderAdminQuery,
     ProductTypesAdminQuery,
     ReviewAdminQuery,
@@ -64,6 +66,7 @@ class Mutation(
     IdentityAdminMutation,
     LedgerAdminMutation,
     ManualAdminMutation,
+    NotificationsAdminMutation,
     ProductTypesAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,

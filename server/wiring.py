@@ -11,7 +11,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
-from domain import claims, custody, giftcards, identity, kernel, suppliers
+from domain import claims, custody, giftcards, identity, kernel, notifications, suppliers
 from domain.kernel.migrating import without_waste
 from server import keyfile
 from server.settings import Settings
@@ -35,6 +35,7 @@ CONTEXTS_WITH_TABLES = (
     "commissions",
     "webhooks",
     "claims",
+    "notifications",
 )
 LOCK_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 30_000
@@ -106,6 +107,8 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     here = f"http://{settings.host}:{settings.port}"
     claims.places.public_url = settings.public_url or here
     _limit_custody(settings)
+    claims.places.reach = notifications.reaches
+    notifications.allowed.private_addresses = settings.webhook_private_addresses
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days

@@ -9,8 +9,9 @@ from dramatiq import Broker, Worker
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import Middleware
 
+from adapters.notifications.messenger import Messenger
 from adapters.webhooks import SafeSender
-from domain import webhooks
+from domain import notifications, webhooks
 from domain.kernel import on_committed
 from jobs import broker as queue
 from server.logs import configure_logs
@@ -34,6 +35,7 @@ class Household(Middleware):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.sender: SafeSender | None = None
+        self.messenger: Messenger | None = None
         self.waker: Waker | None = None
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -55,14 +57,17 @@ class Household(Middleware):
             self.settings.webhook_timeout_seconds, private=self.settings.webhook_private_addresses
         )
         webhooks.register_sender(self.sender)
+        self.messenger = Messenger(private=self.settings.webhook_private_addresses)
+        notifications.register_sender(self.messenger)
         self.waker = Waker(self.settings.database_url)
         on_committed(self.waker.wake)
 
     async def _close(self) -> None:
         if self.waker is not None:
             await self.waker.close()
-        if self.sender is not None:
-            self.sender.close()
+        for sender in (self.sender, self.messenger):
+            if sender is not None:
+                sender.close()
         await disconnect()
 
 
@@ -72,6 +77,7 @@ def run(settings: Settings) -> None:
     broker = queue.install(settings.redis_url, [Household(settings)])
     import jobs.exports
     import jobs.fulfilment
+    import jobs.notifications
     import jobs.webhooks  # noqa: F401 - importing declares the actors
 
     worker = Worker(broker, worker_threads=THREADS, worker_timeout=200)

@@ -1,0 +1,70 @@
+"""The face of messages to buyers and staff."""
+
+from domain.notifications.models import (
+    Medium,
+    Notification,
+    NotificationChannel,
+    NotificationSettings,
+    NotificationState,
+    NotificationTemplate,
+)
+from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
+from domain.notifications.queries import list_channels, list_notifications, list_templates
+from domain.notifications.refusals import (
+    ChannelAddressInvalid,
+    ChannelTaken,
+    CodesNotAllowed,
+    NotRetryable,
+    PlaceholderUnknown,
+)
+from domain.notifications.rules import EVENTS, MOVES, Text
+from domain.notifications.sending import fan_out, list_due, reaches, register_sender, send
+from domain.notifications.service import (
+    ChannelWish,
+    TemplateWish,
+    allowed,
+    preview_template,
+    retry,
+    save_channel,
+    save_settings,
+    save_template,
+    settings_of,
+)
+
+__all__ = [
+    "EVENTS",
+    "MOVES",
+    "ChannelAddressInvalid",
+    "ChannelTaken",
+    "ChannelWish",
+    "CodesNotAllowed",
+    "Medium",
+    "MessageSender",
+    "NotRetryable",
+    "Notification",
+    "NotificationChannel",
+    "NotificationSettings",
+    "NotificationState",
+    "NotificationTemplate",
+    "OutgoingMessage",
+    "PlaceholderUnknown",
+    "SendReport",
+    "SendResult",
+    "TemplateWish",
+    "Text",
+    "allowed",
+    "fan_out",
+    "list_channels",
+    "list_due",
+    "list_notifications",
+    "list_templates",
+    "preview_template",
+    "reaches",
+    "register_sender",
+    "retry",
+    "save_channel",
+    "save_settings",
+    "save_template",
+    "send",
+    "settings_of",
+]

@@ -1,0 +1,256 @@
+"""Sending messages, each at most once unless a person decides otherwise (mission row C7).
+
+A message's row is made in the transaction that carries its event, under a unique key. Its try is
+counted and committed before anything leaves. What surely did not leave is tried again; what may
+have left is *uncertain* and stays so, because a second text message costs money and a second mail
+looks like fraud. Whoever dies in between leaves an uncertain one, too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain import cards, catalog, claims, orders, sites
+from domain.claims import CHALLENGED
+from domain.kernel import (
+    SYSTEM,
+    Connection,
+    Money,
+    Prefix,
+    Refused,
+    clock,
+    connection,
+    crash_point,
+    encode_id,
+    plain,
+    transaction,
+)
+from domain.notifications import statements
+from domain.notifications.models import Medium, NotificationState
+from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
+from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders
+from domain.notifications.service import opened_address, settings_of, template_or_own
+from domain.orders import Contact, ContactKind, OrderLine, unsealed_contact
+
+MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
+MAX_REASON_LETTERS = 64
+
+
+class CannotSend(Exception):
+    """The message cannot be put together; nothing was sent. Carries a stable reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A message that is ours to send, once."""
+
+    id: UUID
+    subject: UUID
+    order_id: UUID
+    site_id: UUID
+    event: str
+    medium: str
+    language: str
+    attempts: int
+    created_at: datetime
+    channel_id: UUID
+    address_sealed: bytes = field(repr=False)
+    enabled: bool
+
+
+_sender: MessageSender | None = None
+
+
+def register_sender(sender: MessageSender) -> None:
+    """Say who sends; called by the wiring of the worker."""
+    global _sender
+    _sender = sender
+
+
+async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
+    """Make the messages of some events, in the caller's transaction; a second time makes none."""
+    ids, moment = list(event_ids), clock.now()
+    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment)
+    codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
+    return [row["id"] for row in (*made, *codes)]
+
+
+async def reaches(site_id: UUID, kind: ContactKind) -> bool:
+    """Whether one-time codes can be sent to such a contact: the port that claim links ask."""
+    async with connection() as conn:
+        found: bool = await conn.fetchval(
+            statements.REACHES, site_id, sites.MAIN_ID, MEDIA[kind], CHALLENGED
+        )
+    return found
+
+
+async def list_due(limit: int) -> list[UUID]:
+    """Messages that somebody must send now; those whose sender died become uncertain."""
+    moment = clock.now()
+    async with transaction() as conn:
+        await conn.fetch(statements.LOST, moment, limit)
+        return [row["id"] for row in await conn.fetch(statements.DUE, moment, limit)]
+
+
+async def send(notification_id: UUID) -> None:
+    """Try a message once. Does nothing when it is not due, or somebody else has it."""
+    moment = clock.now()
+    async with transaction() as conn:
+        row = await conn.fetchrow(statements.CLAIM, notification_id, moment + LEASE, moment)
+    if row is None:
+        return
+    claimed = _Claimed(**row)
+    crash_point("notification.claimed")
+    try:
+        message = await _composed(claimed)
+    except CannotSend as error:
+        await _book(claimed, SendReport(SendResult.REJECTED, str(error)))
+        return
+    except Exception as error:
+        # Nothing has left yet, so it is tried again; the fault itself is told by the worker.
+        await _book(claimed, SendReport(SendResult.NOT_SENT, f"fault:{type(error).__name__}"))
+        raise
+    if _sender is None:
+        raise RuntimeError("nobody is registered to send messages")
+    report = await _sender.send(message)
+    crash_point("notification.sent")
+    await _book(claimed, report)
+    crash_point("notification.booked")
+
+
+async def _book(claimed: _Claimed, report: SendReport) -> None:
+    moment = clock.now()
+    pause = next_try_in(claimed.attempts) if report.result is SendResult.NOT_SENT else None
+    state = {
+        SendResult.SENT: NotificationState.SENT,
+        SendResult.REJECTED: NotificationState.FAILED,
+        SendResult.NOT_SENT: NotificationState.PENDING if pause else NotificationState.FAILED,
+        SendResult.UNCERTAIN: NotificationState.UNCERTAIN,
+    }[report.result]
+    async with transaction() as conn:
+        await conn.execute(
+            statements.BOOK,
+            claimed.id,
+            claimed.attempts,
+            state.value,
+            moment + pause if pause else None,
+            report.reason[:MAX_REASON_LETTERS] or None,
+            report.reference[:128] if report.reference else None,
+            None if pause else moment,
+        )
+
+
+async def _composed(claimed: _Claimed) -> OutgoingMessage:
+    if not claimed.enabled:
+        raise CannotSend("channel_off")
+    medium = Medium(claimed.medium)
+    recipient: Contact | None
+    if claimed.event == CHALLENGED:
+        recipient, values = await _of_code(claimed)
+    else:
+        recipient, values = await _of_order(claimed, medium)
+    template = await _template(claimed, medium)
+    more = await _on_demand(claimed, placeholders(template))
+    site = await sites.get_site(claimed.site_id)
+    name = site.name_zh if claimed.language == "zh" else site.name_en
+    text = filled(template, {**values, **more, "site": name})
+    return OutgoingMessage(
+        id=encode_id(Prefix.NOTIFICATION, claimed.id),
+        medium=medium,
+        channel=opened_address(claimed.channel_id, claimed.address_sealed),
+        recipient=recipient.value if recipient else "",
+        subject=text.subject,
+        body=text.body,
+    )
+
+
+async def _template(claimed: _Claimed, medium: Medium) -> Text:
+    places = [claimed.site_id, sites.MAIN_ID]
+    async with connection() as conn:
+        row = await conn.fetchrow(
+            statements.TEMPLATE, places, claimed.event, medium, claimed.language, claimed.site_id
+        )
+    found = Text(row["subject"], row["body"]) if row else None
+    return template_or_own(found, claimed.event, medium, claimed.language)
+
+
+async def _of_code(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
+    """A one-time code: derived now, and good for some minutes yet."""
+    found = await claims.code_of(claimed.subject)
+    if found is None:
+        raise CannotSend("code_expired")
+    link, code, ends = found
+    if link.recipient_kind is None or link.recipient_sealed is None:
+        raise CannotSend("recipient_gone")
+    recipient = unsealed_contact(link.recipient_kind, link.recipient_sealed, link.id)
+    minutes = max(1, round((ends - clock.now()).total_seconds() / 60))
+    return recipient, {"code": code, "minutes": str(minutes)}
+
+
+async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, dict[str, str]]:
+    async with connection() as conn:
+        row = await conn.fetchrow(statements.ORDER, claimed.order_id)
+    recipient = None
+    if medium is not Medium.GROUP:
+        if row["kind"] is None:
+            raise CannotSend("recipient_gone")  # forgotten since
+        kind = ContactKind(row["kind"])
+        recipient = unsealed_contact(kind, row["contact_sealed"], claimed.order_id)
+    lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
+    return recipient, {
+        "number": row["number"],
+        "total": _money(Money(row["total"], row["currency"])),
+        "products": await _products(lines, claimed.language),
+        "cards": await _masked(lines),
+    }
+
+
+async def _on_demand(claimed: _Claimed, asked: set[str]) -> dict[str, str]:
+    """What opens the goods is made only for a template that asks for it."""
+    values: dict[str, str] = {}
+    if not asked & {"link", "secrets"}:
+        return values
+    settings = await settings_of(claimed.site_id)
+    if "link" in asked:
+        ends = clock.now() + timedelta(days=settings.link_days)
+        made = await claims.link_for_message(claimed.order_id, claimed.id, ends, claimed.language)
+        values["link"] = made.url
+    if "secrets" in asked:
+        if not settings.notify_codes:
+            raise CannotSend("codes_not_allowed")
+        values["secrets"] = await _secrets(claimed)
+    return values
+
+
+async def _secrets(claimed: _Claimed) -> str:
+    """The codes, by the audited path; they leave with the message and stay nowhere."""
+    details = {"by": "message", "notificationId": str(claimed.id)}
+    try:
+        opened = await orders.reveal_found(SYSTEM, claimed.order_id, None, details)
+    except Refused as refused:
+        raise CannotSend(f"codes:{refused.refusals[0].code}") from refused
+    return "\n".join(" ".join(filter(None, (card.number, card.secret))) for card in opened)
+
+
+async def _products(lines: Sequence[OrderLine], language: str) -> str:
+    wanted = [line for line in lines if line.delivered_quantity] or list(lines)
+    variants = await catalog.variants_by_id([line.variant_id for line in wanted], language)
+    ids = list({each.product_id for each in variants.values()})
+    products = await catalog.products_by_id(ids, language)
+    rows: list[str] = []
+    for line in wanted:
+        variant = variants[line.variant_id]
+        quantity = line.delivered_quantity or line.quantity
+        rows.append(f"{products[variant.product_id].name} {variant.name} × {quantity}")
+    return "\n".join(rows)
+
+
+async def _masked(lines: Sequence[OrderLine]) -> str:
+    found = await cards.cards_of_lines([line.id for line in lines])
+    return ", ".join(card.masked for line in lines for card in found[line.id])
+
+
+def _money(money: Money) -> str:
+    sign = "¥" if money.currency == "CNY" else f"{money.currency} "
+    return f"{sign}{plain(money.units)}"

@@ -1,0 +1,81 @@
+"""The SQL of messages."""
+
+# A site's own channel, else the main site's.
+_SERVES = """
+ch.enabled AND (ch.site_id = {site} OR (ch.site_id = $2 AND NOT EXISTS (
+    SELECT 1 FROM notification_channels own
+    WHERE own.site_id = {site} AND own.medium = ch.medium AND own.enabled)))
+"""
+_INSERT = """
+INSERT INTO notifications (id, subject, order_id, site_id, event, channel_id, medium,
+    recipient_digest, recipient_masked, language, state, attempts, next_attempt_at, created_at)
+"""
+_ONCE = "ON CONFLICT (subject, event, medium, recipient_digest) DO NOTHING RETURNING id"
+
+# Of a group the channel itself is the recipient.
+FAN_OUT_ORDERS = f"""
+{_INSERT}
+SELECT uuidv7(), o.id, o.id, o.site_id, e.type, ch.id, ch.medium,
+    CASE ch.medium WHEN 'group' THEN uuid_send(ch.id) ELSE k.contact_digest END,
+    CASE ch.medium WHEN 'group' THEN ch.code ELSE k.contact_masked END,
+    coalesce(k.language, s.language), 'pending', 0, $3, $3
+FROM outbox_events e JOIN orders o ON o.id = e.subject JOIN sites s ON s.id = o.site_id
+LEFT JOIN order_keepsakes k ON k.order_id = o.id
+JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
+    AND e.type = ANY(ch.events) AND (ch.medium = 'group'
+        OR (ch.medium = 'email' AND k.kind = 'email') OR (ch.medium = 'sms' AND k.kind = 'phone'))
+WHERE e.id = ANY($1) AND e.type LIKE 'order.%'
+{_ONCE}
+"""
+FAN_OUT_CODES = f"""
+{_INSERT}
+SELECT uuidv7(), (e.payload ->> 'challengeId')::uuid, l.order_id, o.site_id, e.type, ch.id,
+    ch.medium, l.recipient_digest, l.recipient_masked, l.language, 'pending', 0, $3, $3
+FROM outbox_events e JOIN claim_links l ON l.id = e.subject JOIN orders o ON o.id = l.order_id
+JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
+    AND e.type = ANY(ch.events)
+    AND ((ch.medium = 'email' AND l.recipient_kind = 'email')
+        OR (ch.medium = 'sms' AND l.recipient_kind = 'phone'))
+WHERE e.id = ANY($1) AND e.type = $4
+{_ONCE}
+"""
+REACHES = f"""
+SELECT EXISTS (SELECT 1 FROM notification_channels ch
+    WHERE ch.medium = $3 AND $4 = ANY(ch.events) AND {_SERVES.format(site="$1")})
+"""
+DUE = "SELECT id FROM notifications WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2"
+# Counted before it is sent: whoever dies in between has used its try.
+CLAIM = """
+UPDATE notifications n SET state = 'sending', attempts = n.attempts + 1, next_attempt_at = NULL,
+    lease_ends_at = $2
+FROM notification_channels ch
+WHERE n.id = $1 AND ch.id = n.channel_id AND n.state = 'pending' AND n.next_attempt_at <= $3
+RETURNING n.id, n.subject, n.order_id, n.site_id, n.event, n.medium, n.language, n.attempts,
+    n.created_at, n.channel_id, ch.address_sealed, ch.enabled
+"""
+# The truth may come late: after the lease it still says more than "uncertain".
+BOOK = """
+UPDATE notifications SET state = $3, next_attempt_at = $4, lease_ends_at = NULL, last_error = $5,
+    provider_reference = coalesce($6, provider_reference), finished_at = $7
+WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'uncertain')
+"""
+LOST = """
+UPDATE notifications SET state = 'uncertain', lease_ends_at = NULL, last_error = 'sender_died',
+    finished_at = $1
+WHERE id IN (SELECT id FROM notifications WHERE lease_ends_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+    AND state = 'sending'
+RETURNING id
+"""
+RETRY = """
+UPDATE notifications SET state = 'pending', next_attempt_at = $2, finished_at = NULL
+WHERE id = $1 AND state IN ('failed', 'uncertain') RETURNING attempts
+"""
+ORDER = """
+SELECT o.number, o.total, o.currency, o.site_id, k.kind, k.contact_sealed
+FROM orders o LEFT JOIN order_keepsakes k ON k.order_id = o.id WHERE o.id = $1
+"""
+TEMPLATE = """
+SELECT subject, body FROM notification_templates
+WHERE site_id = ANY($1) AND event = $2 AND medium = $3 AND language = $4
+ORDER BY site_id = $5 DESC LIMIT 1
+"""

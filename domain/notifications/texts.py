@@ -1,0 +1,72 @@
+"""What is said when a site has no template of its own."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from domain.claims import CHALLENGED
+from domain.notifications.models import Medium
+from domain.notifications.rules import Text
+from domain.orders import events
+
+_LONG: Mapping[tuple[str, str], Text] = MappingProxyType(
+    {
+        (events.DELIVERED, "zh"): Text(
+            "{site}：订单 {number} 已发货",
+            "您的订单 {number} 已发货：\n{products}\n\n"
+            "点击以下链接查看卡密（仅可领取一次，请勿转发）：\n{link}",
+        ),
+        (events.DELIVERED, "en"): Text(
+            "{site}: order {number} is delivered",
+            "Your order {number} is delivered:\n{products}\n\n"
+            "This link shows your cards. It can be claimed once; do not pass it on:\n{link}",
+        ),
+        (events.PARTIALLY_DELIVERED, "zh"): Text(
+            "{site}：订单 {number} 部分发货",
+            "您的订单 {number} 已部分发货，其余款项已退回余额：\n{products}\n\n"
+            "点击以下链接查看卡密（仅可领取一次，请勿转发）：\n{link}",
+        ),
+        (events.PARTIALLY_DELIVERED, "en"): Text(
+            "{site}: order {number} is delivered in part",
+            "Your order {number} is delivered in part; the rest was refunded:\n{products}\n\n"
+            "This link shows your cards. It can be claimed once; do not pass it on:\n{link}",
+        ),
+    }
+)
+_SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
+    {
+        (events.DELIVERED, "zh"): Text(
+            "订单 {number}", "【{site}】订单 {number} 已发货：{products}"
+        ),
+        (events.DELIVERED, "en"): Text(
+            "Order {number}", "{site}: order {number} is delivered: {products}"
+        ),
+        (events.PARTIALLY_DELIVERED, "zh"): Text(
+            "订单 {number}", "【{site}】订单 {number} 部分发货，其余已退款：{products}"
+        ),
+        (events.PARTIALLY_DELIVERED, "en"): Text(
+            "Order {number}", "{site}: order {number} is delivered in part, the rest refunded"
+        ),
+        (events.DELIVERY_FAILED, "zh"): Text(
+            "订单 {number} 已退款", "【{site}】订单 {number} 无法发货，{total} 已退回余额。"
+        ),
+        (events.DELIVERY_FAILED, "en"): Text(
+            "Order {number} is refunded",
+            "{site}: order {number} could not be delivered; {total} went back to your balance.",
+        ),
+        (CHALLENGED, "zh"): Text(
+            "{site} 验证码",
+            "【{site}】领取卡密的验证码：{code}，{minutes} 分钟内有效。请勿告诉他人。",
+        ),
+        (CHALLENGED, "en"): Text(
+            "{site}: your code",
+            "{site}: {code} is your code to claim cards, good for {minutes} minutes. Tell nobody.",
+        ),
+    }
+)
+
+
+def own_text(event: str, medium: Medium, language: str) -> Text:
+    """Our own words: short ones where length costs, and where many read them."""
+    if medium is Medium.EMAIL and (event, language) in _LONG:
+        return _LONG[event, language]
+    return _SHORT[event, language]
