@@ -57,7 +57,7 @@ CREATE TRIGGER notifications_move BEFORE UPDATE OR DELETE ON notifications
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0012_claim_links')]
+    dependencies = [("domain", "0018_accounts")]
 
     operations = with_constraints([
         ops.CreateModel(
