@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.cards.keys import FreshKey
+from domain.cards.moves import FREE, values
 from domain.cards.rules import canonical
 from domain.cards.store import Batch, insert_batch, insert_cards
 from domain.kernel import Connection
@@ -15,7 +16,7 @@ ISSUED = "issued"  # the source of a batch of own cards; no file may come under 
 
 _COUNTED = "UPDATE card_batches SET accepted = $2 WHERE id = $1"
 _WITHDRAW = """
-UPDATE cards SET state = 'void' WHERE id = ANY($1) AND state = 'available' RETURNING id
+UPDATE cards SET state = 'void' WHERE id = ANY($1) AND state = ANY($2) RETURNING id
 """
 
 _REDEEMED = "UPDATE cards SET state = 'redeemed' WHERE id = $1 AND state IN ('sold', 'revealed')"
@@ -51,7 +52,8 @@ async def issue_cards(
     nothing of the transaction stands.
     """
     rows = [(batch.fingerprint(canonical(*code)), *code, None) for code in codes]
-    stored = await insert_cards(conn, batch, rows)
+    fresh = len({row[0] for row in rows}) == len(rows)
+    stored = await insert_cards(conn, batch, rows) if fresh else {}
     if len(stored) != len(codes):
         raise RuntimeError("the random source repeats itself: no card was issued")
     batch.accepted += len(codes)
@@ -65,7 +67,8 @@ async def close_issue(conn: Connection, batch: Batch) -> None:
 
 async def withdraw(conn: Connection, card_ids: Sequence[UUID]) -> set[UUID]:
     """Take unsold cards off the shelf for good; those that were taken. Others are not free."""
-    return {row["id"] for row in await conn.fetch(_WITHDRAW, sorted(card_ids))}
+    rows = await conn.fetch(_WITHDRAW, sorted(card_ids), values(FREE))
+    return {row["id"] for row in rows}
 
 
 async def mark_redeemed(conn: Connection, card_id: UUID) -> None:

@@ -27,6 +27,7 @@ from domain.catalog.rules import (
     VariantDraft,
     category_faults,
     cyclic,
+    kind_stays,
     product_faults,
     variant_faults,
 )
@@ -276,6 +277,10 @@ async def _import_variants(conn: Connection, actor: Actor, part: _Part) -> None:
     types = {row.code: row for row in await ProductType.filter(archived_at__isnull=True)}
     drafts = _parse(part, lambda row: _variant(row, products, types))
     standing = {row["sku"]: dict(row) for row in await conn.fetch(_FIND_VARIANTS, list(drafts))}
+    for sku, row in standing.items():
+        if kind_stays(row["delivery_kind"], drafts[sku]["delivery_kind"]):
+            del drafts[sku]
+            part.drop(sku, Invalid(reason="variant_kind_stays", field=("delivery_kind",)))
 
     async def save(batch: list[Values]) -> list[Event]:
         edited = _edited(batch, standing, "sku", SHOWN_OF_VARIANT, "product_id")

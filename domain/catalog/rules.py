@@ -16,6 +16,10 @@ MAX_TAGS = 20
 MAX_TAG_LETTERS = 32
 MAX_QUANTITY = 10_000
 
+# What hangs on such a variant (the terms of gift cards, the parts of a bundle) has no place on one
+# of another kind, nor have the cards of another kind on it.
+KINDS_FOR_LIFE = frozenset({"GIFT_CARD", "BUNDLE"})
+
 _HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 _CHINESE = re.compile(rf"[{_HAN}]")
 _TOKEN = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+")
@@ -155,6 +159,11 @@ def variant_faults(draft: VariantDraft) -> list[Invalid]:
         ("position", "position", _is_position(draft.position)),
     )
     return _faults(checks)
+
+
+def kind_stays(before: str, after: str) -> bool:
+    """Whether a variant of the first kind may not become one of the second."""
+    return before != after and bool({before, after} & KINDS_FOR_LIFE)
 
 
 def category_faults(draft: CategoryDraft) -> list[Invalid]:

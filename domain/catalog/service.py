@@ -18,6 +18,7 @@ from domain.catalog.review import LOCK_SHARED, send_back
 from domain.catalog.rules import (
     ProductDraft,
     VariantDraft,
+    kind_stays,
     product_faults,
     search_terms,
     variant_faults,
@@ -113,6 +114,9 @@ async def save_variant(
             if await Product.filter(id=draft.product_id).select_for_update().first() is None:
                 raise Refused(NotFound(what="product", field=("productId",)))
             variant = await _variant_to_save(variant_id, expected_version)
+            before = variant.delivery_kind if variant_id else kind.delivery_kind
+            if kind_stays(before, kind.delivery_kind):
+                raise Refused(Invalid(reason="variant_kind_stays", field=("deliveryKind",)))
             if kind.archived_at is not None and variant.type_id != kind.id:
                 raise Refused(Invalid(reason="type_archived", field=("typeCode",)))
             if variant_id is None or _differs(variant, values, SHOWN_OF_VARIANT):

@@ -18,6 +18,7 @@ from domain.kernel import (
     Refused,
     claim_key,
     clock,
+    crash_point,
     encode_id,
     input_hash,
     keyed_digest,
@@ -69,6 +70,7 @@ async def issue(actor: Actor, program_id: UUID, quantity: int, idempotency_key: 
         if known is not None:
             return Issue(program_id, known, await conn.fetchval(_ISSUED, known), replayed=True)
         await _issue(conn, actor, program, fresh, quantity)
+        crash_point("giftcards.issue_written")
         details = {"programId": str(program_id), "quantity": quantity}
         await audit.record(conn, actor, "gift_card.issue", fresh.batch_id, details)
         await record_events(conn, [_told(program, fresh.batch_id, quantity)])

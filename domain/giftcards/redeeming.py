@@ -34,6 +34,7 @@ from domain.kernel import (
     claim_key,
     clock,
     connection,
+    crash_point,
     input_hash,
     is_payable,
     look_up_key,
@@ -159,11 +160,13 @@ async def _use(actor: Actor, wish: _Wish, take: Take) -> Redeemed:
     if earlier is not None:
         return await _replay(earlier)  # no try: it says nothing that was not said before
     tried = await count_try(actor, wish.index)
+    crash_point("giftcards.try_counted")
     try:
         done = await _take_once(actor, by, wish, tried, take)
     except Refused:
         await tell_lockout(actor, tried)
         raise
+    crash_point("giftcards.after_commit")
     wake_relay()
     return done
 
@@ -181,6 +184,7 @@ async def _take_once(actor: Actor, by: UUID, wish: _Wish, tried: Try, take: Take
             redemption = await take(conn, row, redemption_id)
             currency = row["currency"]
         await take_back(conn, tried)
+        crash_point("giftcards.before_commit")
     if earlier is not None:
         return await _replay(earlier)
     return Redeemed(redemption, currency, replayed=False)

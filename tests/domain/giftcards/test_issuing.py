@@ -6,7 +6,7 @@ from itertools import product as pairs
 import asyncpg
 import pytest
 
-from domain import cards, giftcards
+from domain import cards, catalog, giftcards
 from domain.cards.models import Card, CardBatch, CardSecret
 from domain.catalog.models import DeliveryKind, Variant
 from domain.giftcards import GiftCardStatus, GiftCardValue, issuing, rules
@@ -187,9 +187,27 @@ async def test_only_a_gift_variant_has_a_program_and_it_has_one() -> None:
             await conn.execute(
                 "UPDATE variants SET delivery_kind = 'CARD_CODE' WHERE id = $1", gift.id
             )
-        assert broken.value.constraint_name == "gift_variant_stays"
+        assert broken.value.constraint_name == "variant_kind_stays"
         with pytest.raises(asyncpg.PostgresError) as broken:
             await conn.execute("UPDATE gift_card_programs SET variant_id = $1", usual.id)
+
+
+async def test_a_variant_stays_a_gift_card_and_none_becomes_one() -> None:
+    gift, usual = await make.variant(delivery_kind=DeliveryKind.GIFT_CARD), await make.variant()
+    for row, kind in ((gift, DeliveryKind.CARD_CODE), (usual, DeliveryKind.GIFT_CARD)):
+        names = [name for name in catalog.VariantDraft.__dataclass_fields__ if name != "type_code"]
+        values = {name: getattr(row, name) for name in names}
+        draft = catalog.VariantDraft(**{**values, "delivery_kind": kind, "status": "active"})
+        with pytest.raises(Refused) as refused:
+            await catalog.save_variant(make.OPERATOR, draft, variant_id=row.id)
+        assert refused.value.refusals[0].field == ("deliveryKind",)
+        assert (await Variant.get(id=row.id)).delivery_kind is row.delivery_kind
+        async with connection() as conn:
+            with pytest.raises(asyncpg.RestrictViolationError) as broken:
+                await conn.execute(
+                    "UPDATE variants SET delivery_kind = $2 WHERE id = $1", row.id, kind.value
+                )
+        assert broken.value.constraint_name == "variant_kind_stays"
 
 
 async def test_no_file_brings_cards_of_a_gift_variant_nor_calls_itself_issued() -> None:
