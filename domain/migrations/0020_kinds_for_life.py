@@ -18,6 +18,6 @@ CREATE TRIGGER variants_kind_stays BEFORE UPDATE OF delivery_kind ON variants FO
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0015_bulk")]
+    dependencies = [("domain", "0019_notifications")]
 
     operations = [RunSQL(KINDS)]
