@@ -20,6 +20,7 @@ MARKED = {
     "amended": (ROW,),
     "reindexed": (PRINT,),
     "resealed": (SECRET,),
+    "moved": (),
 }
 _NO_DAY = b"\x80\0\0\0"
 _FIRST_DAY = date(2000, 1, 1)
@@ -106,18 +107,22 @@ def marks_in(action: str, marks: bytes) -> Iterator[tuple[UUID, dict[str, bytes]
 def path_faults(born: str | None, state: str, steps: Iterable[Any]) -> list[str]:
     """What is wrong with the life of a card that was born as `born` and is `state` now.
 
-    Each step begins where the one before ended, numbers have no gap, and the last one ends in what
-    the card is. Which moves are allowed is the store's own rule, held by its trigger.
+    Each step begins where the one before ended, the card's own numbers have no gap, and the last
+    one ends in what the card is. Steps come in the order of their time; one that the card took
+    together with many others has number 0. Which moves are allowed is the store's own rule.
     """
     faults = []
     at, number = born, 0
     for step in steps:
-        number += 1
-        if step["sequence"] != number:
-            faults.append(f"event {number} is missing before event {step['sequence']}")
-            number = step["sequence"]
+        own = step["sequence"] > 0
+        if own:
+            number += 1
+            if step["sequence"] != number:
+                faults.append(f"event {number} is missing before event {step['sequence']}")
+                number = step["sequence"]
         if at is not None and step["old_state"] != at:
-            faults.append(f"event {number} begins as {step['old_state']}, not as {at}")
+            name = f"event {number}" if own else "a move of many cards"
+            faults.append(f"{name} begins as {step['old_state']}, not as {at}")
         at = step["new_state"]
     if at is not None and at != state:
         faults.append(f"its events end as {at}, and it is {state}")

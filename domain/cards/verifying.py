@@ -60,12 +60,12 @@ SELECT c.id, c.variant_id, c.batch_id, c.unit_cost, c.created_at, c.expires_on, 
 FROM cards c LEFT JOIN card_secrets s ON s.card_id = c.id WHERE c.id > $1 ORDER BY c.id LIMIT $2
 """
 _MARKED = """
-SELECT id, action, sequence, new_state, reason, first_card FROM card_events
+SELECT id, at, action, sequence, old_state, new_state, reason, first_card FROM card_events
 WHERE marks IS NOT NULL ORDER BY first_card
 """
 _MARKS = "SELECT marks FROM card_events WHERE id = $1"
 _STEPS = """
-SELECT card_id, sequence, action, old_state, new_state, order_line_id, unit_number
+SELECT card_id, at, sequence, action, old_state, new_state, order_line_id, unit_number
 FROM card_events WHERE card_id = ANY($1::uuid[]) ORDER BY card_id, sequence
 """
 _TOTAL = "SELECT (SELECT count(*) FROM card_seals) + (SELECT count(*) FROM cards)"
@@ -94,11 +94,13 @@ class TraceReport:
 
 @dataclass(slots=True)
 class _Expected:
-    """What the events say of a card: the newest mark of each kind, and what it was born as."""
+    """What the events of a batch say of a card: the newest mark of each kind, what it was born as,
+    and the moves that it took together with many others."""
 
     marks: dict[str, bytes] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
     born: str | None = None
+    moves: list[dict[str, Any]] = field(default_factory=list)
     adopted: bool = False
 
     def hear(self, event: Any, marks: dict[str, bytes]) -> None:
@@ -107,6 +109,9 @@ class _Expected:
                 self.marks[kind], self.since[kind] = mark, event["sequence"]
         if event["action"] == "stored":
             self.born, self.adopted = event["new_state"], event["reason"] == "adopted"
+        elif event["action"] == "moved":
+            states = {name: event[name] for name in ("at", "old_state", "new_state")}
+            self.moves.append({**states, "sequence": 0, "action": "moved", "order_line_id": None})
 
 
 async def verify_cards(
@@ -236,7 +241,8 @@ def _card_faults(card: Any, told: _Expected | None, steps: list[Any]) -> Iterabl
         return
     for what in altered_parts(card, told.marks):
         yield f"{name}: {what}"
-    for fault in path_faults(told.born, card["state"], steps):
+    path = sorted([*steps, *told.moves], key=lambda step: step["at"])
+    for fault in path_faults(told.born, card["state"], path):
         yield f"{name}: {fault}"
     owners = [step for step in steps if step["order_line_id"] is not None]
     if card["order_line_id"] is not None:

@@ -60,6 +60,21 @@ async def test_an_undo_names_who_did_it() -> None:
     assert await faults() == []
 
 
+async def test_a_move_of_a_whole_batch_is_told_by_few_events() -> None:
+    variant, buyer = await make.variant(), await make.buyer()
+    stored = await make.stock(variant, 1_500)
+    await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 2),), "key"))
+    await cards.undo_batch(make.OPERATOR, stored[0].batch_id)
+    assert await CardEvent.filter(card_id__isnull=False).count() == 2
+    moved = await CardEvent.filter(action="moved", card_id=None).order_by("sequence")
+    assert [each.cards for each in moved] == [1_000, 498]
+    assert {(each.old_state, each.new_state, each.reason) for each in moved} == {
+        ("available", "void", "undone")
+    }
+    await cards.seal_card_events()
+    assert await faults() == []
+
+
 async def test_rotations_are_told_and_the_trace_holds() -> None:
     stored = await make.stock(await make.variant(), 5)
     await cards.rotate_keys(make.OPERATOR)

@@ -381,6 +381,17 @@ async def test_an_event_that_waits_for_the_sealer_is_no_fault_and_an_old_one_is(
     assert len(await faults()) == await CardEvent.all().count()
 
 
+async def test_a_move_of_many_that_one_of_them_did_not_take_is_named() -> None:
+    stored = await make.stock(await make.variant(), 150)
+    async with transaction() as conn:
+        await conn.execute("UPDATE cards SET state = 'frozen'")
+    await cards.seal_card_events()
+    assert await faults() == []
+    await tamper(f"UPDATE cards SET state = 'available' WHERE id = '{stored[3].id}'")
+    name = encode_id(Prefix.CARD, stored[3].id)
+    assert await faults() == [f"card {name}: its events end as frozen, and it is available"]
+
+
 def test_a_path_is_followed_from_birth_to_now() -> None:
     def step(sequence: int, old: str, new: str) -> dict[str, Any]:
         return {"sequence": sequence, "old_state": old, "new_state": new}
