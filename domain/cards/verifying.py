@@ -93,7 +93,7 @@ class TraceReport:
 
 
 @dataclass(slots=True)
-class _Expected:
+class Expected:
     """What the events of a batch say of a card: the newest mark of each kind, what it was born as,
     and the moves that it took together with many others."""
 
@@ -179,14 +179,14 @@ async def _verify_batches(conn: Connection, report: TraceReport) -> None:
     last = UUID(int=0)
     while rows := await conn.fetch(_BATCHES, last, SLICE):
         for row in rows:
-            report.add(_batch_faults(row))
+            report.add(batch_faults(row))
         report.batches += len(rows)
         last = rows[-1]["id"]
     for row in await conn.fetch(_LOST_BATCHES):
         report.add([f"batch {encode_id(Prefix.CARD_BATCH, row['batch_id'])} is gone"])
 
 
-def _batch_faults(row: Any) -> Iterable[str]:
+def batch_faults(row: Any) -> Iterable[str]:
     name = f"batch {encode_id(Prefix.CARD_BATCH, row['id'])}"
     if row["told"] is None:
         yield f"{name}: nobody told of it"
@@ -198,7 +198,7 @@ def _batch_faults(row: Any) -> Iterable[str]:
 
 
 async def _verify_store(conn: Connection, report: TraceReport, note: Callable[[], None]) -> None:
-    expected: dict[UUID, _Expected] = {}
+    expected: dict[UUID, Expected] = {}
     marked = conn.cursor(_MARKED).__aiter__()
     event = await anext(marked, None)
     last = UUID(int=0)
@@ -211,7 +211,7 @@ async def _verify_store(conn: Connection, report: TraceReport, note: Callable[[]
         steps = await _steps(conn, [card["id"] for card in cards])
         for card in cards:
             told = expected.pop(card["id"], None)
-            report.add(_card_faults(card, told, steps.get(card["id"], [])))
+            report.add(card_faults(card, told, steps.get(card["id"], [])))
         for card_id in [each for each in expected if each <= last]:
             del expected[card_id]
             report.add([f"{_card(card_id)} is gone"])
@@ -221,10 +221,10 @@ async def _verify_store(conn: Connection, report: TraceReport, note: Callable[[]
             return
 
 
-async def _hear(conn: Connection, expected: dict[UUID, _Expected], event: Any) -> None:
+async def _hear(conn: Connection, expected: dict[UUID, Expected], event: Any) -> None:
     marks = await conn.fetchval(_MARKS, event["id"])
     for card_id, told in marks_in(event["action"], marks):
-        expected.setdefault(card_id, _Expected()).hear(event, told)
+        expected.setdefault(card_id, Expected()).hear(event, told)
 
 
 async def _steps(conn: Connection, card_ids: list[UUID]) -> dict[UUID, list[Any]]:
@@ -234,7 +234,7 @@ async def _steps(conn: Connection, card_ids: list[UUID]) -> dict[UUID, list[Any]
     return found
 
 
-def _card_faults(card: Any, told: _Expected | None, steps: list[Any]) -> Iterable[str]:
+def card_faults(card: Any, told: Expected | None, steps: list[Any]) -> Iterable[str]:
     name = _card(card["id"])
     if told is None:
         yield f"{name} was put in past the store: no event tells of it"
