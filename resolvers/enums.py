@@ -7,7 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
-from domain.cards import BatchStage, CardState, CheckOrigin, Verdict, WriteOffKind
+from domain.cards import BatchStage, CardState, ChainState, CheckOrigin, Verdict, WriteOffKind
 from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
 from domain.claims import LinkState
 from domain.custody import ExportStatus, RevealStatus
@@ -29,6 +29,7 @@ DESCRIBED = {
     ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",
+    ChainState: "What the hash chain says of an event; BROKEN: it is not what was sealed.",
     CardState: "Where a card is in its life; only AVAILABLE and SHARED ones are sold.",
     CheckOrigin: "Why a card is checked.",
     Verdict: "What a check of a card found.",

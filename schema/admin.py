@@ -28,6 +28,7 @@ from schema.selling import SellingAdminMutation
 from schema.sites import SitesAdminMutation, SitesAdminQuery
 from schema.stock import StockAdminMutation, StockAdminQuery
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
+from schema.trace import TraceAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 
@@ -49,6 +50,7 @@ class Query(
     SitesAdminQuery,
     StockAdminQuery,
     SuppliersAdminQuery,
+    TraceAdminQuery,
     WebhooksQuery,
 ):
     """What may be read."""

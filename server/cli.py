@@ -35,6 +35,7 @@ app.add_typer(benchmarks.commands, name="bench")
 app.add_typer(sealing.commands, name="keys")
 app.add_typer(tracing.commands, name="checkpoints")
 app.command(name="verify-cards")(tracing.verify_cards)
+cards_commands.command(name="fingerprint")(tracing.fingerprint)
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

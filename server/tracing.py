@@ -75,6 +75,37 @@ def export(
         errors.print(f"{lines.count(chr(10))} checkpoints are in {to}.")
 
 
+def fingerprint(
+    sku: Annotated[str | None, typer.Option(help="The variant, when it is known.")] = None,
+) -> None:
+    """Make the fingerprint of a card's code, to ask `cardTrace` for: the code is never sent.
+
+    Reads the secret, or number and secret on two lines, from standard input or asks for them.
+    Example: kameng cards fingerprint < complaint.txt
+    """
+    from domain import cards
+    from domain.kernel import Prefix, encode_id
+
+    if sys.stdin.isatty():
+        number = typer.prompt(
+            "Number, if it has one / 卡号（可留空）", default="", show_default=False
+        )
+        secret = typer.prompt("Secret / 卡密", hide_input=True)
+    else:
+        lines = [line.strip() for line in sys.stdin.read().splitlines() if line.strip()]
+        if len(lines) not in (1, 2):
+            errors.print("Give one line (the secret) or two (number, secret).")
+            raise typer.Exit(1)
+        number, secret = ("", *lines)[-2:]
+    found = asyncio.run(connected(lambda: cards.fingerprints_of(operator(), number, secret, sku)))
+    for each in found:
+        card = "not in the store" if each.card_id is None else encode_id(Prefix.CARD, each.card_id)
+        console.print(f"{each.sku}  {each.fingerprint}  {card}", soft_wrap=True)
+    if not any(each.card_id for each in found):
+        errors.print("No card of this code is in the store. / 库中没有这张卡密。")
+        raise typer.Exit(1)
+
+
 def verify_cards(against: Against = None) -> None:
     """Recompute the trace of all cards, and compare it with the signed checkpoints.
 

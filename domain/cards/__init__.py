@@ -81,6 +81,14 @@ from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
 from domain.cards.store import StoredPurchase, sell, store_purchased
+from domain.cards.trace import (
+    CardTrace,
+    ChainState,
+    FoundPrint,
+    TracedEvent,
+    fingerprints_of,
+    trace_card,
+)
 from domain.cards.tracing import seal_card_events
 from domain.cards.undoing import UndoReport, undo_batch
 from domain.cards.verifying import TraceReport, verify_cards
@@ -113,8 +121,11 @@ __all__ = [
     "CardQuality",
     "CardSealBroken",
     "CardState",
+    "CardTrace",
     "CardWriteOff",
+    "ChainState",
     "CheckOrigin",
+    "FoundPrint",
     "FreshKey",
     "ImportWish",
     "IndexRotated",
@@ -130,6 +141,7 @@ __all__ = [
     "StockPolicy",
     "StoredPurchase",
     "TraceReport",
+    "TracedEvent",
     "UndoReport",
     "Verdict",
     "WriteOffKind",
@@ -145,6 +157,7 @@ __all__ = [
     "dispute_card",
     "expire_cards",
     "find_sealed",
+    "fingerprints_of",
     "freeze_batch",
     "fresh_key",
     "import_cards",
@@ -180,6 +193,7 @@ __all__ = [
     "store_purchased",
     "take_checkpoint",
     "tell_expiring",
+    "trace_card",
     "undo_batch",
     "unfreeze_batch",
     "verify_cards",

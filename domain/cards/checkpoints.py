@@ -39,7 +39,8 @@ _LAST = """
 SELECT number, statement, signature, taken_at FROM trace_checkpoints ORDER BY number DESC LIMIT 1
 """
 _STORED_SINCE = """
-SELECT coalesce(sum(e.cards), 0)::bigint FROM card_seals s JOIN card_events e ON e.id = s.event_id
+SELECT coalesce(sum(e.cards), 0)::bigint FROM card_seals s CROSS JOIN LATERAL (
+    SELECT action, cards FROM card_events WHERE id = s.event_id LIMIT 1) e
 WHERE s.sequence > $1 AND s.sequence <= $2 AND e.action = 'stored'
 """
 _TAKE = """

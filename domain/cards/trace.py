@@ -23,10 +23,8 @@ from domain.kernel import (
     Actor,
     Connection,
     Invalid,
-    Prefix,
     Refused,
     connection,
-    encode_id,
     refresh_keys,
     refuse_unless,
     transaction,
@@ -77,7 +75,7 @@ FROM card_batches b WHERE b.id = $1
 """
 
 
-class LinkState(StrEnum):
+class ChainState(StrEnum):
     """What the hash chain says of an event."""
 
     SEALED = "sealed"  # its link holds
@@ -103,7 +101,7 @@ class TracedEvent:
     cards: int
     link: int | None
     sealed_at: datetime | None
-    link_state: LinkState
+    chain_state: ChainState
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +112,6 @@ class CardTrace:
     batch: CardBatch
     events: list[TracedEvent] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-
-    @property
-    def order_line_id(self) -> UUID | None:
-        """The line that it was sold to."""
-        return self.card.order_line_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +228,7 @@ async def _trace(card: Card) -> CardTrace:
     faults += [
         f"link {event.link} does not hold: the event, or the order that it names, was altered"
         for event in events
-        if event.link_state is LinkState.BROKEN
+        if event.chain_state is ChainState.BROKEN
     ]
     return CardTrace(card, await CardBatch.get(id=row["batch_id"]), events, faults)
 
@@ -256,18 +249,13 @@ def _traced(event: Any) -> TracedEvent:
         cards=event["cards"] or 1,
         link=event["link"],
         sealed_at=event["sealed_at"],
-        link_state=_link_state(event),
+        chain_state=_chain_state(event),
     )
 
 
-def _link_state(event: Any) -> LinkState:
+def _chain_state(event: Any) -> ChainState:
     if event["link"] is None:
-        return LinkState.WAITING
+        return ChainState.WAITING
     previous = FIRST_DIGEST if event["link"] == 1 else event["previous"]
     holds = previous is not None and event_digest(previous, event) == event["seal"]
-    return LinkState.SEALED if holds else LinkState.BROKEN
-
-
-def public_id(card_id: UUID) -> str:
-    """A card's id as people read it."""
-    return encode_id(Prefix.CARD, card_id)
+    return ChainState.SEALED if holds else ChainState.BROKEN

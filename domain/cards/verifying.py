@@ -33,14 +33,15 @@ MAX_FAULTS_TOLD = 1_000
 
 _CHAIN = f"""
 SELECT s.sequence AS link, s.digest AS seal, s.event_id, {EVENT},
-    e.card_id IS NOT NULL AND c.id IS NULL AS orphaned
-FROM card_seals s LEFT JOIN card_events e ON e.id = s.event_id {ORDER_OF_EVENT}
-LEFT JOIN cards c ON c.id = e.card_id
+    e.card_id IS NOT NULL AND (SELECT true FROM cards WHERE id = e.card_id) IS NULL AS orphaned
+FROM card_seals s
+LEFT JOIN LATERAL (SELECT * FROM card_events WHERE id = s.event_id LIMIT 1) e ON true
+{ORDER_OF_EVENT}
 WHERE s.sequence > $1 ORDER BY s.sequence LIMIT $2
 """  # noqa: S608
 _FORGOTTEN = """
 SELECT e.id, e.card_id, e.batch_id, e.sequence FROM card_events e WHERE e.id < $1
-AND NOT EXISTS (SELECT 1 FROM card_seals s WHERE s.event_id = e.id) ORDER BY e.id LIMIT 100
+AND (SELECT true FROM card_seals s WHERE s.event_id = e.id) IS NULL ORDER BY e.id LIMIT 100
 """
 _BATCHES = """
 SELECT b.id, batch_facts(b)::text AS facts, told.details::text AS told
@@ -57,7 +58,9 @@ _CARDS = """
 SELECT c.id, c.variant_id, c.batch_id, c.unit_cost, c.created_at, c.expires_on, c.masked,
     c.fingerprint, c.state, c.order_line_id, c.unit_number, c.first_revealed_at,
     s.sealed, s.generation
-FROM cards c LEFT JOIN card_secrets s ON s.card_id = c.id WHERE c.id > $1 ORDER BY c.id LIMIT $2
+FROM cards c LEFT JOIN LATERAL (
+    SELECT sealed, generation FROM card_secrets WHERE card_id = c.id LIMIT 1) s ON true
+WHERE c.id > $1 ORDER BY c.id LIMIT $2
 """
 _MARKED = """
 SELECT id, at, action, sequence, old_state, new_state, reason, first_card FROM card_events

@@ -267,3 +267,8 @@ def _variant(
     face = None if face_units is None else Money(face_units, face_currency)
     switch, way = VariantStatus(status), DeliveryKind(kind)
     return ShownVariant(id_, product_id, sku, name, way, type_id, face, least, most, switch, *terms)
+
+
+async def skus_of_variants() -> dict[UUID, str]:
+    """The code of every variant, whatever its status; for work on the machine itself."""
+    return dict(await Variant.all().values_list("id", "sku"))

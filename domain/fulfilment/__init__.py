@@ -11,6 +11,8 @@ from domain.fulfilment.manual import (
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, ManualTask
 from domain.fulfilment.queries import attempts_of, attempts_of_order, list_due
 from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
+from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.queries import attempts_of, attempts_of_order, find_attempt, list_due
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "claim_line",
     "deliver_line",
     "fail_line",
+    "find_attempt",
     "fulfil_line",
     "list_due",
     "manual_lines",

@@ -34,3 +34,8 @@ async def attempts_of_order(actor: Actor, order_id: UUID) -> list[FulfilmentAtte
 async def attempts_of(line_ids: Sequence[UUID]) -> list[FulfilmentAttempt]:
     """All attempts for some lines, oldest first."""
     return await FulfilmentAttempt.filter(line_id__in=list(line_ids)).order_by("opened_at")
+
+
+async def find_attempt(attempt_id: UUID) -> FulfilmentAttempt | None:
+    """An attempt by its id, for the trace of the cards that it brought."""
+    return await FulfilmentAttempt.filter(id=attempt_id).first()

@@ -3,7 +3,7 @@
 from domain.identity.authentication import actor_of_key, actor_of_token
 from domain.identity.models import ApiKey, Session, User, UserRole
 from domain.identity.passwords import hash_password, is_password
-from domain.identity.queries import find_user, get_by_login, get_user
+from domain.identity.queries import find_user, get_by_login, get_user, logins_of
 from domain.identity.refusals import (
     CredentialsWrong,
     LoginTaken,
@@ -80,6 +80,7 @@ __all__ = [
     "is_password",
     "is_weak",
     "lifetimes",
+    "logins_of",
     "open_session",
     "refresh",
     "renew_recovery_codes",

@@ -1,5 +1,6 @@
 """Reads of identity."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.identity.models import User
@@ -25,3 +26,9 @@ async def get_by_login(actor: Actor, login: str) -> User:
     if user is None:
         raise Refused(NotFound(what="user", field=("login",)))
     return user
+
+
+async def logins_of(user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The logins behind ids; one statement for all. For the back office."""
+    rows = User.filter(id__in=list(user_ids)).values_list("id", "login")
+    return dict(await rows)

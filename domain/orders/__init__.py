@@ -22,6 +22,7 @@ from domain.orders.models import LineStatus, Order, OrderKeepsake, OrderLine, Or
 from domain.orders.queries import (
     account_of,
     buyers_of,
+    LineOwner,
     find_any_order,
     find_by_external_id,
     find_order,
@@ -30,6 +31,7 @@ from domain.orders.queries import (
     list_all_orders,
     list_orders,
     note_of,
+    owners_of_lines,
 )
 from domain.orders.rules import (
     CLOSED_ORDERS,
@@ -65,6 +67,7 @@ __all__ = [
     "ContactKind",
     "GuestProof",
     "Keepsake",
+    "LineOwner",
     "LineStatus",
     "LockedLine",
     "Order",
@@ -97,6 +100,7 @@ __all__ = [
     "open_audited",
     "openable_cards",
     "order_event",
+    "owners_of_lines",
     "payment_posting",
     "refund_posting",
     "reveal_by_guest",
