@@ -9,10 +9,8 @@ from domain.fulfilment.manual import (
     manual_lines,
 )
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, ManualTask
-from domain.fulfilment.queries import attempts_of, attempts_of_order, list_due
-from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
-from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
 from domain.fulfilment.queries import attempts_of, attempts_of_order, find_attempt, list_due
+from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
 
 __all__ = [

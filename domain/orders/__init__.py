@@ -20,9 +20,9 @@ from domain.orders.keepsakes import (
 )
 from domain.orders.models import LineStatus, Order, OrderKeepsake, OrderLine, OrderStatus
 from domain.orders.queries import (
+    LineOwner,
     account_of,
     buyers_of,
-    LineOwner,
     find_any_order,
     find_by_external_id,
     find_order,

@@ -58,7 +58,7 @@ async def test_a_card_is_traced_from_its_batch_to_its_buyer() -> None:
     assert found["batch"] == {"source": "test", "unitCost": {"amount": "40.00"}, "accepted": 3}
     assert found["owner"]["number"] == placed.order.number
     assert (found["owner"]["orderId"], found["owner"]["buyerLogin"]) == (order_id, login)
-    assert [each["code"] for each in found["owner"]["agents"]][0] == agent.code
+    assert found["owner"]["agents"][0]["code"] == agent.code
     assert len(found["owner"]["agents"]) == 3
     steps = [(each["action"], each["oldState"], each["newState"]) for each in found["events"]]
     assert steps[:2] == [("stored", None, "AVAILABLE"), ("moved", "AVAILABLE", "SOLD")]
