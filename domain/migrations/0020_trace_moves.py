@@ -157,6 +157,6 @@ CREATE INDEX card_events_marked ON card_events (first_card) WHERE marks IS NOT N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0014_brands")]
+    dependencies = [("domain", "0019_notifications")]
 
     operations = [RunSQL(MOVED), RunSQL(TOLD)]
