@@ -107,6 +107,7 @@ class Expected:
     adopted: bool = False
 
     def hear(self, event: Any, marks: dict[str, bytes]) -> None:
+        """Take in what one event says of the card."""
         for kind, mark in marks.items():
             if event["sequence"] > self.since.get(kind, 0):
                 self.marks[kind], self.since[kind] = mark, event["sequence"]
@@ -190,6 +191,7 @@ async def _verify_batches(conn: Connection, report: TraceReport) -> None:
 
 
 def batch_faults(row: Any) -> Iterable[str]:
+    """What of a batch is not as it was told last; `facts` and `told` are JSON."""
     name = f"batch {encode_id(Prefix.CARD_BATCH, row['id'])}"
     if row["told"] is None:
         yield f"{name}: nobody told of it"
@@ -238,6 +240,7 @@ async def _steps(conn: Connection, card_ids: list[UUID]) -> dict[UUID, list[Any]
 
 
 def card_faults(card: Any, told: Expected | None, steps: list[Any]) -> Iterable[str]:
+    """What of a card is not as its events say: its marks, its path, its owner, its first reveal."""
     name = _card(card["id"])
     if told is None:
         yield f"{name} was put in past the store: no event tells of it"
