@@ -157,6 +157,6 @@ CREATE INDEX card_events_marked ON card_events (first_card) WHERE marks IS NOT N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0019_notifications")]
+    dependencies = [("domain", "0020_kinds_for_life")]
 
     operations = [RunSQL(MOVED), RunSQL(TOLD)]
