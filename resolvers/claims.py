@@ -8,11 +8,12 @@ import segno
 import strawberry
 from strawberry import Parent
 
-from domain import cards, claims, orders
+from domain import claims, orders
 from domain.claims import LinkState
 from domain.kernel import Page, Prefix, clock, decode_id, encode_id, page_request
 from resolvers.context import Info
 from resolvers.orders import ContactInput
+from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 QR_SCALE = 4
 
@@ -74,10 +75,16 @@ async def claim_link_challenge(info: Info, token: str) -> ChallengeOutcome:
 
 
 async def claim_link_redeem(
-    info: Info, token: str, idempotency_key: str, proof: str | None = None
-) -> list[cards.OpenedCard]:
+    info: Info,
+    token: str,
+    idempotency_key: str,
+    proof: str | None = None,
+    recipient_public_key: str | None = None,
+) -> Revealed:
     """The codes that a link hands on."""
-    return await claims.redeem(info.context.actor, token, idempotency_key, proof)
+    recipient = recipient_of(recipient_public_key)
+    opened = await claims.redeem(info.context.actor, token, idempotency_key, proof)
+    return revealed_to(recipient, opened)
 
 
 async def claim_link_open(info: Info, token: str) -> claims.ClaimView:

@@ -93,7 +93,10 @@ class ClaimLinkChallengePayload:
 
 @strawberry.type
 class ClaimLinkRedeemPayload:
-    secrets: list[CardSecret] = field(default_factory=list)
+    secrets: list[CardSecret] = field(
+        default_factory=list, description="Empty when `recipientPublicKey` was sent."
+    )
+    sealed: str | None = field(description="The codes as an armoured age file for that key.")
     user_errors: list[UserError]
 
 

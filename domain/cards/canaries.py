@@ -61,10 +61,14 @@ async def note_canaries(
 
 
 async def note_returned(
-    conn: Connection, variant_id: UUID, fingerprints: Sequence[bytes], by: UUID | None
+    conn: Connection,
+    variant_id: UUID,
+    fingerprints: Sequence[bytes],
+    by: UUID | None,
+    deed: str = "import",
 ) -> None:
     """Raise the alarm when codes that somebody brings are those of canaries: they came back."""
     found = [row["id"] for row in await conn.fetch(_BY_CODE, variant_id, list(fingerprints))]
     if found:
         actor = Actor(kind=ActorKind.SYSTEM, user_id=by)
-        await note_canaries(conn, actor, found, "import")
+        await note_canaries(conn, actor, found, deed)

@@ -129,7 +129,7 @@ class _Import:
             open_cards, self.file, clock.now().date(), self.wish.encoding
         )
         if found is None and (self.wish.dry_run or self.wish.all_or_nothing):
-            rehearsal = await rehearse(self.variant_id, reader, self.progress)
+            rehearsal = await rehearse(self.variant_id, reader, self.progress, self.actor.user_id)
             if self.wish.dry_run or rehearsal.problems:
                 return _rehearsed(rehearsal)
             reader = await asyncio.to_thread(

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from domain.cards.canaries import note_returned
 from domain.cards.chunks import (
     CHUNK_LINES,
     TWICE_IN_FILE,
@@ -18,7 +19,7 @@ from domain.cards.reading import CardReader, CardRow, Row, RowProblem
 from domain.cards.refusals import CardFileInvalid
 from domain.cards.rules import canonical
 from domain.cards.state import IndexState, read_state
-from domain.kernel import Refused, connection
+from domain.kernel import Refused, connection, transaction
 
 # The codes seen so far are known by 64 bits of their fingerprints: 100 bytes for each in memory.
 MAX_ROWS = 1_500_000
@@ -43,11 +44,13 @@ class Rehearsal:
             self.problems.append(problem)
 
 
-async def rehearse(variant_id: UUID, reader: CardReader, progress: Progress | None) -> Rehearsal:
+async def rehearse(
+    variant_id: UUID, reader: CardReader, progress: Progress | None, by: UUID | None = None
+) -> Rehearsal:
     """Read a file to its end and say what of it would be stored.
 
     Refuses a file of more than 1,500,000 cards, which could not be remembered; an import has no
-    such limit.
+    such limit. A canary among the codes raises the alarm: who asks which codes we have is heard.
     """
     async with connection() as conn:
         index = await read_state(conn)
@@ -58,6 +61,9 @@ async def rehearse(variant_id: UUID, reader: CardReader, progress: Progress | No
         async with connection() as conn:
             owners = await owners_of(conn, index, variant_id, list(lines))
         problems += [RowProblem(lines[each], TWICE_IN_STORE) for each in owners]
+        if owners:
+            async with transaction() as conn:
+                await note_returned(conn, variant_id, list(owners), by, "rehearsal")
         for problem in sorted(problems, key=lambda problem: problem.line):
             found.leave_out(problem)
         found.counts.accepted += len(lines) - len(owners)

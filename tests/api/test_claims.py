@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import pyrage
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -28,6 +29,8 @@ OPEN = """mutation Open($input: ClaimLinkOpenInput!) { claimLinkOpen(input: $inp
     userErrors { code message } } }"""
 REDEEM = """mutation Claim($input: ClaimLinkRedeemInput!) { claimLinkRedeem(input: $input) {
     secrets { cardId number secret } userErrors { code message } } }"""
+SEALED = """mutation Claim($input: ClaimLinkRedeemInput!) { claimLinkRedeem(input: $input) {
+    secrets { secret } sealed userErrors { code field } } }"""
 REVOKE = """mutation Stop($input: ClaimLinkRevokeInput!) { claimLinkRevoke(input: $input) {
     link { state } userErrors { code } } }"""
 LIST = """query Links($orderId: ID!) { claimLinks(orderId: $orderId) {
@@ -46,6 +49,22 @@ async def claimed(token: str) -> dict[str, Any]:
     wish = {"token": token, "idempotencyKey": uuid4().hex}
     payload: dict[str, Any] = (await data_of(schema, REDEEM, input=wish))["claimLinkRedeem"]
     return payload
+
+
+@pytest.mark.usefixtures("db")
+async def test_what_is_claimed_may_be_sealed_for_the_claimers_key() -> None:
+    variant, buyer = await make.variant(cards=1), await make.buyer()
+    order = (await buy(buyer, sku=variant.sku))["order"]
+    token = (await made(buyer, order["id"]))["address"]["url"].partition("#")[2]
+    key = pyrage.x25519.Identity.generate()
+    wish = {"token": token, "idempotencyKey": uuid4().hex, "recipientPublicKey": "nonsense"}
+    refused = (await data_of(schema, SEALED, input=wish))["claimLinkRedeem"]
+    assert refused["userErrors"] == [{"code": "INVALID", "field": ["recipientPublicKey"]}]
+    wish["recipientPublicKey"] = str(key.to_public())
+    answer = (await data_of(schema, SEALED, input=wish))["claimLinkRedeem"]
+    assert (answer["secrets"], answer["userErrors"]) == ([], [])
+    opened = pyrage.decrypt(answer["sealed"].encode(), [key])
+    assert order["cards"][0]["id"].encode() in opened
 
 
 @pytest.mark.usefixtures("db")

@@ -76,6 +76,19 @@ async def test_zones_are_counted_apart(limiter: RateLimiter) -> None:
     assert await limiter.hit("reveal", "lan", "") == 0
 
 
+async def test_reveals_are_limited_per_account_and_per_address(valkey: Server) -> None:
+    """The windows as they are in force."""
+    limiter = RateLimiter(emptied(valkey))
+    per_account = [await limiter.hit("reveal", "lan", f"203.0.113.{n}") for n in range(61)]
+    assert per_account.count(0) == 60
+    assert 50_000 < per_account[-1] <= 61_000
+    per_address = [await limiter.hit("reveal", f"user{n}", "198.51.100.1") for n in range(241)]
+    assert per_address.count(0) == 240
+    codes = [await limiter.hit("step_up", "lan", "192.0.2.1") for _ in range(6)]
+    assert codes.count(0) == 5
+    await limiter.close()
+
+
 async def test_two_processes_share_one_count(limiter: RateLimiter, valkey: Server) -> None:
     second = RateLimiter(valkey.url, windows=SMALL)
     assert await allowed(limiter, 5, "lan", "") + await allowed(second, 5, "lan", "") == 8

@@ -110,6 +110,14 @@ async def test_one_that_comes_back_in_an_import_raises_the_alarm() -> None:
     assert await alarms() == [(str(bird.id), "import")]
 
 
+async def test_one_that_is_looked_up_by_a_rehearsal_raises_the_alarm() -> None:
+    variant, (bird,) = await planted()
+    secret = (await code_of(bird)).secret
+    wish = cards.ImportWish(variant.sku, 1, dry_run=True)
+    await cards.import_cards(make.OPERATOR, wish, io.BytesIO(f"secret\n{secret}\n".encode()))
+    assert await alarms() == [(str(bird.id), "rehearsal")]
+
+
 async def test_one_that_a_supplier_delivers_raises_the_alarm() -> None:
     variant, (bird,) = await planted()
     code = await code_of(bird)
