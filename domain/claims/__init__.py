@@ -28,6 +28,7 @@ from domain.claims.rules import MAX_LIFE, PATH, state_of
 from domain.claims.service import (
     LinkWish,
     MadeLink,
+    base_of,
     create_link,
     link_for_message,
     revoke_link,
@@ -55,6 +56,7 @@ __all__ = [
     "Reach",
     "RecipientUnreachable",
     "TooManyLinks",
+    "base_of",
     "challenge",
     "code_of",
     "create_link",

@@ -112,11 +112,16 @@ async def create_link(
 
 async def link_for_message(
     order_id: UUID, origin: UUID, expires_at: datetime, language: str
-) -> MadeLink:
-    """The link that a message to the order's own buyer carries; one for each message, for ever."""
+) -> MadeLink | None:
+    """The link that a message to the order's own buyer carries; one for each message, for ever.
+
+    None for an order that has no cards to hand on, such as a top-up.
+    """
     async with transaction() as conn:
         link = await ClaimLink.filter(origin=origin).first()
         if link is None:
+            if not await openable_cards(conn, order_id, None):
+                return None
             wish = LinkWish(order_id, None, expires_at)
             link = await _written(wish, new_id(), language, origin=origin)
             await record_events(conn, [link_event(CREATED, 1, link)])

@@ -30,7 +30,8 @@ from domain.notifications import statements
 from domain.notifications.models import Medium, NotificationState
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
 from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders
-from domain.notifications.service import opened_address, settings_of, template_or_own
+from domain.notifications.service import opened_address, settings_of
+from domain.notifications.texts import own_text
 from domain.orders import Contact, ContactKind, OrderLine, unsealed_contact
 
 MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
@@ -150,7 +151,7 @@ async def _composed(claimed: _Claimed) -> OutgoingMessage:
         recipient, values = await _of_code(claimed)
     else:
         recipient, values = await _of_order(claimed, medium)
-    template = await _template(claimed, medium)
+    template = await _template(claimed, medium, bool(values.get("cards")))
     more = await _on_demand(claimed, placeholders(template))
     site = await sites.get_site(claimed.site_id)
     name = site.name_zh if claimed.language == "zh" else site.name_en
@@ -165,14 +166,15 @@ async def _composed(claimed: _Claimed) -> OutgoingMessage:
     )
 
 
-async def _template(claimed: _Claimed, medium: Medium) -> Text:
+async def _template(claimed: _Claimed, medium: Medium, has_cards: bool) -> Text:
     places = [claimed.site_id, sites.MAIN_ID]
     async with connection() as conn:
         row = await conn.fetchrow(
             statements.TEMPLATE, places, claimed.event, medium, claimed.language, claimed.site_id
         )
-    found = Text(row["subject"], row["body"]) if row else None
-    return template_or_own(found, claimed.event, medium, claimed.language)
+    if row:
+        return Text(row["subject"], row["body"])
+    return own_text(claimed.event, medium, claimed.language, has_cards=has_cards)
 
 
 async def _of_code(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
@@ -215,7 +217,7 @@ async def _on_demand(claimed: _Claimed, asked: set[str]) -> dict[str, str]:
     if "link" in asked:
         ends = clock.now() + timedelta(days=settings.link_days)
         made = await claims.link_for_message(claimed.order_id, claimed.id, ends, claimed.language)
-        values["link"] = made.url
+        values["link"] = made.url if made else claims.base_of(await sites.get_site(claimed.site_id))
     if "secrets" in asked:
         if not settings.notify_codes:
             raise CannotSend("codes_not_allowed")

@@ -47,7 +47,6 @@ from domain.notifications.rules import (
     known_placeholders,
     placeholders,
 )
-from domain.notifications.texts import own_text
 
 READ, WRITE = "notifications:read", "notifications:write"
 SEAL_PURPOSE = "notification-channel"
@@ -225,11 +224,6 @@ def sealed_address(channel_id: UUID, url: str, secret: str | None) -> bytes:
 def opened_address(channel_id: UUID, sealed: bytes) -> str:
     """The address and, behind a line break, its secret: for the sender alone."""
     return unseal_small(SEAL_PURPOSE, sealed, str(channel_id))
-
-
-def template_or_own(row: Text | None, event: str, medium: Medium, language: str) -> Text:
-    """The site's template, else our own words."""
-    return row or own_text(event, medium, language)
 
 
 SAMPLES = {

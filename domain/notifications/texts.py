@@ -65,8 +65,8 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
 )
 
 
-def own_text(event: str, medium: Medium, language: str) -> Text:
-    """Our own words: short ones where length costs, and where many read them."""
-    if medium is Medium.EMAIL and (event, language) in _LONG:
+def own_text(event: str, medium: Medium, language: str, *, has_cards: bool = True) -> Text:
+    """Our own words: short ones where length costs, where many read them, where nothing opens."""
+    if has_cards and medium is Medium.EMAIL and (event, language) in _LONG:
         return _LONG[event, language]
     return _SHORT[event, language]

@@ -1,5 +1,6 @@
 """Claim links on real PostgreSQL (row C3): claimed once, by the right one, in time, or never."""
 
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from domain import checkout, claims
+from domain import cards, checkout, claims
+from domain.catalog import DeliveryKind
 from domain.checkout import LineWish, Purchase
 from domain.claims import LinkState, LinkWish, MadeLink
 from domain.kernel import (
@@ -373,3 +375,16 @@ async def test_the_database_counts_a_use_by_any_path() -> None:
         async with transaction() as conn:
             await conn.fetchval(insert, b"b")
     assert refused.value.constraint_name == "claim_link_uses_counted"
+
+
+async def test_a_line_of_links_is_handed_on_like_a_card() -> None:
+    variant = await make.variant(delivery_kind=DeliveryKind.LINK)
+    file = io.BytesIO(b"secret\nhttps://play.example/redeem/ABCDE\n")
+    wish = cards.ImportWish(variant.sku, make.yuan(1), "test")
+    await cards.import_cards(make.OPERATOR, wish, file)
+    buyer = await make.buyer()
+    purchase = Purchase((LineWish(variant.sku, 1),), "key")
+    order = (await checkout.place_order(buyer, purchase)).order
+    made = await linked(buyer, order)
+    (opened,) = await claims.redeem(ANONYMOUS, token(made), key())
+    assert opened.secret == "https://play.example/redeem/ABCDE"

@@ -466,3 +466,24 @@ async def test_who_may_not_write_changes_nothing() -> None:
         with pytest.raises(Refused) as refused:
             await work
         assert refused.value.refusals[0].code == "FORBIDDEN"
+
+
+async def test_an_order_without_cards_is_told_without_a_claim_link(provider: Provider) -> None:
+    await channel(events=["order.delivery_failed"])
+    await notifications.save_template(
+        make.OPERATOR, template("{products} {link}", event="order.delivery_failed")
+    )
+    variant = await make.variant(price=make.yuan(100))
+    await make.offer(variant, make.yuan(80))
+    keepsake = await orders.keepsake_of(MAIL, None, "en")
+    wish = Purchase((LineWish(variant.sku, 1),), "key", keepsake=keepsake)
+    order = (await checkout.place_order(await make.buyer(), wish)).order
+    lines = (await orders.lines_of([order.id]))[order.id]
+    async with transaction() as conn:
+        line = await orders.lock_line(conn, lines[0].id)
+        await orders.line_refunded(conn, line, "NO_SUPPLIER")
+    (message_id,) = await relayed()
+    await notifications.send(message_id)
+    assert provider.sent[0].body.endswith(claims.places.public_url)
+    async with connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM claim_links") == 0
