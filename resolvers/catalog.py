@@ -108,7 +108,9 @@ def compare_at_price(
 def stock_level(
     variant: Parent[catalog.ShownVariant], info: Info
 ) -> AtOnceOrLater[catalog.StockLevel]:
-    """How well a variant can be delivered."""
+    """How well a variant can be delivered; a hand needs no stock."""
+    if variant.delivery_kind is catalog.DeliveryKind.MANUAL:
+        return catalog.StockLevel.IN_STOCK
     return info.context.loaders.stock_levels.get(variant.id)
 
 

@@ -26,7 +26,7 @@ async def record(
         actor.user_id,
         action,
         target,
-        orjson.dumps(details, default=str).decode(),
+        orjson.dumps(details, default=str, option=orjson.OPT_NON_STR_KEYS).decode(),
         actor.ip,
         actor.request_id,
     )

@@ -15,8 +15,16 @@ from domain.cards.batches import BatchOrigin
 from domain.cards.chunks import CHUNK_LINES, Counts, Progress, Run
 from domain.cards.issuing import ISSUED
 from domain.cards.keys import fresh_key, unwrapped
+from domain.cards.links import LinksOnly
 from domain.cards.models import BatchStage
-from domain.cards.reading import MAX_LINE_BYTES, UTF8, Position, RowProblem, open_cards
+from domain.cards.reading import (
+    MAX_LINE_BYTES,
+    UTF8,
+    CardReader,
+    Position,
+    RowProblem,
+    open_cards,
+)
 from domain.cards.refusals import CardFileInvalid
 from domain.cards.rehearsal import Rehearsal, rehearse
 from domain.cards.store import Batch
@@ -92,8 +100,9 @@ async def import_cards(
 
     Needs `cards:write`. The same file again changes nothing; one that was cut off goes on where it
     stood, with the cost and source it began with. Duplicates and bad rows are left out and reported
-    by line. `progress` hears the bytes done. Refuses an unknown SKU, a cost below zero, a day of
-    expiry that has come, and, before anything is stored, a file that cannot be read as a whole
+    by line; of a variant of links, each row without an https address. `progress` hears the bytes
+    done. Refuses an unknown SKU, a kind that is delivered without cards, a cost below zero, a day
+    of expiry that has come, and, before anything is stored, a file that cannot be read as a whole
     (CARD_FILE_INVALID); Busy while another import of the same file goes on.
     """
     actor.require_scope(WRITE_SCOPE)
@@ -103,9 +112,12 @@ async def import_cards(
         raise Refused(NotFound(what="variant", field=("sku",)))
     own = variant.delivery_kind == catalog.DeliveryKind.GIFT_CARD
     refuse_unless(not own, Invalid(reason="cards_are_issued", field=("sku",)))
+    of_cards = variant.delivery_kind in catalog.CARD_KINDS
+    refuse_unless(of_cards, Invalid(reason="cards_of_no_kind", field=("sku",)))
     seen = await asyncio.to_thread(_surveyed, file, wish.encoding)
     digest = keyed_digest("card-file", variant.id.bytes + seen.digest)
-    work = _Import(actor, wish, file, progress, variant.id, digest)
+    links = variant.delivery_kind is catalog.DeliveryKind.LINK
+    work = _Import(actor, wish, file, progress, variant.id, digest, links)
     if not seen.workbook and seen.lines <= CHUNK_LINES:
         return await work.run()  # one transaction: the unique key of the batch tells twins apart
     async with _alone(digest.hex()):
@@ -120,21 +132,23 @@ class _Import:
     progress: Progress | None
     variant_id: UUID
     digest: bytes
+    links: bool
+
+    def _opened(self) -> CardReader:
+        """A reader of the file from its beginning."""
+        reader = open_cards(self.file, clock.now().date(), self.wish.encoding)
+        return LinksOnly(reader) if self.links else reader
 
     async def run(self) -> CardImportReport:
         found = await self._find()
         if found is not None and found["stage"] == BatchStage.STORED:
             return await _report(found["id"], _counts(found), replayed=True)
-        reader = await asyncio.to_thread(
-            open_cards, self.file, clock.now().date(), self.wish.encoding
-        )
+        reader = await asyncio.to_thread(self._opened)
         if found is None and (self.wish.dry_run or self.wish.all_or_nothing):
             rehearsal = await rehearse(self.variant_id, reader, self.progress, self.actor.user_id)
             if self.wish.dry_run or rehearsal.problems:
                 return _rehearsed(rehearsal)
-            reader = await asyncio.to_thread(
-                open_cards, self.file, clock.now().date(), self.wish.encoding
-            )
+            reader = await asyncio.to_thread(self._opened)
         batch = await self._begun(found) if found else await self._new()
         if found:
             if self.wish.dry_run:

@@ -81,12 +81,21 @@ async def test_a_top_up_goes_to_the_account_under_the_suppliers_names(port: Scri
     await no_violations()
 
 
-async def test_cards_of_a_top_up_variant_are_never_sold(port: Scripted) -> None:
-    sku = await offered(["first"])
-    variant = await catalog.variants_by_sku([sku])
-    await make.stock(variant[sku], 3)  # type: ignore[arg-type]
-    _, line_id = await paid(sku)
-    port.submits = {"first": [done()]}
+async def test_cards_of_a_variant_that_became_a_top_up_are_never_sold(port: Scripted) -> None:
+    """Its type was changed while it had cards; new ones are refused."""
+    variant = await make.variant(cards=3, price=make.yuan(100))
+    topup, moved = DeliveryKind.DIRECT_TOPUP, variant.sku
+    changes = {"delivery_kind": topup, "type_id": catalog.plain_type_id(topup)}
+    await catalog.Variant.filter(id=variant.id).update(**changes)
+    with pytest.raises(Refused) as refused:
+        await make.stock(variant, 1)
+    assert refused.value.refusals[0].reason == "cards_of_no_kind"  # type: ignore[attr-defined]
+    await suppliers.save_supplier(
+        make.OPERATOR, suppliers.SupplierWish("one", "one", "scripted", "http://s.test", "secret")
+    )
+    await suppliers.save_offer(make.OPERATOR, suppliers.OfferWish(moved, "one", "one", COST))
+    _, line_id = await paid(moved)
+    port.submits = {"one": [done()]}
     await fulfilment.fulfil_line(line_id)
     async with connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM cards WHERE state = 'available'") == 3
