@@ -58,8 +58,11 @@ async def watch_authorisations() -> int:
 
 
 async def watch_stock() -> int:
-    """Tell low and recovered pools; go on with batches that move in slices."""
-    return await cards.check_levels() + await cards.settle_batches()
+    """End holds, set cards apart for sites, move large batches, tell low and recovered pools."""
+    while await cards.lapse_holds():
+        pass
+    await cards.fill_quotas()
+    return await cards.settle_batches() + await cards.check_levels()
 
 
 async def expire_stock() -> int:

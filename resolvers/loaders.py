@@ -9,7 +9,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, sites, suppliers
-from domain.cards import CardCheck, CardQuality, CardWriteOff
+from domain.cards import CardCheck, CardQuality, CardQuota, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor
 
 Key = TypeVar("Key", bound=Hashable)
@@ -159,7 +159,7 @@ class Loaders:
     @cached_property
     def stock_levels(self) -> "Batch[UUID, catalog.StockLevel]":
         """How well a variant can be delivered."""
-        return Batch(_fetch_stock_levels, catalog.StockLevel.OUT)
+        return Batch(self._fetch_stock_levels, catalog.StockLevel.OUT)
 
     @cached_property
     def variant_files(self) -> "Batch[UUID, list[catalog.Variant]]":
@@ -212,6 +212,11 @@ class Loaders:
         return Batch(giftcards.moves_of, [])
 
     @cached_property
+    def card_quotas(self) -> "Batch[UUID, list[CardQuota]]":
+        """What of a variant is set apart for sites, for the back office."""
+        return Batch(cards.quotas_of, [])
+
+    @cached_property
     def batch_quality(self) -> "Batch[UUID, CardQuality]":
         """How good the cards of a batch proved, for the back office."""
         return Batch(cards.quality_of_batches, CardQuality())
@@ -237,8 +242,7 @@ class Loaders:
     async def _fetch_prices(self, ids: list[UUID]) -> dict[UUID, pricing.UnitPrice]:
         return await pricing.prices_of(ids, await self.tier())
 
-
-async def _fetch_stock_levels(ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
-    own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1)
-    offered = await suppliers.variants_with_offers(ids)
-    return {id_: catalog.stock_level(own.get(id_, 0), id_ in offered) for id_ in ids}
+    async def _fetch_stock_levels(self, ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
+        own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1, self._actor.site_id)
+        offered = await suppliers.variants_with_offers(ids)
+        return {id_: catalog.stock_level(own.get(id_, 0), id_ in offered) for id_ in ids}

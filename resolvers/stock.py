@@ -1,5 +1,6 @@
 """How what operators do with stock is answered (back office)."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 import strawberry
@@ -168,3 +169,21 @@ async def card_pools(
 async def stock_policies(info: Info, skus: list[str]) -> list[cards.StockPolicy]:
     """How the cards of these variants are kept and sold; unknown ones are left out."""
     return await cards.policies_by_sku(info.context.actor, skus)
+
+
+async def quotas_of_pool(pool: Parent[cards.CardPool], info: Info) -> list[cards.CardQuota]:
+    """What of a pool is set apart for sites."""
+    return await info.context.loaders.card_quotas.load(pool.variant_id)
+
+
+class QuotaSet(NamedTuple):
+    """What is told of a quota: how many cards are set apart now."""
+
+    kept: int
+    set_apart: int
+
+
+async def card_quota_set(info: Info, sku: str, site_id: strawberry.ID, kept: int) -> QuotaSet:
+    """Set cards of a variant apart for a site."""
+    site = decode_id(Prefix.SITE, site_id, field=("siteId",))
+    return QuotaSet(kept, await cards.set_quota(info.context.actor, sku, site, kept))

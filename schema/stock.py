@@ -30,6 +30,13 @@ class StockPolicy:
     version: int = field(description="Send it back as `expectedVersion`.")
 
 
+@strawberry.type(description="Cards that only one site may sell.")
+@presents(cards.CardQuota)
+class CardQuota:
+    site_id: strawberry.ID = id_field(Prefix.SITE, "site_id")
+    kept: int = field(description="As many as there should be.")
+
+
 @strawberry.type(description="All cards of one variant, by where they are.")
 @presents(cards.CardPool)
 class CardPool:
@@ -48,6 +55,9 @@ class CardPool:
     sold: int = field(description="Delivered in the last 7 days, as counted some minutes ago.")
     days_of_cover: Decimal | None = field(
         description="How long what is available lasts at that pace; null: nothing was sold."
+    )
+    quotas: list[CardQuota] = field(
+        resolvers.quotas_of_pool, size=5, description="What is set apart for sites."
     )
 
 
@@ -72,6 +82,13 @@ class CardFilePayload:
 @strawberry.type
 class CardWriteOffPayload:
     write_offs: list[CardWriteOff] | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class CardQuotaSetPayload:
+    kept: int | None
+    set_apart: int | None = field(description="As many as there are cards for, now.")
     user_errors: list[UserError]
 
 
@@ -162,6 +179,12 @@ class StockAdminMutation:
         entity="write_offs",
         permissions=WRITE,
         description="Send unsold cards back to their supplier, who owes their cost from then on.",
+    )
+    card_quota_set: CardQuotaSetPayload = mutation(
+        resolvers.card_quota_set,
+        payload=CardQuotaSetPayload,
+        permissions=WRITE,
+        description="Set cards of a variant apart for a site; 0 takes that back.",
     )
     stock_policy_set: StockPolicySetPayload = mutation(
         resolvers.stock_policy_set,

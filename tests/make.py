@@ -170,6 +170,14 @@ async def stock(of: Variant, quantity: int, unit_cost: int = 40 * SCALE) -> list
     return await Card.filter(batch_id=report.batch_id).order_by("id")
 
 
+async def hold(of: Variant, quantity: int = 1, by: Actor | None = None) -> cards.CardHold:
+    """Cards of a variant, held by a buyer for an hour."""
+    holder = by or await buyer()
+    wish = cards.HoldWish(of.id, quantity, clock.now() + timedelta(hours=1))
+    async with transaction() as conn:
+        return await cards.reserve_cards(conn, holder, wish)
+
+
 async def rule(
     level: int,
     kind: RuleKind,

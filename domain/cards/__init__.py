@@ -24,6 +24,14 @@ from domain.cards.checks import (
     quality_of_suppliers,
     sample_batch,
 )
+from domain.cards.holds import (
+    HoldWish,
+    extend_hold,
+    lapse_holds,
+    release_hold,
+    reserve_cards,
+    use_hold,
+)
 from domain.cards.importing import (
     CardImportReport,
     ImportWish,
@@ -52,9 +60,12 @@ from domain.cards.models import (
     Card,
     CardBatch,
     CardCheck,
+    CardHold,
+    CardQuota,
     CardState,
     CardWriteOff,
     CheckOrigin,
+    HoldState,
     StockPolicy,
     Verdict,
     WriteOffKind,
@@ -77,6 +88,7 @@ from domain.cards.planting import (
 )
 from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
 from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
+from domain.cards.quotas import fill_quotas, quotas_of, set_quota
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
@@ -116,9 +128,11 @@ __all__ = [
     "CardBatch",
     "CardCheck",
     "CardFileInvalid",
+    "CardHold",
     "CardImportReport",
     "CardPool",
     "CardQuality",
+    "CardQuota",
     "CardSealBroken",
     "CardState",
     "CardTrace",
@@ -127,6 +141,8 @@ __all__ = [
     "CheckOrigin",
     "FoundPrint",
     "FreshKey",
+    "HoldState",
+    "HoldWish",
     "ImportWish",
     "IndexRotated",
     "KeyStatus",
@@ -156,6 +172,8 @@ __all__ = [
     "count_sales",
     "dispute_card",
     "expire_cards",
+    "extend_hold",
+    "fill_quotas",
     "find_sealed",
     "fingerprints_of",
     "freeze_batch",
@@ -164,6 +182,7 @@ __all__ = [
     "issue_cards",
     "judge_card",
     "key_status",
+    "lapse_holds",
     "list_batches",
     "list_checkpoints",
     "list_pools",
@@ -179,8 +198,11 @@ __all__ = [
     "policies_by_sku",
     "quality_of_batches",
     "quality_of_suppliers",
+    "quotas_of",
     "read_export",
     "release_batch",
+    "release_hold",
+    "reserve_cards",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",
@@ -188,6 +210,7 @@ __all__ = [
     "save_policy",
     "seal_card_events",
     "sell",
+    "set_quota",
     "settle_batches",
     "stock_of",
     "store_purchased",
@@ -196,6 +219,7 @@ __all__ = [
     "trace_card",
     "undo_batch",
     "unfreeze_batch",
+    "use_hold",
     "verify_cards",
     "withdraw",
     "write_off_cards",

@@ -15,6 +15,7 @@ from domain import audit
 from domain.cards.models import CardBatch, CardState
 from domain.cards.refusals import CardBatchFrozen, CardChecksOpen
 from domain.kernel import (
+    SYSTEM,
     Actor,
     Connection,
     Event,
@@ -22,6 +23,7 @@ from domain.kernel import (
     NotFound,
     Prefix,
     Refused,
+    act_as,
     clock,
     encode_id,
     record_events,
@@ -123,6 +125,7 @@ async def release_batch(actor: Actor, batch_id: UUID) -> CardBatch:
     """
     actor.require_scope(WRITE_SCOPE)
     async with transaction() as conn:
+        await act_as(conn, actor, "released")
         batch = await lock_batch(conn, batch_id)
         in_quarantine = batch["quarantined_at"] is not None
         refuse_unless(in_quarantine, Invalid(reason="batch_not_quarantined", field=("batchId",)))
@@ -146,6 +149,7 @@ async def freeze_batch(actor: Actor, batch_id: UUID, reason: str) -> CardBatch:
     actor.require_scope(WRITE_SCOPE)
     reason = checked_reason(reason)
     async with transaction() as conn:
+        await act_as(conn, actor, reason)
         batch = await lock_batch(conn, batch_id)
         if batch["frozen_at"] is None:
             await freeze(conn, actor, batch_id, reason)
@@ -161,6 +165,7 @@ async def unfreeze_batch(actor: Actor, batch_id: UUID, reason: str) -> CardBatch
     actor.require_scope(WRITE_SCOPE)
     reason = checked_reason(reason)
     async with transaction() as conn:
+        await act_as(conn, actor, reason)
         batch = await lock_batch(conn, batch_id)
         if batch["frozen_at"] is not None:
             await conn.execute(_UNFROZEN, batch_id)
@@ -179,6 +184,7 @@ async def settle_batches() -> int:
     moved = 0
     for batch_id in waiting:
         async with transaction() as conn:
+            await act_as(conn, SYSTEM, "settled")
             moved += await _settle(conn, await lock_batch(conn, batch_id))
     return moved
 

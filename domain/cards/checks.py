@@ -23,6 +23,7 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Refused,
+    act_as,
     clock,
     connection,
     new_id,
@@ -130,6 +131,7 @@ async def dispute_card(actor: Actor, card_id: UUID, reason: str) -> Card:
     actor.require_scope(WRITE_SCOPE)
     reason = checked_reason(reason)
     async with transaction() as conn:
+        await act_as(conn, actor, reason)
         batch, card = await _lock(conn, card_id)
         if card["state"] != CardState.DISPUTED:
             _refuse_unlisted(card["state"], CardState.DISPUTED)
@@ -152,6 +154,7 @@ async def judge_card(actor: Actor, card_id: UUID, verdict: Verdict, evidence: st
     told = 0 < len(evidence) <= MAX_EVIDENCE_LETTERS
     refuse_unless(told, Invalid(reason="evidence", field=("evidence",)))
     async with transaction() as conn:
+        await act_as(conn, actor, verdict.value)
         batch, card = await _lock(conn, card_id)
         await _move(conn, actor, batch, card, verdict, evidence)
         origin = await _close(conn, actor, batch["id"], card_id, verdict, evidence)

@@ -150,6 +150,7 @@ class Card(Model):
     unit_cost = fields.BigIntField()
     expires_on = fields.DateField(null=True)
     hold_id = fields.UUIDField(null=True)  # for whom it is reserved
+    kept_for = fields.UUIDField(null=True)  # while available: the one site that may sell it
     order_line_id = fields.UUIDField(null=True)
     unit_number = fields.IntField(null=True)
     sold_at = fields.DatetimeField(null=True)
@@ -283,6 +284,57 @@ class CardWriteOff(Model):
                 check="supplier_id IS NULL OR kind = 'returned'", name="write_off_owed_if_returned"
             ),
         )
+
+
+class HoldState(StrEnum):
+    """How far a reservation has come; it ends once."""
+
+    OPEN = "open"
+    USED = "used"
+    RELEASED = "released"
+    LAPSED = "lapsed"
+
+
+class CardHold(Model):
+    """Cards of one variant that a buyer holds unpaid, until a moment. Its cards name it."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField()
+    buyer_id = fields.UUIDField()
+    site_id = fields.UUIDField()
+    order_line_id = fields.UUIDField(null=True)  # what it is held for, once that is known
+    quantity = fields.IntField()
+    state = fields.CharEnumField(HoldState, max_length=16)
+    until = fields.DatetimeField()
+    created_at = fields.DatetimeField()
+    closed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "card_holds"
+        constraints = (
+            CheckConstraint(
+                check="state IN ('open', 'used', 'released', 'lapsed')", name="hold_state_known"
+            ),
+            CheckConstraint(
+                check="(state = 'open') = (closed_at IS NULL)", name="hold_closed_when_over"
+            ),
+            CheckConstraint(check="quantity > 0", name="hold_of_something"),
+        )
+
+
+class CardQuota(Model):
+    """How many cards of a variant are set apart for one site: no other site sells the last ones."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField()
+    site_id = fields.UUIDField()
+    kept = fields.IntField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "card_quotas"
+        unique_together = (("variant_id", "site_id"),)
+        constraints = (CheckConstraint(check="kept BETWEEN 1 AND 10000", name="quota_in_range"),)
 
 
 class PoolLevel(Model):

@@ -9,21 +9,24 @@ from uuid import UUID
 from domain.cards.models import Card, CardBatch
 from domain.cards.moves import DELIVERED
 from domain.cards.rules import sample_codes
-from domain.kernel import Actor, Page, PageRequest, clock, connection, page_of
+from domain.kernel import MAIN_SITE_ID, Actor, Page, PageRequest, clock, connection, page_of
 
 _STOCK = """
 SELECT v.id, (SELECT count(*) FROM (
     SELECT 1 FROM cards WHERE variant_id = v.id AND state = 'available'
+        AND (kept_for IS NULL OR kept_for = $4)
         AND (expires_on IS NULL OR expires_on > $2::date + coalesce(sp.expiry_margin_days, 0))
     LIMIT $3) counted) AS number
 FROM unnest($1::uuid[]) AS v (id) LEFT JOIN stock_policies sp ON sp.variant_id = v.id
 """
 
 
-async def stock_of(variant_ids: Sequence[UUID], cap: int) -> dict[UUID, int]:
-    """How many cards of each variant can be sold now; counts no further than `cap`."""
+async def stock_of(
+    variant_ids: Sequence[UUID], cap: int, site_id: UUID = MAIN_SITE_ID
+) -> dict[UUID, int]:
+    """How many cards of each variant a site can sell now; counts no further than `cap`."""
     async with connection() as conn:
-        rows = await conn.fetch(_STOCK, list(variant_ids), clock.now().date(), cap)
+        rows = await conn.fetch(_STOCK, list(variant_ids), clock.now().date(), cap, site_id)
     return {row["id"]: row["number"] for row in rows}
 
 

@@ -45,3 +45,28 @@ class CardChecksOpen(Refusal):
 
     code: ClassVar[str] = "CARD_CHECKS_OPEN"
     number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardsShort(Refusal):
+    """Fewer cards than asked for can be held."""
+
+    code: ClassVar[str] = "CARDS_SHORT"
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldLimitReached(Refusal):
+    """The buyer holds too many unpaid cards of this variant already."""
+
+    code: ClassVar[str] = "HOLD_LIMIT_REACHED"
+    limit: int
+    held: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldOver(Refusal):
+    """The reservation has ended, or some of its cards were frozen: they are held no more."""
+
+    code: ClassVar[str] = "HOLD_OVER"

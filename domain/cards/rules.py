@@ -17,6 +17,7 @@ DOTS = "••••"
 INVALID_PERCENT = 10
 INVALID_MINIMUM = 3
 COVER_DAYS = 7
+HOLD_LIMIT = 20
 _FOLDED = str.maketrans("", "", " -\t")
 _FOLDED_BYTES = b" -\t"
 _DIGITS = "0123456789"

@@ -27,6 +27,7 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Refused,
+    act_as,
     clock,
     new_id,
     refuse_unless,
@@ -218,6 +219,7 @@ async def _next_slice(actor: Actor, batch_id: UUID, taking: _Taking) -> int:
 
 
 async def _take(conn: Connection, actor: Actor, batch: Any, taking: _Taking) -> int:
+    await act_as(conn, actor, taking.reason)
     own = batch["source"] == ISSUED  # not bought and not in the books: withdrawn where it is issued
     refuse_unless(not own, Invalid(reason="batch_issued", field=("batchId",)))
     row = await conn.fetchrow(

@@ -153,7 +153,7 @@ async def _buy(
     total = _total_of(planned, buyer)
     line_ids = {line.position: new_id() for line in planned}
     if in_a_crowd:
-        cards = await _claim(conn, planned, line_ids, moment)
+        cards = await _claim(conn, actor, planned, line_ids, moment)
     else:
         cards = _picked(planned, line_ids, seen)
     _refuse_below_cost(planned, line_ids, cards)
@@ -244,7 +244,11 @@ def _picked(
 
 
 async def _claim(
-    conn: Connection, planned: list[PlannedLine], line_ids: dict[int, UUID], moment: datetime
+    conn: Connection,
+    actor: Actor,
+    planned: list[PlannedLine],
+    line_ids: dict[int, UUID],
+    moment: datetime,
 ) -> dict[UUID, list[ClaimedCard]]:
     """Hold the cards now; who comes too late hears whether they are sold or only held."""
     own = sorted(
@@ -260,13 +264,14 @@ async def _claim(
         [line.quantity for line in own],
         moment,
         moment.date(),
+        actor.site_id,
     )
     for row in rows:
         claimed[row["order_line_id"]].append(ClaimedCard(**row))
     for line in own:
         got = len(claimed[line_ids[line.position]])
         if got < line.quantity:
-            await _explain_shortage(conn, line, got, moment)
+            await _explain_shortage(conn, actor, line, got, moment)
     return claimed
 
 
@@ -281,10 +286,12 @@ def _refuse_below_cost(
 
 
 async def _explain_shortage(
-    conn: Connection, line: PlannedLine, got: int, moment: datetime
+    conn: Connection, actor: Actor, line: PlannedLine, got: int, moment: datetime
 ) -> None:
     """Sold out, or only held by others for the moment? Only the first is a refusal."""
-    visible = await conn.fetchval(statements.VISIBLE, line.variant_id, line.quantity, moment.date())
+    visible = await conn.fetchval(
+        statements.VISIBLE, line.variant_id, line.quantity, moment.date(), actor.site_id
+    )
     if got + visible >= line.quantity:
         raise CardsTaken
     raise Refused(

@@ -47,6 +47,7 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
         FROM (
             SELECT id, unit_cost, masked, expires_on FROM cards
             WHERE variant_id = v.id AND state = 'available'
+                AND (kept_for IS NULL OR kept_for = $12)
                 AND (expires_on IS NULL
                     OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
             ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
@@ -75,6 +76,7 @@ WITH picked AS (
     CROSS JOIN LATERAL unnest(ARRAY(
         SELECT id FROM cards
         WHERE variant_id = w.variant_id AND state = 'available'
+            AND (kept_for IS NULL OR kept_for = $6)
             AND (expires_on IS NULL OR expires_on > $5::date + coalesce(sp.expiry_margin_days, 0))
         ORDER BY expires_on, id LIMIT w.quantity FOR UPDATE SKIP LOCKED
     )) WITH ORDINALITY AS free (id, unit)
@@ -87,6 +89,7 @@ RETURNING c.id, c.order_line_id, c.unit_number, c.unit_cost, c.masked, c.expires
 VISIBLE = """
 SELECT count(*) FROM (
     SELECT 1 FROM cards WHERE variant_id = $1 AND state = 'available'
+        AND (kept_for IS NULL OR kept_for = $4)
         AND (expires_on IS NULL OR expires_on > $3::date + coalesce(
             (SELECT expiry_margin_days FROM stock_policies WHERE variant_id = $1), 0)) LIMIT $2
 ) counted
@@ -139,7 +142,8 @@ FROM (
     SELECT w.id, w.line_id, w.unit
     FROM unnest($57::uuid[], $58::uuid[], $59::int[]) AS w (id, line_id, unit)
     CROSS JOIN LATERAL (
-        SELECT 1 FROM cards WHERE id = w.id AND state = 'available' FOR UPDATE SKIP LOCKED) held
+        SELECT 1 FROM cards WHERE id = w.id AND state = 'available'
+            AND (kept_for IS NULL OR kept_for = $60) FOR UPDATE SKIP LOCKED) held
 ) free WHERE c.id = free.id RETURNING 1
 """
 

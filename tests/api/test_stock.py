@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain import cards
-from domain.kernel import Prefix, encode_id
+from domain import cards, sites
+from domain.kernel import Prefix, encode_id, new_id
 from schema.admin import schema
 from tests import make
 from tests.api.asking import ask, data_of
@@ -36,6 +36,7 @@ WRITES = {
     "cardDispute": "card { state }",
     "cardsVoid": "writeOffs { kind cards cost { amount currency } supplierId reason }",
     "cardsReturn": "writeOffs { kind cards cost { amount } supplierId }",
+    "cardQuotaSet": "kept setApart",
     "stockPolicySet": "policy { safetyStock expiryMarginDays invalidPercent version }",
 }
 
@@ -159,6 +160,7 @@ async def test_whoever_only_reads_may_do_none_of_it() -> None:
         "cardDispute": {"cardId": batch, "reason": "x"},
         "cardsVoid": {"reason": "x", "idempotencyKey": "x"},
         "cardsReturn": {"reason": "x", "idempotencyKey": "x"},
+        "cardQuotaSet": {"sku": "x", "siteId": "x", "kept": 1},
         "stockPolicySet": {"sku": "x"},
     }
     assert given.keys() == WRITES.keys()
@@ -198,3 +200,18 @@ async def test_pools_and_policies_are_read() -> None:
         }
     ]
     assert data["stockPolicies"] == [{"safetyStock": 9, "holdLimit": 20, "version": 1}]
+
+
+async def test_cards_are_set_apart_for_a_site_and_shown_with_their_pool() -> None:
+    variant = await make.variant(cards=3)
+    site = encode_id(Prefix.SITE, sites.MAIN_ID)
+    payload = await run("cardQuotaSet", sku=variant.sku, siteId=site, kept=5)
+    assert (payload["kept"], payload["setApart"], payload["userErrors"]) == (5, 3, [])
+    asked = "{ cardPools(first: 5) { nodes { quotas { siteId kept } } } }"
+    data = await data_of(schema, asked, READER)
+    assert data["cardPools"]["nodes"] == [{"quotas": [{"siteId": site, "kept": 5}]}]
+    nowhere = encode_id(Prefix.SITE, new_id())
+    refused = await run("cardQuotaSet", sku=variant.sku, siteId=nowhere, kept=1)
+    assert [(error["code"], error["field"]) for error in refused["userErrors"]] == [
+        ("NOT_FOUND", ["siteId"])
+    ]

@@ -175,15 +175,15 @@ async def test_a_large_batch_is_frozen_in_slices_and_a_killed_run_is_finished(
 
 
 async def test_a_held_card_of_a_frozen_batch_is_not_kept_for_its_buyer() -> None:
-    batch = await batch_of(await make.variant(), 2)
-    card = await cards.Card.filter(batch_id=batch).first()
-    assert card is not None
-    async with transaction() as conn:
-        await conn.execute(
-            "UPDATE cards SET state = 'reserved', hold_id = $2 WHERE id = $1", card.id, new_id()
-        )
+    variant = await make.variant()
+    batch = await batch_of(variant, 2)
+    held = await make.hold(variant)
+    assert await states(batch) == {"reserved": 1, "available": 1}
     await cards.freeze_batch(make.OPERATOR, batch, "a complaint")
     assert await states(batch) == {"frozen": 2}
+    with pytest.raises(Refused, match="HOLD_OVER"):
+        async with transaction() as conn:
+            await cards.use_hold(conn, held.id, new_id())
 
 
 async def test_a_disputed_card_goes_back_or_is_confirmed_invalid() -> None:

@@ -79,7 +79,8 @@ async def born(conn: Connection, like: UUID, state: CardState) -> UUID:
 async def move(conn: Connection, card: UUID, after: CardState) -> None:
     """By plain SQL, with the columns that the state asks for."""
     await conn.execute(
-        "UPDATE cards SET state = $2::varchar, hold_id = CASE WHEN $2 = 'reserved' THEN $1 END,"
+        "UPDATE cards SET state = $2::varchar,"
+        " hold_id = CASE WHEN $2 = 'reserved' THEN (SELECT id FROM card_holds LIMIT 1) END,"
         " order_line_id = CASE WHEN $2 = 'sold' THEN $1 ELSE order_line_id END,"
         " unit_number = CASE WHEN $2 = 'sold' THEN 1 ELSE unit_number END,"
         " sold_at = CASE WHEN $2 = 'sold' AND sold_at IS NULL THEN $3 ELSE sold_at END"
@@ -101,7 +102,9 @@ async def refusal_of(conn: Connection, card: UUID, after: CardState) -> str | No
 
 
 async def test_every_unlisted_move_is_refused_and_every_listed_one_is_possible() -> None:
-    like = (await make.stock(await make.variant(), 1))[0].id
+    variant = await make.variant()
+    like = (await make.stock(variant, 1))[0].id
+    await make.hold(variant)
     assert ways().keys() == set(CardState), "a state that no card comes to"
     made: set[tuple[CardState, CardState]] = set()
     async with transaction() as conn:

@@ -69,15 +69,10 @@ async def test_a_second_undo_changes_nothing() -> None:
 async def test_a_card_that_comes_back_after_an_undo_is_not_lost_to_the_books() -> None:
     variant = await make.variant()
     batch = await batch_of(variant, b"A-1\nA-2\n")
-    held = "UPDATE cards SET state = 'reserved', hold_id = $2 WHERE id = $1"
-    freed = "UPDATE cards SET state = 'available', hold_id = NULL WHERE id = $1"
-    card = await cards.Card.filter(batch_id=batch).first()
-    assert card is not None
-    async with transaction() as conn:
-        await conn.execute(held, card.id, new_id())
+    held = await make.hold(variant)
     assert (await cards.undo_batch(make.OPERATOR, batch)).kept == 1
     async with transaction() as conn:
-        await conn.execute(freed, card.id)
+        assert await cards.release_hold(conn, held.id)
     # It is worth something still, so a second undo must not void it without booking that.
     assert await cards.undo_batch(make.OPERATOR, batch) == cards.UndoReport(batch, 0, 1)
     assert await cards.stock_of([variant.id], 10) == {variant.id: 1}
