@@ -36,7 +36,7 @@ CREATE TRIGGER card_holds_move BEFORE UPDATE OR DELETE ON card_holds
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0016_levels')]
+    dependencies = [("domain", "0021_trace_moves")]
 
     initial = False
 
