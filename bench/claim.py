@@ -15,7 +15,7 @@ from bench.filling import Pools, fill_pools
 from bench.installation import filled, run_name, write_results
 from domain import catalog
 from domain.checkout import LineWish, Purchase, place_order, statements
-from domain.kernel import clock, new_id, transaction
+from domain.kernel import MAIN_SITE_ID, clock, new_id, transaction
 from server.settings import Settings
 from server.wiring import connect, disconnect
 
@@ -61,7 +61,7 @@ async def _measure(
 
 async def _claim(variant_id: UUID) -> None:
     moment = clock.now()
-    values = [[new_id()], [variant_id], [1], moment, moment.date()]
+    values = [[new_id()], [variant_id], [1], moment, moment.date(), MAIN_SITE_ID]
     try:
         async with transaction() as conn:
             assert len(await conn.fetch(statements.CLAIM, *values)) == 1

@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from domain.checkout import statements
-from domain.kernel import clock, new_id, transaction
+from domain.kernel import MAIN_SITE_ID, clock, new_id, transaction
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
 
 MANY = 30_000
 MAX_PAGES = 120
-TYPES = "uuid[], uuid[], int[], timestamptz, date"
+TYPES = "uuid[], uuid[], int[], timestamptz, date, uuid"
 # The same claim with a bare LIMIT: the planner expects a tenth of the pool, and reads all cards.
 EAGER = """
 WITH wanted AS (
@@ -62,7 +62,8 @@ async def _explained(
     try:
         text = await conn.fetchval(
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured ("
-            f"'{{{new_id()}}}', '{{{variant_id}}}', '{{1}}', '{moment}', '{moment.date()}')"
+            f"'{{{new_id()}}}', '{{{variant_id}}}', '{{1}}', '{moment}', '{moment.date()}',"
+            f" '{MAIN_SITE_ID}')"
         )
     finally:
         await conn.execute("DEALLOCATE measured")
