@@ -1,5 +1,7 @@
 """What is done at intervals. The scheduler process calls these; one process at a time works."""
 
+from datetime import timedelta
+
 from domain import (
     cards,
     catalog,
@@ -8,9 +10,10 @@ from domain import (
     giftcards,
     ledger,
     notifications,
+    orders,
     webhooks,
 )
-from domain.kernel import forget_old_rows
+from domain.kernel import clock, forget_old_rows
 from jobs import exports as export_jobs
 from jobs import fulfilment as fulfilment_jobs
 from jobs import notifications as notification_jobs
@@ -18,6 +21,7 @@ from jobs import webhooks as webhook_jobs
 from jobs.relay import enqueue
 
 SWEEP = 500
+SALES_WINDOW = timedelta(days=30)
 
 
 async def sweep() -> int:
@@ -73,6 +77,11 @@ async def expire_stock() -> int:
     await cards.tell_expiring()
     await cards.count_sales()
     return gone
+
+
+async def count_sales() -> int:
+    """Count anew what was sold in thirty days, for lists sorted by it."""
+    return await catalog.remember_sales(await orders.sold_since(clock.now() - SALES_WINDOW))
 
 
 async def keep_house() -> int:

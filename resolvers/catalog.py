@@ -17,6 +17,7 @@ from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
 from resolvers.lookahead import asked_below
 from resolvers.money import MoneyInput, money_of
+from resolvers.search import ProductFilterInput, search_of
 
 
 async def categories(info: Info) -> list[catalog.ShownCategory]:
@@ -34,7 +35,7 @@ async def product(
     found = await catalog.find_product(
         product_id=product_id,
         slug=slug,
-        language=info.context.language,
+        language=info.context.languages,
         place=await info.context.loaders.place(),
     )
     if found is not None:
@@ -48,14 +49,16 @@ async def products(
     after: str | None = None,
     query: str | None = None,
     category: strawberry.ID | None = None,
+    filter: ProductFilterInput | None = None,
+    sort: catalog.ProductSort = catalog.ProductSort.SHELF,
 ) -> Page[catalog.ShownProduct]:
     """A page of what is on the shelves, of one category and all below it, found by a text."""
+    name = "products" if sort is catalog.ProductSort.SHELF else f"products by {sort.value}"
     page = await catalog.list_products(
-        page_request("products", first, after),
-        query=query or "",
+        page_request(name, first, after),
         category_id=_category_id(category),
-        language=info.context.language,
-        place=await info.context.loaders.place(),
+        language=info.context.languages,
+        search=await search_of(info, query, filter, sort),
     )
     await _bring_along(info, page.rows)
     return page
@@ -67,7 +70,7 @@ async def catalog_of_partner(
     """Every variant on sale, by sku, with the partner's own price."""
     asked = page_request("catalog", first, after)
     place = await info.context.loaders.place()
-    page = await catalog.list_variants(asked, info.context.language, place)
+    page = await catalog.list_variants(asked, info.context.languages, place)
     await _bring_along_of_variants(info, page.rows, asked_below(info))
     return page
 

@@ -28,16 +28,18 @@ class Context:
     client: str = ""  # the caller's address, for counting tries
     user_agent: str = ""
     proved_orders: set[UUID] = field(default_factory=set)  # opened by what only the buyer has
+    languages: str = ""  # a chain such as `ja.en`: how goods are named; it ends with `language`
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
         """Loaders remember what they read for this caller, so they live as long as the request."""
-        self.loaders = Loaders(self.actor, self.language)
+        self.languages = self.languages or self.language
+        self.loaders = Loaders(self.actor, self.languages)
 
     def sign_in(self, actor: Actor) -> None:
         """Answer what follows in this request for the one who has just signed in."""
         self.actor = actor
-        self.loaders = Loaders(actor, self.language)
+        self.loaders = Loaders(actor, self.languages)
 
 
 Info = strawberry.Info[Context, None]

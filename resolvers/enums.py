@@ -8,7 +8,16 @@ import strawberry
 
 from domain.agents import Tier
 from domain.cards import BatchStage, CardState, ChainState, CheckOrigin, Verdict, WriteOffKind
-from domain.catalog import DeliveryKind, FieldKind, ListingStatus, StockLevel, VariantStatus
+from domain.catalog import (
+    AttributeKind,
+    DeliveryKind,
+    FieldKind,
+    ListingStatus,
+    MediaKind,
+    ProductSort,
+    StockLevel,
+    VariantStatus,
+)
 from domain.claims import LinkState
 from domain.custody import ExportStatus, RevealStatus
 from domain.fulfilment import AttemptStatus
@@ -26,6 +35,9 @@ DESCRIBED = {
     Tier: "Price grades, dearest first.",
     DeliveryKind: "How a variant reaches its buyer.",
     FieldKind: "What a field asks for.",
+    AttributeKind: "What the values of an attribute are; NUMBER: whole numbers.",
+    MediaKind: "What an asset is, so that a front end knows how to show it.",
+    ProductSort: "RELEVANCE is the order of the shelves where nothing is searched for.",
     ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",

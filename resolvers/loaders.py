@@ -93,6 +93,7 @@ class Loaders:
         self._language = language
         self._tier: str | None = None
         self._tree: list[catalog.ShownCategory] | None = None
+        self._attributes: dict[str, catalog.Attribute] | None = None
 
     async def tier(self) -> str:
         """The price grade of the caller: an agent's own, retail for everybody else."""
@@ -125,6 +126,17 @@ class Loaders:
     def brands(self) -> "Batch[UUID, catalog.Brand | None]":
         """Brands by id."""
         return Batch(catalog.brands_by_id, None)
+
+    async def attributes(self) -> dict[str, catalog.Attribute]:
+        """All attributes by key; read once a request."""
+        if self._attributes is None:
+            self._attributes = await catalog.definitions()
+        return self._attributes
+
+    @cached_property
+    def translations(self) -> "Batch[UUID, list[catalog.Translation]]":
+        """The translations of a thing, for the back office."""
+        return Batch(catalog.translations_of, [])
 
     @cached_property
     def authorisations(self) -> "Batch[UUID, list[catalog.BrandAuthorisation]]":

@@ -13,6 +13,7 @@ from schema.catalog import (
 )
 from schema.claims import ClaimsAdminMutation, ClaimsAdminQuery
 from schema.custody import CustodyAdminMutation, CustodyAdminQuery
+from schema.details import DetailsAdminMutation, DetailsAdminQuery
 from schema.documents import RootSchema
 from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
@@ -39,6 +40,7 @@ class Query(
     BrandsAdminQuery,
     CardsAdminQuery,
     CatalogAdminQuery,
+    DetailsAdminQuery,
     GiftCardsAdminQuery,
     ClaimsAdminQuery,
     IdentityAdminQuery,
@@ -63,6 +65,7 @@ class Mutation(
     BrandsAdminMutation,
     CardsAdminMutation,
     CatalogAdminMutation,
+    DetailsAdminMutation,
     GiftCardsAdminMutation,
     ClaimsAdminMutation,
     IdentityAdminMutation,

@@ -10,10 +10,11 @@ from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatu
 from domain.kernel import Prefix
 from resolvers import brands as brand_resolvers
 from resolvers import catalog as resolvers
+from resolvers import details, review
 from resolvers import product_types as types
-from resolvers import review
 from resolvers.permissions import Scope
 from schema.brands import Brand
+from schema.details import Media, MediaFile, ProductAttribute, Translation
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.paging import Connection
@@ -43,6 +44,8 @@ class Product:
     tags: list[str]
     on_sale_from: datetime | None = field(description="Not sold before.")
     on_sale_until: datetime | None = field(description="Not sold from then on.")
+    media: list[Media] = field(description="Pictures and other assets; the first is its face.")
+    attributes: list[ProductAttribute] = field(details.attributes_of_product)
     category: Category = field(resolvers.category_of)
     variants: list["Variant"] = field(resolvers.variants_of)
 
@@ -70,6 +73,7 @@ class Variant:
     valid_days_after_sale: int | None = field(
         description="For how many days a card is good from its sale on."
     )
+    attributes: list[ProductAttribute] = field(details.attributes_of_variant)
     product: Product = field(resolvers.product_of)
 
 
@@ -81,8 +85,8 @@ class CatalogQuery:
     product: Product | None = field(resolvers.product, description="By `id` or by `slug`.")
     products: Connection[Product] = field(
         resolvers.products,
-        description="What is for sale, in shelf order. `query` finds names, their beginnings and"
-        " pinyin; `category` includes the shelves below it.",
+        description="What is for sale. `query` finds names, their beginnings and pinyin; `category`"
+        " includes the shelves below it. A cursor belongs to the `sort` it came with.",
     )
 
 
@@ -140,6 +144,8 @@ class VariantFile:
     position: int
     status: VariantStatus
     version: int = field(description="Send it back as `expectedVersion`.")
+    attributes: list[ProductAttribute] = field(details.attributes_of_variant_file)
+    translations: list[Translation] = field(details.translations_of_variant)
     prices: list[TierPrice] = field(resolvers.prices_of)
 
 
@@ -178,6 +184,9 @@ class ProductFile:
     reviewed_at: datetime | None = field(description="When it was last decided on.")
     review_reason: str = field(description="Why it was decided so.")
     version: int = field(description="Send it back as `expectedVersion`.")
+    media: list[MediaFile] = field(details.media_of_product_file)
+    attributes: list[ProductAttribute] = field(details.attributes_of_product_file)
+    translations: list[Translation] = field(details.translations_of_product)
     variants: list[VariantFile] = field(resolvers.variant_files_of)
     reviews: list[ListingReview] = field(review.reviews_of)
 

@@ -1,7 +1,8 @@
-"""Where, when and at which site something is sold, as the back office says it."""
+"""Where, when and how described something is sold, as the back office says it."""
 
 import strawberry
 
+from resolvers import details
 from resolvers import selling as resolvers
 from resolvers.permissions import Scope
 from schema.catalog import ProductFile, VariantFile
@@ -29,7 +30,49 @@ class VariantTermsSetPayload:
 
 
 @strawberry.type
+class ProductMediaSetPayload:
+    product: ProductFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ProductAttributesSetPayload:
+    product: ProductFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class VariantAttributesSetPayload:
+    variant: VariantFile | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
 class SellingAdminMutation:
+    product_media_set: ProductMediaSetPayload = mutation(
+        details.product_media_set,
+        payload=ProductMediaSetPayload,
+        entity="product",
+        permissions=[Scope("products:write")],
+        description="Say anew which pictures and other assets a product has, thirty at most, in"
+        " their order. An approved product goes back to review.",
+    )
+    product_attributes_set: ProductAttributesSetPayload = mutation(
+        details.product_attributes_set,
+        payload=ProductAttributesSetPayload,
+        entity="product",
+        permissions=[Scope("products:write")],
+        description="Say anew by which attributes a product is described. An approved product goes"
+        " back to review.",
+    )
+    variant_attributes_set: VariantAttributesSetPayload = mutation(
+        details.variant_attributes_set,
+        payload=VariantAttributesSetPayload,
+        entity="variant",
+        permissions=[Scope("products:write")],
+        description="Say anew by which attributes a variant is described, such as how long a"
+        " membership runs. An approved product goes back to review.",
+    )
     site_assortment_set: SiteAssortmentSetPayload = mutation(
         resolvers.site_assortment_set,
         payload=SiteAssortmentSetPayload,

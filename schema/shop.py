@@ -5,6 +5,7 @@ import strawberry
 from schema.agents import Agent
 from schema.catalog import CatalogQuery
 from schema.claims import ClaimsMutation, ClaimsQuery
+from schema.details import FacetQuery
 from schema.documents import RootSchema
 from schema.giftcards import (
     GiftCardLockedError,
@@ -29,7 +30,7 @@ from schema.sites import SiteQuery
 
 
 @strawberry.type
-class Query(CatalogQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
+class Query(CatalogQuery, FacetQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
     """What may be read."""
 
 

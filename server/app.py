@@ -24,7 +24,7 @@ from domain.kernel import ActorKind, connection, on_committed
 from resolvers.context import Context
 from schema.admin import schema as admin_schema
 from schema.faults import RequestRefused
-from schema.locale import negotiate
+from schema.locale import chain, negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
 from server import metrics
@@ -137,6 +137,7 @@ def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Await
         return Context(
             actor=replace(actor, site_id=site.id),
             language=negotiate(request.headers.get("accept-language"), site.language),
+            languages=chain(request.headers.get("accept-language"), site.language),
             request_id=request_id,
             rate_limits=request.app.state.rate_limits,
             client=address,

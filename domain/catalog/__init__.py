@@ -1,6 +1,16 @@
 """The face of the catalogue."""
 
+from domain.catalog.assets import Media, MediaKind
 from domain.catalog.assortments import SelectionRule, rules_of_sites, select_assortment
+from domain.catalog.attributes import (
+    AttributeDraft,
+    definitions,
+    save_attribute,
+    set_product_attributes,
+    set_variant_attributes,
+    shown_value,
+)
+from domain.catalog.attributes import Values as AttributeValues
 from domain.catalog.bans import ban, lift_ban, list_bans
 from domain.catalog.brands import (
     AuthorisationWish,
@@ -8,6 +18,7 @@ from domain.catalog.brands import (
     authorisations_of,
     authorise_brand,
     brands_by_id,
+    brands_by_slug,
     in_force,
     list_brands,
     revoke_authorisation,
@@ -25,11 +36,21 @@ from domain.catalog.fields import (
     from_rows,
     masked,
     read_account,
+from domain.catalog.fields import AccountField, FieldKind, FieldOption, from_rows
+from domain.catalog.filters import (
+    AttributeFilter,
+    PriceView,
+    ProductFilter,
+    ProductSort,
+    check_filter,
 )
 from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
+from domain.catalog.media import media_of, set_media
 from domain.catalog.models import (
     CARD_KINDS,
     AssortmentRule,
+    Attribute,
+    AttributeKind,
     Brand,
     BrandAuthorisation,
     Category,
@@ -39,6 +60,7 @@ from domain.catalog.models import (
     ListingStatus,
     Product,
     ProductType,
+    Translation,
     Variant,
     VariantStatus,
 )
@@ -51,7 +73,6 @@ from domain.catalog.queries import (
     find_product,
     flatten,
     list_product_files,
-    list_products,
     list_variants,
     products_by_id,
     skus_of_variants,
@@ -75,7 +96,14 @@ from domain.catalog.rules import (
     VariantDraft,
     stock_level,
 )
-from domain.catalog.service import save_product, save_variant, touch_variants
+from domain.catalog.searching import (
+    FacetCount,
+    Facets,
+    Search,
+    count_facets,
+    list_products,
+)
+from domain.catalog.service import remember_sales, save_product, save_variant, touch_variants
 from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
 from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
 from domain.catalog.types import (
@@ -85,6 +113,13 @@ from domain.catalog.types import (
     save_type,
     types_by_id,
 )
+from domain.catalog.translations import (
+    Translated,
+    TranslationDraft,
+    set_translations,
+    translations_of,
+)
+from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
 
 __all__ = [
     "CARD_KINDS",
@@ -95,6 +130,11 @@ __all__ = [
     "WITHHELD",
     "AccountField",
     "AssortmentRule",
+    "Attribute",
+    "AttributeDraft",
+    "AttributeFilter",
+    "AttributeKind",
+    "AttributeValues",
     "AuthorisationWish",
     "Brand",
     "BrandAuthorisation",
@@ -104,6 +144,8 @@ __all__ = [
     "CategoryDraft",
     "CsvRow",
     "DeliveryKind",
+    "FacetCount",
+    "Facets",
     "FieldKind",
     "FieldOption",
     "ImportFileInvalid",
@@ -114,19 +156,28 @@ __all__ = [
     "ListingMoveNotAllowed",
     "ListingReview",
     "ListingStatus",
+    "Media",
+    "MediaKind",
     "Place",
+    "PriceView",
     "Product",
     "ProductDraft",
+    "ProductFilter",
+    "ProductSort",
     "ProductTerms",
     "ProductType",
     "ProductTypeDraft",
     "RowError",
+    "Search",
     "SelectionRule",
     "ShownCategory",
     "ShownProduct",
     "ShownVariant",
     "StockLevel",
     "ValueFault",
+    "Translated",
+    "Translation",
+    "TranslationDraft",
     "Variant",
     "VariantDraft",
     "VariantStatus",
@@ -138,9 +189,13 @@ __all__ = [
     "ban",
     "batches",
     "brands_by_id",
+    "brands_by_slug",
     "category_tree",
+    "check_filter",
+    "count_facets",
     "counts_of",
     "fields_of_versions",
+    "definitions",
     "find_product",
     "flatten",
     "from_rows",
@@ -154,6 +209,7 @@ __all__ = [
     "list_types",
     "list_variants",
     "masked",
+    "media_of",
     "move_listing",
     "open_plain_types",
     "place_of",
@@ -162,20 +218,28 @@ __all__ = [
     "products_by_id",
     "read_account",
     "read_csv",
+    "remember_sales",
     "reviews_of",
     "revoke_authorisation",
     "rules_of_sites",
+    "save_attribute",
     "save_brand",
     "save_category",
     "save_product",
     "save_type",
     "save_variant",
     "select_assortment",
+    "set_media",
+    "set_product_attributes",
     "set_product_terms",
+    "set_translations",
+    "set_variant_attributes",
     "set_variant_terms",
     "skus_of_variants",
+    "shown_value",
     "stock_level",
     "touch_variants",
+    "translations_of",
     "types_by_id",
     "variant_files_of",
     "variants_by_id",

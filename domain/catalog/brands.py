@@ -248,6 +248,11 @@ async def brands_by_id(ids: Sequence[UUID]) -> dict[UUID, Brand]:
     return {brand.id: brand for brand in await Brand.filter(id__in=list(ids))}
 
 
+async def brands_by_slug(slugs: Sequence[str]) -> dict[str, Brand]:
+    """Brands by their short names, in one statement."""
+    return {brand.slug: brand for brand in await Brand.filter(slug__in=list(slugs))}
+
+
 async def authorisations_of(
     brand_ids: Sequence[UUID],
 ) -> dict[UUID, list[BrandAuthorisation]]:

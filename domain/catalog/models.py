@@ -7,10 +7,18 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.contrib.postgres.indexes import GinIndex
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
 from domain.kernel import Money, new_id
+
+_NO_MEDIA = SqlDefault("'[]'::jsonb")
+_NO_ATTRIBUTES = SqlDefault("'{}'::jsonb")
+_ATTRIBUTES_RIGHT = (  # an object of lists
+    "jsonb_typeof(attributes) = 'object'"
+    " AND NOT jsonb_path_exists(attributes, 'strict $.* ? (@.type() != \"array\")')"
+)
 
 
 class DeliveryKind(StrEnum):
@@ -175,6 +183,66 @@ class BrandAuthorisation(Model):
         )
 
 
+class AttributeKind(StrEnum):
+    """What the values of an attribute are."""
+
+    TEXT = "text"
+    NUMBER = "number"  # whole numbers; the unit is chosen so that they are
+    BOOLEAN = "boolean"
+
+
+class Attribute(Model):
+    """A property that describes goods, such as platform or duration; `key` names it for ever.
+
+    Products and variants carry values by its key: `{"platform": ["Steam"], "days": [30]}`.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    key = fields.CharField(max_length=32, unique=True)
+    kind = fields.CharEnumField(AttributeKind, max_length=16)
+    name_zh = fields.CharField(max_length=64)
+    name_en = fields.CharField(max_length=64)
+    unit = fields.CharField(max_length=16, default="")
+    facetable = fields.BooleanField(default=False)
+    position = fields.IntField(default=0)
+    version = fields.IntField(default=1)
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "attributes"
+        constraints = (
+            CheckConstraint(
+                check="kind IN ('text', 'number', 'boolean')", name="attribute_kind_known"
+            ),
+            CheckConstraint(check="key ~ '^[a-z][a-z0-9_]*$'", name="attribute_key_plain"),
+        )
+
+
+class Translation(Model):
+    """A product, variant or category in a language beyond the two that its row speaks."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    entity = fields.CharField(max_length=16)
+    entity_id = fields.UUIDField()
+    language = fields.CharField(max_length=2)
+    name = fields.CharField(max_length=128)
+    description = fields.TextField(default="")
+
+    class Meta:
+        table = "translations"
+        unique_together = (("entity_id", "language"),)
+        constraints = (
+            CheckConstraint(
+                check="entity IN ('product', 'variant', 'category')",
+                name="translation_entity_known",
+            ),
+            CheckConstraint(
+                check="language ~ '^[a-z]{2}$' AND language NOT IN ('en', 'zh')",
+                name="translation_language",
+            ),
+        )
+
+
 class Product(Model):
     """What is shown; its variants are what is bought.
 
@@ -204,8 +272,12 @@ class Product(Model):
     except_regions = ArrayField(element_type="text", default=list, db_default=[])
     on_sale_from = fields.DatetimeField(null=True)
     on_sale_until = fields.DatetimeField(null=True)
+    media = fields.JSONField[list[dict[str, Any]]](default=list, db_default=_NO_MEDIA)
+    attributes = fields.JSONField[dict[str, Any]](default=dict, db_default=_NO_ATTRIBUTES)
+    sold_lately = fields.IntField(default=0, db_default=0)  # pieces; counted anew at intervals
     position = fields.IntField(default=0)
     search_terms = ArrayField(element_type="text", default=list)
+    search_more = ArrayField(element_type="text", default=list, db_default=[])  # of translations
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
@@ -215,6 +287,7 @@ class Product(Model):
         indexes = (
             ("status", "position", "id"),
             GinIndex(fields=("search_terms",), name="product_search"),
+            GinIndex(fields=("search_more",), name="product_search_more"),
         )
         constraints = (
             CheckConstraint(
@@ -226,6 +299,9 @@ class Product(Model):
                 name="product_review_told",
             ),
             CheckConstraint(check="on_sale_until > on_sale_from", name="product_window_open"),
+            CheckConstraint(check="jsonb_typeof(media) = 'array'", name="product_media_listed"),
+            CheckConstraint(check=_ATTRIBUTES_RIGHT, name="product_attributes_listed"),
+            CheckConstraint(check="sold_lately >= 0", name="product_sold_not_negative"),
             CheckConstraint(check="(brand = '') = (brand_id IS NULL)", name="product_brand_whole"),
         )
 
@@ -251,6 +327,7 @@ class Variant(Model):
     on_sale_from = fields.DatetimeField(null=True)
     on_sale_until = fields.DatetimeField(null=True)
     valid_days_after_sale = fields.IntField(null=True)  # a card sold today is good for so long
+    attributes = fields.JSONField[dict[str, Any]](default=dict, db_default=_NO_ATTRIBUTES)
     status = fields.CharEnumField(VariantStatus, max_length=16)
     position = fields.IntField(default=0)
     version = fields.IntField(default=1)
@@ -279,6 +356,7 @@ class Variant(Model):
                 name="variant_face_value_whole",
             ),
             CheckConstraint(check="on_sale_until > on_sale_from", name="variant_window_open"),
+            CheckConstraint(check=_ATTRIBUTES_RIGHT, name="variant_attributes_listed"),
             CheckConstraint(
                 check="valid_days_after_sale BETWEEN 1 AND 3650", name="variant_valid_days"
             ),

@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
+from domain.catalog.assets import Media, read_media
 from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant, VariantStatus
-from domain.catalog.rules import query_terms
 from domain.catalog.statements import (
-    BELOW,
     MAIN,
     Bound,
     Place,
     categories,
     on_the_shelf,
-    page_of_products,
     product_columns,
     variant_columns,
 )
@@ -54,7 +54,14 @@ class ShownProduct:
     tags: list[str]
     on_sale_from: datetime | None
     on_sale_until: datetime | None
+    stored_media: str  # JSON as it is stored, read only when it is asked for
+    stored_attributes: str
     position: int
+
+    @property
+    def media(self) -> list[Media]:
+        """Its pictures and other assets, in their order."""
+        return read_media(orjson.loads(self.stored_media))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,14 @@ class ShownVariant:
     on_sale_from: datetime | None = None
     on_sale_until: datetime | None = None
     valid_days_after_sale: int | None = None
+    stored_attributes: str = "{}"
 
 
 async def category_tree(language: str = DEFAULT_LANGUAGE) -> list[ShownCategory]:
     """All categories, roots first, each with its children, in the order of the shelves."""
+    bound = Bound()
     async with connection() as conn:
-        rows = await conn.fetch(categories(language))
+        rows = await conn.fetch(categories(language, bound), *bound.values)
     by_id = {row["id"]: ShownCategory(*row) for row in rows}
     for category in by_id.values():
         if category.parent_id is not None:
@@ -96,38 +105,6 @@ def flatten(tree: Iterable[ShownCategory]) -> dict[UUID, ShownCategory]:
     return found
 
 
-async def list_products(
-    page: PageRequest,
-    *,
-    query: str = "",
-    category_id: UUID | None = None,
-    language: str = DEFAULT_LANGUAGE,
-    place: Place = MAIN,
-) -> Page[ShownProduct]:
-    """What a place shows, in the order of the shelves, of a category and all below it (A1, A11).
-
-    `query` finds Chinese by characters, and names by their beginnings and by pinyin: 话费, `huafei`
-    and `hf` find the same. Refuses a query above 64 letters.
-    """
-    terms = query_terms(query) if query.strip() else None
-    if terms == []:
-        return page_of(page, [], _place)
-    bound = Bound()
-    limit = bound(page.first + 1, "int")
-    parts = on_the_shelf(place, clock.now(), bound)
-    if terms is not None:
-        parts.conditions.append(f"p.search_terms @> {bound(terms, 'text[]')}")
-    if category_id is not None:
-        parts.conditions.append(BELOW.format(category=bound(category_id, "uuid")))
-    if page.after is not None:
-        after = (bound(page.after[0], "int"), bound(UUID(page.after[1]), "uuid"))
-        parts.conditions.append(f"(p.position, p.id) > ({after[0]}, {after[1]})")
-    statement = page_of_products(language, parts, ("p.position", "p.id"), limit)
-    async with connection() as conn:
-        rows = await conn.fetch(statement, *bound.values)
-    return page_of(page, [ShownProduct(*row) for row in rows], _place)
-
-
 async def find_product(
     *,
     product_id: UUID | None = None,
@@ -137,16 +114,14 @@ async def find_product(
 ) -> ShownProduct | None:
     """One product that a place shows, by its id or else by its slug."""
     bound = Bound()
-    limit = bound(1, "int")
     parts = on_the_shelf(place, clock.now(), bound)
     if product_id is not None:
         parts.conditions.append(f"p.id = {bound(product_id, 'uuid')}")
     else:
         parts.conditions.append(f"p.slug = {bound(slug, 'text')}")
+    statement = f"{parts.before}SELECT {product_columns(language, bound)} {parts.from_products()}"
     async with connection() as conn:
-        row = await conn.fetchrow(
-            page_of_products(language, parts, ("p.id",), limit), *bound.values
-        )
+        row = await conn.fetchrow(statement, *bound.values)
     return ShownProduct(*row) if row else None
 
 
@@ -154,9 +129,13 @@ async def products_by_id(
     ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownProduct]:
     """Products by id, whatever their status, in one statement."""
-    statement = f"SELECT {product_columns(language)} FROM products p WHERE p.id = ANY($1)"  # noqa: S608
+    bound = Bound()
+    wanted = bound(list(ids), "uuid[]")
+    statement = (
+        f"SELECT {product_columns(language, bound)} FROM products p WHERE p.id = ANY ({wanted})"  # noqa: S608
+    )
     async with connection() as conn:
-        rows = await conn.fetch(statement, ids)
+        rows = await conn.fetch(statement, *bound.values)
     return {row["id"]: ShownProduct(*row) for row in rows}
 
 
@@ -164,10 +143,14 @@ async def variants_of(
     product_ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, list[ShownVariant]]:
     """The active variants of each product whose sale is not over, in shelf order; one statement."""
-    where = """WHERE v.product_id = ANY($1) AND v.status = 'active'
-        AND (v.on_sale_until IS NULL OR v.on_sale_until > $2) ORDER BY v.position, v.id"""
+    bound = Bound()
+    ids, now = bound(list(product_ids), "uuid[]"), bound(clock.now(), "timestamptz")
+    where = (
+        f"v.product_id = ANY ({ids}) AND v.status = 'active'"
+        f" AND (v.on_sale_until IS NULL OR v.on_sale_until > {now}) ORDER BY v.position, v.id"
+    )
     found: dict[UUID, list[ShownVariant]] = {product_id: [] for product_id in product_ids}
-    for variant in await _fetch_variants(where, product_ids, language, clock.now()):
+    for variant in await _fetch_variants(where, language, bound):
         found[variant.product_id].append(variant)
     return found
 
@@ -176,7 +159,8 @@ async def variants_by_id(
     ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
 ) -> dict[UUID, ShownVariant]:
     """Variants by id, whatever their status, in one statement."""
-    rows = await _fetch_variants("WHERE v.id = ANY($1)", ids, language)
+    bound = Bound()
+    rows = await _fetch_variants(f"v.id = ANY ({bound(list(ids), 'uuid[]')})", language, bound)
     return {variant.id: variant for variant in rows}
 
 
@@ -184,7 +168,8 @@ async def variants_by_sku(
     skus: Sequence[str], language: str = DEFAULT_LANGUAGE
 ) -> dict[str, ShownVariant]:
     """Variants by their code, whatever their status, in one statement."""
-    rows = await _fetch_variants("WHERE v.sku = ANY($1)", skus, language)
+    bound = Bound()
+    rows = await _fetch_variants(f"v.sku = ANY ({bound(list(skus), 'text[]')})", language, bound)
     return {variant.sku: variant for variant in rows}
 
 
@@ -203,7 +188,7 @@ async def list_variants(
         f"(v.on_sale_until IS NULL OR v.on_sale_until > {now})",
     ]
     statement = (
-        f"{parts.before}SELECT {variant_columns(language)} {parts.from_products()}"
+        f"{parts.before}SELECT {variant_columns(language, bound)} {parts.from_products()}"
         f" ORDER BY v.sku LIMIT {limit}"
     )
     async with connection() as conn:
@@ -234,20 +219,10 @@ async def variant_files_of(product_ids: Sequence[UUID]) -> dict[UUID, list[Varia
     return found
 
 
-def _place(product: ShownProduct) -> tuple[int, UUID]:
-    return product.position, product.id
-
-
-async def _fetch_variants(
-    where: str, value: object, language: str, *more: object
-) -> list[ShownVariant]:
+async def _fetch_variants(where: str, language: str, bound: Bound) -> list[ShownVariant]:
+    statement = f"SELECT {variant_columns(language, bound)} FROM variants v WHERE {where}"  # noqa: S608
     async with connection() as conn:
-        rows = await conn.fetch(
-            f"SELECT {variant_columns(language)} FROM variants v {where}",  # noqa: S608
-            value,
-            *more,
-        )
-    return [_variant(*row) for row in rows]
+        return [_variant(*row) for row in await conn.fetch(statement, *bound.values)]
 
 
 def _variant(

@@ -1,6 +1,6 @@
 """Use cases of the catalogue: an operator saves a product or a variant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -43,6 +43,22 @@ from domain.kernel import (
 )
 
 WRITE_SCOPE = "products:write"
+
+# Locked in the order of their ids, as everywhere; who reads the shelf is not waited for.
+_SOLD = """
+WITH sold AS (
+    SELECT v.product_id, least(sum(c.pieces), 2000000000)::int AS pieces
+    FROM unnest($1::uuid[], $2::bigint[]) AS c (variant_id, pieces)
+    JOIN variants v ON v.id = c.variant_id GROUP BY v.product_id
+), wrong AS (
+    SELECT p.id, coalesce(s.pieces, 0) AS pieces
+    FROM products p LEFT JOIN sold s ON s.product_id = p.id
+    WHERE p.sold_lately <> coalesce(s.pieces, 0) ORDER BY p.id FOR UPDATE OF p
+), told AS (
+    UPDATE products p SET sold_lately = w.pieces FROM wrong w WHERE p.id = w.id RETURNING 1
+)
+SELECT count(*) FROM told
+"""
 
 _TOUCH = """
 UPDATE variants SET version = version + 1, updated_at = $2 WHERE id = ANY($1) RETURNING id, version
@@ -140,6 +156,17 @@ async def touch_variants(conn: Connection, variant_ids: Sequence[UUID]) -> dict[
     """
     rows = await conn.fetch(_TOUCH, sorted(variant_ids), clock.now())
     return {row["id"]: row["version"] for row in rows}
+
+
+async def remember_sales(pieces: Mapping[UUID, int]) -> int:
+    """Keep how many pieces of each variant were sold lately, for lists sorted by it.
+
+    Products of which nothing was sold have zero from then on. How many products changed.
+    """
+    async with transaction() as conn:
+        counted = [list(pieces), list(pieces.values())]
+        changed: int = await conn.fetchval(_SOLD, *counted)
+    return changed
 
 
 def terms_of(draft: ProductDraft) -> list[str]:

@@ -4,7 +4,6 @@ Values never become part of a text: `Bound` gives each its number. The same few 
 again and again, so PostgreSQL plans each of them once a connection.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,9 @@ from domain import sites
 from domain.sites import Assortment
 
 LANGUAGES = {"en": "en", "zh": "zh"}  # a language, and what its columns end in
+MAX_INT = 2**62  # above every price
+MAX_FACET_PRODUCTS = 20_000
+MAX_FACET_VALUES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,38 @@ _SHELVES = """WITH RECURSIVE shelves AS (
 ) """
 
 
+# What the products found have in common. Each row: a facet, its key, a value, how many products.
+FACETS = f"""
+, matched AS MATERIALIZED (
+    SELECT p.id, p.category_id, p.brand_id, p.region, p.tags, p.attributes {{products}}
+    LIMIT {MAX_FACET_PRODUCTS}
+), described AS (
+    SELECT m.id, a.key, each.value #>> '{{{{}}}}' AS value FROM matched m
+    CROSS JOIN LATERAL (
+        SELECT m.attributes UNION ALL SELECT f.attributes FROM variants f
+        WHERE f.product_id = m.id AND f.status = 'active') AS of (attributes)
+    JOIN attributes a ON a.facetable AND of.attributes ? a.key
+    CROSS JOIN LATERAL jsonb_array_elements(of.attributes -> a.key) AS each (value)
+), counted AS (
+    SELECT 'category' AS facet, '' AS key, category_id::text AS value, count(*) AS number
+    FROM matched GROUP BY category_id
+    UNION ALL SELECT 'brand', '', b.slug, count(*) FROM matched m
+    JOIN brands b ON b.id = m.brand_id GROUP BY b.slug
+    UNION ALL SELECT 'kind', '', f.delivery_kind, count(DISTINCT m.id) FROM matched m
+    JOIN variants f ON f.product_id = m.id AND f.status = 'active' GROUP BY f.delivery_kind
+    UNION ALL SELECT 'region', '', region, count(*) FROM matched WHERE region <> '' GROUP BY region
+    UNION ALL SELECT 'tag', '', tag, count(*) FROM matched, unnest(tags) AS t (tag) GROUP BY tag
+    UNION ALL SELECT 'attribute', key, value, count(DISTINCT id) FROM described GROUP BY key, value
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY facet, key ORDER BY number DESC, value) AS rank
+    FROM counted
+)
+SELECT 'total' AS facet, '' AS key, '' AS value, count(*) AS number FROM matched
+UNION ALL SELECT facet, key, value, number FROM (
+    SELECT * FROM ranked WHERE rank <= {MAX_FACET_VALUES} ORDER BY facet, key, rank) AS kept
+"""
+
+
 def on_the_shelf(place: Place, moment: object, bound: Bound) -> Parts:
     """What visitors of a place see: approved, not over, of a region and brand that are open there.
 
@@ -133,43 +167,47 @@ def on_the_shelf(place: Place, moment: object, bound: Bound) -> Parts:
     return parts
 
 
-def product_columns(language: str) -> str:
-    """The columns of a ShownProduct, in its order."""
-    tail = LANGUAGES[language]
+def product_columns(language: str, bound: Bound) -> str:
+    """The columns of a ShownProduct, in its order.
+
+    `language` is `en` or `zh`, or a chain that ends with one of them, such as `ja.en`: the first
+    language that something is translated into is shown.
+    """
+    name = _spoken("p", "name", language, bound)
+    description = _spoken("p", "description", language, bound)
     return (
-        f"p.id, p.slug, p.category_id, p.name_{tail}, p.description_{tail}, p.brand, p.brand_id,"
-        " p.region, p.tags, p.on_sale_from, p.on_sale_until, p.position"
+        f"p.id, p.slug, p.category_id, {name}, {description}, p.brand, p.brand_id, p.region,"
+        " p.tags, p.on_sale_from, p.on_sale_until, p.media, p.attributes, p.position"
     )
 
 
-def variant_columns(language: str) -> str:
+def variant_columns(language: str, bound: Bound) -> str:
     """The columns of a ShownVariant, in the order that `_variant` reads them."""
     return (
-        f"v.id, v.product_id, v.sku, v.name_{LANGUAGES[language]}, v.delivery_kind, v.type_id,"
+        f"v.id, v.product_id, v.sku, {_spoken('v', 'name', language, bound)}, v.delivery_kind,"
+        " v.type_id,"
         " v.face_units, v.face_currency, v.min_quantity, v.max_quantity, v.status, v.on_sale_from,"
-        " v.on_sale_until, v.valid_days_after_sale"
+        " v.on_sale_until, v.valid_days_after_sale, v.attributes"
     )
 
 
-BELOW = """p.category_id IN (WITH RECURSIVE below AS (
-    SELECT id FROM categories WHERE id = {category}
-    UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
-) SELECT id FROM below)"""
-
-
-def categories(language: str) -> str:
+def categories(language: str, bound: Bound) -> str:
     """All shelves, in their order."""
     return (
-        f"SELECT id, slug, name_{LANGUAGES[language]}, parent_id FROM categories"
-        " ORDER BY position, slug"
+        f"SELECT c.id, c.slug, {_spoken('c', 'name', language, bound)}, c.parent_id"
+        " FROM categories c ORDER BY c.position, c.slug"
     )
 
 
-def page_of_products(
-    language: str, parts: Parts, order: Sequence[str], limit: str, more: str = ""
-) -> str:
-    """One page, in this order."""
-    return (
-        f"{parts.before}SELECT {product_columns(language)}{more} {parts.from_products()}"
-        f" ORDER BY {', '.join(order)} LIMIT {limit}"
-    )
+def _spoken(row: str, column: str, language: str, bound: Bound) -> str:
+    """A text in the first language of a chain that has it; the row's own columns come last."""
+    *more, base = language.split(".")
+    own = f"{row}.{column}_{LANGUAGES[base]}"
+    if not more:
+        return own
+    translated = [
+        f"(SELECT nullif(t.{column}, '') FROM translations t"
+        f" WHERE t.entity_id = {row}.id AND t.language = {bound(each, 'text')})"
+        for each in more
+    ]
+    return f"coalesce({', '.join([*translated, own])})"

@@ -23,6 +23,7 @@ class Prefix(StrEnum):
     CATEGORY = "cat"
     BRAND = "bnd"
     BRAND_AUTHORISATION = "aut"
+    ATTRIBUTE = "atr"
     PRODUCT = "prd"
     PRODUCT_TYPE = "typ"
     VARIANT = "var"

@@ -32,6 +32,7 @@ from domain.orders.queries import (
     list_orders,
     note_of,
     owners_of_lines,
+    sold_since,
 )
 from domain.orders.rules import (
     CLOSED_ORDERS,
@@ -107,6 +108,7 @@ __all__ = [
     "reveal_cards",
     "reveal_found",
     "sale_posting",
+    "sold_since",
     "status_of",
     "stored_value_posting",
     "unsealed_contact",

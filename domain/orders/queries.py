@@ -26,6 +26,22 @@ class LineOwner:
     buyer_id: UUID
     agent_chain: list[UUID]
 
+_SOLD = """
+SELECT variant_id, sum(delivered_quantity)::bigint AS pieces FROM order_lines
+WHERE id >= $1 AND delivered_quantity > 0 GROUP BY variant_id
+"""
+
+
+async def sold_since(moment: datetime) -> dict[UUID, int]:
+    """How many pieces of each variant were ordered and delivered since a moment.
+
+    Ids carry the time at which they were made, so only the newer lines are read.
+    """
+    first = UUID(int=int(moment.timestamp() * 1_000) << 80)
+    async with connection() as conn:
+        rows = await conn.fetch(_SOLD, first)
+    return {row["variant_id"]: row["pieces"] for row in rows}
+
 
 async def find_order(actor: Actor, order_id: UUID) -> Order | None:
     """The caller's own order, or None: another's sounds like one that does not exist."""

@@ -2,7 +2,7 @@
 
 from domain.pricing.importing import import_folder, import_prices
 from domain.pricing.models import Price
-from domain.pricing.queries import UnitPrice, prices_of, tier_prices_of
+from domain.pricing.queries import UnitPrice, least_prices, prices_of, tier_prices_of
 from domain.pricing.rules import RETAIL, SHOP_CURRENCY, TIERS, TierPrice
 from domain.pricing.service import set_prices
 
@@ -15,6 +15,7 @@ __all__ = [
     "UnitPrice",
     "import_folder",
     "import_prices",
+    "least_prices",
     "prices_of",
     "set_prices",
     "tier_prices_of",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from domain import catalog
 from domain.kernel import Connection, Money, connection
 from domain.pricing.rules import SHOP_CURRENCY, TIERS, TierPrice
 
@@ -13,6 +14,14 @@ _PRICES = """
 SELECT DISTINCT ON (variant_id) variant_id, tier, amount, compare_at FROM prices
 WHERE variant_id = ANY($1) AND tier IN ($2, 'retail') AND currency = $3
 ORDER BY variant_id, tier = 'retail'
+"""
+# For lists sorted or filtered by price: of the product `p`, the least that a variant on sale costs.
+_LEAST = """
+SELECT min(coalesce(own.amount, retail.amount)) FROM variants f
+LEFT JOIN prices own ON own.variant_id = f.id AND own.tier = {0} AND own.currency = {1}
+LEFT JOIN prices retail
+    ON retail.variant_id = f.id AND retail.tier = 'retail' AND retail.currency = {1}
+WHERE f.product_id = p.id AND f.status = 'active'
 """
 _ALL_TIERS = """
 SELECT variant_id, tier, amount, compare_at FROM prices WHERE variant_id = ANY($1) AND currency = $2
@@ -39,6 +48,11 @@ async def prices_of(
     async with connection() as conn:
         rows = await conn.fetch(_PRICES, variant_ids, tier, currency)
     return {row["variant_id"]: _unit_price(row, currency) for row in rows}
+
+
+def least_prices(tier: str, currency: str = SHOP_CURRENCY) -> catalog.PriceView:
+    """How a list of products reads what the cheapest variant on sale costs a buyer of this tier."""
+    return catalog.PriceView(_LEAST, ((tier, "text"), (currency, "text")))
 
 
 async def tier_prices_of(

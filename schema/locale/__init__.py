@@ -4,6 +4,7 @@ Texts are sentences that say what to do. A text may name the fields of its refus
 "only {available} left"; a house test refuses a text that is missing or names anything else.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,10 +19,13 @@ from domain.kernel import Money, Refusal, plain
 
 LANGUAGES = ("en", "zh")
 DEFAULT = "en"
+MAX_MORE = 3
 MAX_HEADER = 200  # characters of Accept-Language that are read; browsers send far fewer
 SIGNS = {"CNY": "¥"}
 # Fields that hold the key of a text instead of words, and the table they are looked up in.
 KEYED = {"reason": "reasons", "what": "things", "limit": "limits"}
+
+_LANGUAGE = re.compile(r"[a-z]{2}")
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +52,29 @@ def negotiate(accept_language: str | None, default: str = DEFAULT) -> str:
         if language in LANGUAGES and quality > best_quality:
             best, best_quality = language, quality
     return best
+
+
+@lru_cache(maxsize=512)
+def chain(accept_language: str | None, default: str = DEFAULT) -> str:
+    """The languages in which goods may be named, best first, ending with one that all goods speak.
+
+    `ja, zh;q=0.5` gives `ja.zh`. `default` is the site's language, asked before English; at most
+    three languages come before the last one, which is the answer of `negotiate`.
+    """
+    asked: list[tuple[float, str]] = []
+    for part in (accept_language or "")[:MAX_HEADER].split(","):
+        tag, _, parameters = part.strip().partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        if _LANGUAGE.fullmatch(language):
+            asked.append((_quality(parameters), language))
+    asked.sort(key=lambda each: -each[0])
+    wanted = [language for quality, language in asked if quality > 0]
+    if not set(wanted) & set(LANGUAGES):
+        wanted.append(default)
+    last = negotiate(accept_language, default)
+    own = next((i for i, each in enumerate(wanted) if each in LANGUAGES), len(wanted))
+    more = [each for each in dict.fromkeys(wanted[:own]) if _LANGUAGE.fullmatch(each)]
+    return ".".join([*more[:MAX_MORE], last])
 
 
 def refusal_text(refusal: Refusal, language: str) -> str:
