@@ -36,7 +36,7 @@ from domain.catalog.fields import (
     from_rows,
     masked,
     read_account,
-from domain.catalog.fields import AccountField, FieldKind, FieldOption, from_rows
+)
 from domain.catalog.filters import (
     AttributeFilter,
     PriceView,
@@ -106,6 +106,12 @@ from domain.catalog.searching import (
 from domain.catalog.service import remember_sales, save_product, save_variant, touch_variants
 from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
 from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
+from domain.catalog.translations import (
+    Translated,
+    TranslationDraft,
+    set_translations,
+    translations_of,
+)
 from domain.catalog.types import (
     ProductTypeDraft,
     fields_of_versions,
@@ -113,13 +119,6 @@ from domain.catalog.types import (
     save_type,
     types_by_id,
 )
-from domain.catalog.translations import (
-    Translated,
-    TranslationDraft,
-    set_translations,
-    translations_of,
-)
-from domain.catalog.types import ProductTypeDraft, list_types, save_type, types_by_id
 
 __all__ = [
     "CARD_KINDS",
@@ -174,10 +173,10 @@ __all__ = [
     "ShownProduct",
     "ShownVariant",
     "StockLevel",
-    "ValueFault",
     "Translated",
     "Translation",
     "TranslationDraft",
+    "ValueFault",
     "Variant",
     "VariantDraft",
     "VariantStatus",
@@ -194,8 +193,8 @@ __all__ = [
     "check_filter",
     "count_facets",
     "counts_of",
-    "fields_of_versions",
     "definitions",
+    "fields_of_versions",
     "find_product",
     "flatten",
     "from_rows",
@@ -235,8 +234,8 @@ __all__ = [
     "set_translations",
     "set_variant_attributes",
     "set_variant_terms",
-    "skus_of_variants",
     "shown_value",
+    "skus_of_variants",
     "stock_level",
     "touch_variants",
     "translations_of",

@@ -26,6 +26,7 @@ class LineOwner:
     buyer_id: UUID
     agent_chain: list[UUID]
 
+
 _SOLD = """
 SELECT variant_id, sum(delivered_quantity)::bigint AS pieces FROM order_lines
 WHERE id >= $1 AND delivered_quantity > 0 GROUP BY variant_id
