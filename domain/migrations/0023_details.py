@@ -116,7 +116,7 @@ CREATE INDEX products_selling ON products (sold_lately, id) WHERE status = 'appr
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0014_brands')]
+    dependencies = [("domain", "0022_holds")]
 
 
     operations = with_constraints([
