@@ -264,6 +264,7 @@ INVARIANTS = (
                     SELECT 1 FROM webhook_deliveries e WHERE e.endpoint_id = d.endpoint_id
                         AND e.subject = d.subject AND e.sequence < d.sequence
                         AND e.state = 'pending'))
+            + (SELECT count(*) FROM notifications WHERE next_attempt_at < $1 OR lease_ends_at < $1)
         """,
     ),
     Invariant(
@@ -275,6 +276,19 @@ INVARIANTS = (
             AND NOT v.sold_below_cost AND l.delivery_kind <> 'MANUAL'
             AND NOT EXISTS (SELECT 1 FROM fulfilment_attempts a
                 WHERE a.line_id = l.id AND a.status = 'succeeded')
+        """,
+    ),
+    Invariant(
+        "C3",
+        "a claim link counts its claims, none too many, and each was audited before it was shown",
+        """
+        SELECT (SELECT count(*) FROM claim_links k
+                LEFT JOIN (SELECT link_id, count(*) AS number FROM claim_uses GROUP BY 1) u
+                    ON u.link_id = k.id
+                WHERE k.uses <> coalesce(u.number, 0) OR k.uses > k.max_uses)
+            + (SELECT count(*) FROM claim_uses u WHERE NOT EXISTS (
+                SELECT 1 FROM audit_entries a WHERE a.action = 'card.reveal'
+                    AND a.actor_kind = 'link' AND a.actor_id = u.link_id))
         """,
     ),
 )

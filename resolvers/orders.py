@@ -146,6 +146,12 @@ async def order_cards_reveal_by_guest(
     return revealed_to(recipient, opened)
 
 
+async def order_contact_forget(info: Info, order_id: strawberry.ID) -> orders.Order:
+    """Forget what a buyer left with an order."""
+    order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
+    return await orders.forget_keepsake(info.context.actor, order)
+
+
 async def order(info: Info, id: strawberry.ID) -> orders.Order | None:
     """One of the caller's own orders."""
     return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))

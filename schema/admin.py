@@ -21,7 +21,7 @@ from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.manual import ManualAdminMutation, ManualAdminQuery
 from schema.notifications import NotificationsAdminMutation, NotificationsAdminQuery
-from schema.orders import DELIVERIES, OrderAdminQuery
+from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
@@ -72,6 +72,7 @@ class Mutation(
     LedgerAdminMutation,
     ManualAdminMutation,
     NotificationsAdminMutation,
+    OrderAdminMutation,
     ProductTypesAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,

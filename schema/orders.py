@@ -147,6 +147,12 @@ class CardsRevealPayload:
 
 
 @strawberry.type
+class OrderContactForgetPayload:
+    order: Order | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
 class OrderQuery:
     order: Order | None = field(
         resolvers.order,
@@ -193,6 +199,14 @@ class OrderMutation:
         description="The codes of an order by its number with its `guestToken` or its"
         " `lookupPassword`. Each look is written to the audit log.",
     )
+    order_contact_forget: OrderContactForgetPayload = mutation(
+        resolvers.order_contact_forget,
+        payload=OrderContactForgetPayload,
+        entity="order",
+        permissions=[SignedIn()],
+        description="Forget the contact and the look-up password of the caller's own order. What"
+        " was not told by then is told to nobody.",
+    )
 
 
 @strawberry.type
@@ -231,3 +245,14 @@ class OrderAdminQuery:
         resolvers.all_orders, permissions=[Scope("orders:read")], description="Newest first."
     )
     order: Order | None = field(resolvers.any_order, permissions=[Scope("orders:read")])
+
+
+@strawberry.type
+class OrderAdminMutation:
+    order_contact_forget: OrderContactForgetPayload = mutation(
+        resolvers.order_contact_forget,
+        payload=OrderContactForgetPayload,
+        entity="order",
+        permissions=[Scope("orders:write")],
+        description="Forget the contact and the look-up password of an order. Audited.",
+    )

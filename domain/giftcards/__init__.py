@@ -1,5 +1,6 @@
 """The face of our own gift cards."""
 
+from domain.giftcards.events import REDEEMED
 from domain.giftcards.expiry import expire_due
 from domain.giftcards.issuing import Issue, issue
 from domain.giftcards.models import (
@@ -35,6 +36,7 @@ from domain.giftcards.refusals import (
 from domain.giftcards.rules import ProgramDraft, limits
 
 __all__ = [
+    "REDEEMED",
     "Activation",
     "Breakage",
     "GiftCard",

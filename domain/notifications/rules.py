@@ -10,6 +10,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from domain.claims import CHALLENGED
+from domain.giftcards import REDEEMED
 from domain.notifications.models import Medium, NotificationState
 from domain.orders import events
 
@@ -32,13 +33,14 @@ RETRY_AFTER_SECONDS = (10, 60, 300, 1_800, 7_200)
 LEASE = timedelta(minutes=2)  # longer than any adapter waits; then the outcome is not known
 
 ORDER_EVENTS = (events.DELIVERED, events.PARTIALLY_DELIVERED, events.DELIVERY_FAILED)
-EVENTS = (*ORDER_EVENTS, CHALLENGED)
+EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED)
 LANGUAGES = ("zh", "en")
 MAX_SUBJECT_LETTERS, MAX_BODY_LETTERS = 200, 4_000
 MAX_ADDRESS_LETTERS = 1_000
 
 OF_ORDERS = ("number", "site", "products", "cards", "total", "link", "secrets")
 OF_CODES = ("site", "code", "minutes")
+OF_REDEMPTIONS = ("site", "number", "amount", "left")  # of the gift card
 OPENING = frozenset({"link", "secrets", "code"})  # whoever reads these has the goods
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _BRACES = re.compile(r"[{}]")
@@ -70,7 +72,7 @@ class Text:
 
 def known_placeholders(event: str, medium: Medium) -> tuple[str, ...]:
     """What a template may name; a group of staff is told nothing that opens the goods."""
-    names = OF_CODES if event == CHALLENGED else OF_ORDERS
+    names = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS}.get(event, OF_ORDERS)
     return tuple(name for name in names if medium is not Medium.GROUP or name not in OPENING)
 
 

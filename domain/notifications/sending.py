@@ -9,10 +9,12 @@ looks like fraud. Whoever dies in between leaves an uncertain one, too.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from domain import cards, catalog, claims, orders, sites
 from domain.claims import CHALLENGED
+from domain.giftcards import REDEEMED
 from domain.kernel import (
     SYSTEM,
     Connection,
@@ -74,7 +76,8 @@ async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
     ids, moment = list(event_ids), clock.now()
     made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment)
     codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
-    return [row["id"] for row in (*made, *codes)]
+    uses = await conn.fetch(statements.FAN_OUT_REDEMPTIONS, ids, sites.MAIN_ID, moment, REDEEMED)
+    return [row["id"] for row in (*made, *codes, *uses)]
 
 
 async def reaches(site_id: UUID, kind: ContactKind) -> bool:
@@ -149,6 +152,8 @@ async def _composed(claimed: _Claimed) -> OutgoingMessage:
     recipient: Contact | None
     if claimed.event == CHALLENGED:
         recipient, values = await _of_code(claimed)
+    elif claimed.event == REDEEMED:
+        recipient, values = await _of_redemption(claimed)
     else:
         recipient, values = await _of_order(claimed, medium)
     template = await _template(claimed, medium, bool(values.get("cards")))
@@ -193,12 +198,7 @@ async def _of_code(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
 async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, dict[str, str]]:
     async with connection() as conn:
         row = await conn.fetchrow(statements.ORDER, claimed.order_id)
-    recipient = None
-    if medium is not Medium.GROUP:
-        if row["kind"] is None:
-            raise CannotSend("recipient_gone")  # forgotten since
-        kind = ContactKind(row["kind"])
-        recipient = unsealed_contact(kind, row["contact_sealed"], claimed.order_id)
+    recipient = None if medium is Medium.GROUP else _recipient(row, claimed)
     lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
     return recipient, {
         "number": row["number"],
@@ -206,6 +206,31 @@ async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, 
         "products": await _products(lines, claimed.language),
         "cards": await _masked(lines),
     }
+
+
+async def _of_redemption(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
+    """A gift card was written off, wholly or in part: its buyer hears of it."""
+    async with connection() as conn:
+        row = await conn.fetchrow(statements.REDEMPTION, claimed.subject)
+        order = await conn.fetchrow(statements.ORDER, claimed.order_id)
+    counted, zh = row["uses"] > 0, claimed.language == "zh"
+
+    def worth(uses: int, units: int) -> str:
+        if not counted:
+            return _money(Money(units, row["currency"]))
+        return f"{uses} 次" if zh else f"{uses} use{'' if uses == 1 else 's'}"
+
+    return _recipient(order, claimed), {
+        "number": row["number"],
+        "amount": worth(row["uses"], row["units"]),
+        "left": worth(row["uses_after"], row["balance_after"]),
+    }
+
+
+def _recipient(order: Any, claimed: _Claimed) -> Contact:
+    if order["kind"] is None:
+        raise CannotSend("recipient_gone")  # forgotten since
+    return unsealed_contact(ContactKind(order["kind"]), order["contact_sealed"], claimed.order_id)
 
 
 async def _on_demand(claimed: _Claimed, asked: set[str]) -> dict[str, str]:

@@ -39,6 +39,20 @@ JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
 WHERE e.id = ANY($1) AND e.type = $4
 {_ONCE}
 """
+# Who bought a gift card hears of each use of it.
+FAN_OUT_REDEMPTIONS = f"""
+{_INSERT}
+SELECT uuidv7(), r.id, o.id, o.site_id, e.type, ch.id, ch.medium, k.contact_digest,
+    k.contact_masked, k.language, 'pending', 0, $3, $3
+FROM outbox_events e JOIN gift_card_redemptions r ON r.id = e.subject
+JOIN cards c ON c.id = r.card_id JOIN order_lines l ON l.id = c.order_line_id
+JOIN orders o ON o.id = l.order_id JOIN order_keepsakes k ON k.order_id = o.id
+JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
+    AND e.type = ANY(ch.events) AND ((ch.medium = 'email' AND k.kind = 'email')
+        OR (ch.medium = 'sms' AND k.kind = 'phone'))
+WHERE e.id = ANY($1) AND e.type = $4
+{_ONCE}
+"""
 REACHES = f"""
 SELECT EXISTS (SELECT 1 FROM notification_channels ch
     WHERE ch.medium = $3 AND $4 = ANY(ch.events) AND {_SERVES.format(site="$1")})
@@ -78,4 +92,8 @@ TEMPLATE = """
 SELECT subject, body FROM notification_templates
 WHERE site_id = ANY($1) AND event = $2 AND medium = $3 AND language = $4
 ORDER BY site_id = $5 DESC LIMIT 1
+"""
+REDEMPTION = """
+SELECT g.number, g.currency, r.units, r.uses, r.balance_after, r.uses_after
+FROM gift_card_redemptions r JOIN gift_cards g ON g.card_id = r.card_id WHERE r.id = $1
 """

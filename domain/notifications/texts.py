@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from domain.claims import CHALLENGED
+from domain.giftcards import REDEEMED
 from domain.notifications.models import Medium
 from domain.notifications.rules import Text
 from domain.orders import events
@@ -52,6 +53,14 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
         (events.DELIVERY_FAILED, "en"): Text(
             "Order {number} is refunded",
             "{site}: order {number} could not be delivered; {total} went back to your balance.",
+        ),
+        (REDEEMED, "zh"): Text(
+            "礼品卡 {number} 已核销",
+            "【{site}】您购买的礼品卡 {number} 已核销 {amount}，剩余 {left}。如有疑问请联系我们。",
+        ),
+        (REDEEMED, "en"): Text(
+            "Gift card {number} was used",
+            "{site}: {amount} of the gift card {number} that you bought was used, {left} is left.",
         ),
         (CHALLENGED, "zh"): Text(
             "{site} 验证码",

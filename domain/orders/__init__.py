@@ -8,7 +8,13 @@ from domain.orders.books import (
     stored_value_posting,
 )
 from domain.orders.events import manual_waiting, order_event
-from domain.orders.guests import GuestProof, find_by_guest, guest_token, reveal_by_guest
+from domain.orders.guests import (
+    GuestProof,
+    find_by_guest,
+    forget_keepsake,
+    guest_token,
+    reveal_by_guest,
+)
 from domain.orders.keepsakes import (
     INSERT_KEEPSAKE,
     Contact,
@@ -84,6 +90,7 @@ __all__ = [
     "find_by_external_id",
     "find_by_guest",
     "find_order",
+    "forget_keepsake",
     "get_line",
     "guest_token",
     "keepsake_of",

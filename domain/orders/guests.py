@@ -73,6 +73,23 @@ async def reveal_by_guest(
     return await reveal_found(actor, order_id, card_ids, {"by": _way(proof)})
 
 
+async def forget_keepsake(actor: Actor, order_id: UUID) -> Order:
+    """Forget the contact and the look-up password that were left with an order, for ever.
+
+    Of the caller's own order, or of any with `orders:write`. A second time changes nothing. Another's
+    order sounds like none.
+    """
+    async with transaction() as conn:
+        buyer = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order_id)
+        if buyer is None or buyer != actor.user_id:
+            if not {"orders:write", "*"} & actor.scopes or buyer is None:
+                raise Refused(NotFound(what="order", field=("orderId",)))
+        gone = await conn.execute("DELETE FROM order_keepsakes WHERE order_id = $1", order_id)
+        if gone != "DELETE 0":
+            await audit.record(conn, actor, "order.keepsake_forget", order_id, {})
+    return await Order.get(id=order_id)
+
+
 async def _proved(actor: Actor, proof: GuestProof) -> UUID | None:
     one = (proof.token is None) != (proof.password is None)
     refuse_unless(one, Invalid(reason="guest_proof"))

@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import checkout, claims, notifications, orders, sites
+from domain import checkout, claims, giftcards, notifications, orders, sites
+from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase
 from domain.kernel import (
     ANONYMOUS,
@@ -487,3 +488,36 @@ async def test_an_order_without_cards_is_told_without_a_claim_link(provider: Pro
     assert provider.sent[0].body.endswith(claims.places.public_url)
     async with connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM claim_links") == 0
+
+
+async def test_who_bought_a_gift_card_hears_of_each_use(provider: Provider) -> None:
+    """Written off, and told (rows C7 and K1): once a use, and never the code."""
+    await channel(Medium.SMS, events=["gift_card.redeemed"])
+    program = await make.gift_program(cards=1)
+    sku = (await Variant.get(id=program.variant_id)).sku
+    keepsake = await orders.keepsake_of(PHONE, None, "zh")
+    buyer = await make.buyer()
+    purchase = Purchase((LineWish(sku, 1),), "key", keepsake=keepsake)
+    order = (await checkout.place_order(buyer, purchase)).order
+    code = await secret_of(order)
+    for amount in (30, 70):
+        await giftcards.redeem(buyer, code, make.money(amount), f"use{amount}")
+    assert len(await relayed()) == 2
+    assert await relayed() == []
+    for due in await notifications.list_due(10):
+        await notifications.send(due)
+    first, second = (each.body for each in provider.sent)
+    assert "已核销 ¥30.00，剩余 ¥70.00" in first
+    assert "已核销 ¥70.00，剩余 ¥0.00" in second
+    assert code not in first + second
+
+
+async def test_who_is_forgotten_is_not_written_to(provider: Provider) -> None:
+    await channel()
+    buyer, order = await bought()
+    (message_id,) = await relayed()
+    await orders.forget_keepsake(buyer, order.id)
+    await notifications.send(message_id)
+    row = await only()
+    assert (row.state, row.last_error) == (NotificationState.FAILED, "recipient_gone")
+    assert provider.sent == []

@@ -223,3 +223,19 @@ async def test_a_keepsake_is_forgotten_or_kept() -> None:
             await conn.execute("UPDATE order_keepsakes SET language = 'zh'")
     async with transaction() as conn:
         assert await conn.execute("DELETE FROM order_keepsakes") == "DELETE 1"
+
+
+async def test_what_was_left_with_an_order_is_forgotten_by_who_may() -> None:
+    order = await bought(password=PASSWORD, contact=orders.contact_of("lan@example.com", None))
+    async with connection() as conn:
+        buyer = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order.id)
+    with pytest.raises(Refused) as refused:
+        await orders.forget_keepsake(await make.buyer(), order.id)
+    assert isinstance(refused.value.refusals[0], NotFound)
+    assert await orders.OrderKeepsake.all().count() == 1
+    for _ in range(2):
+        await orders.forget_keepsake(Actor(kind=ActorKind.USER, user_id=buyer), order.id)
+    assert await orders.OrderKeepsake.all().count() == 0
+    assert await audited("order.keepsake_forget") == [order.id]
+    proof = GuestProof(order.number, password=PASSWORD)
+    assert await orders.find_by_guest(ANONYMOUS, proof) is None
