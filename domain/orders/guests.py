@@ -76,14 +76,13 @@ async def reveal_by_guest(
 async def forget_keepsake(actor: Actor, order_id: UUID) -> Order:
     """Forget the contact and the look-up password that were left with an order, for ever.
 
-    Of the caller's own order, or of any with `orders:write`. A second time changes nothing. Another's
-    order sounds like none.
+    Of the caller's own order, or of any with `orders:write`; another's sounds like none. A second
+    time changes nothing.
     """
     async with transaction() as conn:
         buyer = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order_id)
-        if buyer is None or buyer != actor.user_id:
-            if not {"orders:write", "*"} & actor.scopes or buyer is None:
-                raise Refused(NotFound(what="order", field=("orderId",)))
+        may = buyer == actor.user_id or bool({"orders:write", "*"} & actor.scopes)
+        refuse_unless(buyer is not None and may, NotFound(what="order", field=("orderId",)))
         gone = await conn.execute("DELETE FROM order_keepsakes WHERE order_id = $1", order_id)
         if gone != "DELETE 0":
             await audit.record(conn, actor, "order.keepsake_forget", order_id, {})

@@ -10,6 +10,8 @@ from domain import checkout, orders
 from domain.checkout import LineWish, Purchase
 from domain.kernel import (
     ANONYMOUS,
+    Actor,
+    ActorKind,
     IdempotencyKeyReused,
     Invalid,
     NotFound,
