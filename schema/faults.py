@@ -22,6 +22,11 @@ TOO_LONG = re.compile(r"more than (\d+) (tokens|comments)")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 SUGGESTION = re.compile(r"\s*Did you mean [^?]*\?")
+# What a client sent as a value may be a card code: it is never said back, only what was expected.
+VALUE = re.compile(
+    r",? found:? .*|(?<!invalid value)(?<=value): .*|(?<=^Value )(?:'[^']*'|\"[^\"]*\")", re.DOTALL
+)
+TOKEN = re.compile(r"(found (?:Name|String|BlockString|Int|Float)) .*", re.DOTALL)
 BUILT_IN = frozenset({"Int", "Float", "String", "Boolean", "ID", "null", "true", "false"})
 
 log = structlog.get_logger(__name__)
@@ -68,9 +73,9 @@ def presentable(
             maximum, limit = int(too_long[1]), too_long[2]
             values = {"limit": limit, "maximum": maximum}
             return _shown(error, request_text(TOO_MUCH, language, values), TOO_MUCH, values)
-        return _shown(error, error.message, PARSE_FAILED)
+        return _shown(error, TOKEN.sub(r"\1.", error.message), PARSE_FAILED)
     if _is_about_the_document(error, cause):
-        message = SUGGESTION.sub("", error.message)
+        message = VALUE.sub("", SUGGESTION.sub("", error.message))
         message = message if written is None else _only_written(message, written)
         return _shown(error, message, VALIDATION_FAILED)
     log.error("graphql_fault", request_id=request_id, path=error.path, exc_info=cause)

@@ -253,7 +253,7 @@ class RequestFrame:
             log.debug(
                 "request",
                 request_id=request_id,
-                path=scope.get("path"),
+                path=_route_of(scope),  # what the caller put into its address may be a code
                 status=status,
                 ms=round(elapsed * 1000, 1),
             )

@@ -144,3 +144,24 @@ async def test_tracing_is_a_scope_of_its_own() -> None:
     result = await ask(schema, TRACE, OTHER, id=encode_id(Prefix.CARD, card.id))
     assert [error.extensions["code"] for error in result.errors] == ["FORBIDDEN"]
     assert await AuditEntry.filter(action="card.trace").count() == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"sku": "A", "content": "SECRET-CODE"}, id="a field is missing"),
+        pytest.param({"sku": "A", "content": "SECRET-CODE", "x": 1}, id="an unknown field"),
+        pytest.param("SECRET-CODE", id="no object"),
+        pytest.param({"sku": "A", "content": ["SECRET-CODE"]}, id="of another type"),
+    ],
+)
+async def test_a_value_that_cannot_be_read_is_not_said_back(given: Any) -> None:
+    """An import that a client wrote wrongly has its codes in the variables."""
+    query = (
+        "mutation I($input: CardImportInput!) { cardImport(input: $input) { report { accepted } } }"
+    )
+    result = await ask(schema, query, make.OPERATOR, input=given)
+    messages = [error.message for error in result.errors]
+    assert messages
+    assert not any("SECRET" in message for message in messages)
+    assert any("input" in message for message in messages)
