@@ -282,6 +282,18 @@ def catalog_import(
     raise typer.Exit(1 if refused else 0)
 
 
+@catalog_commands.command("presets")
+def catalog_presets() -> None:
+    """Make the product types that come with the software, where they are missing.
+
+    Example: kameng catalog presets
+    """
+    from domain import catalog
+
+    made = asyncio.run(connected(lambda: catalog.load_presets(operator())))
+    console.print(", ".join(made) if made else "All are there. / 已全部存在。")
+
+
 @cards_commands.command("import")
 def cards_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],

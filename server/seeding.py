@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters.sandbox.simulator import load_items, sandbox_secret
-from domain import agents, cards, commissions, identity, ledger, pricing, suppliers
+from domain import agents, cards, catalog, commissions, identity, ledger, pricing, suppliers
 from domain.checkout import CURRENCY
 from domain.identity import User
 from domain.kernel import Actor, ActorKind, Money, parse_units
@@ -69,6 +69,7 @@ async def seed(settings: Settings, say: Say) -> None:
         await ledger.open_platform_accounts(CURRENCY)
         operator = await _operator()
         say("Importing the catalogue ...")
+        await catalog.load_presets(operator)
         for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
             _refuse_errors(name, report.errors)
         await _import_suppliers(operator, settings)

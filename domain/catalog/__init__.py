@@ -65,6 +65,7 @@ from domain.catalog.models import (
     VariantStatus,
 )
 from domain.catalog.plain import open_plain_types, plain_code, plain_type_id
+from domain.catalog.presets import load_presets, presets
 from domain.catalog.queries import (
     ShownCategory,
     ShownProduct,
@@ -207,6 +208,7 @@ __all__ = [
     "list_products",
     "list_types",
     "list_variants",
+    "load_presets",
     "masked",
     "media_of",
     "move_listing",
@@ -214,6 +216,7 @@ __all__ = [
     "place_of",
     "plain_code",
     "plain_type_id",
+    "presets",
     "products_by_id",
     "read_account",
     "read_csv",

@@ -20,6 +20,7 @@ from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.models import DeliveryKind, ProductType, VariantStatus
 from domain.catalog.moves import SHOWN_OF_PRODUCT, SHOWN_OF_VARIANT, differs
 from domain.catalog.plain import plain_code
+from domain.catalog.presets import make_presets
 from domain.catalog.review import LOCK_SHARED, approve_all, send_back
 from domain.catalog.rules import (
     CategoryDraft,
@@ -274,6 +275,8 @@ async def _import_variants(conn: Connection, actor: Actor, part: _Part) -> None:
     wanted = list({row["product_slug"] for row in part.rows.values()})
     found = await conn.fetch("SELECT slug, id FROM products WHERE slug = ANY($1)", wanted)
     products = {row["slug"]: row["id"] for row in found}
+    named = {row.values.get("type_code", "") for row in part.rows.values()}
+    await make_presets(conn, actor, named)
     types = {row.code: row for row in await ProductType.filter(archived_at__isnull=True)}
     drafts = _parse(part, lambda row: _variant(row, products, types))
     standing = {row["sku"]: dict(row) for row in await conn.fetch(_FIND_VARIANTS, list(drafts))}

@@ -5,6 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from domain import catalog
 from domain.catalog import rules
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -89,7 +90,32 @@ def test_there_is_something_of_each_stock_level_and_kind_of_source() -> None:
     offers = Counter(each["sku"] for each in rows("offers.csv") if each["enabled"] == "true")
     skus = {each["sku"] for each in rows("variants.csv")}
     assert len([sku for sku in skus - stock if offers[sku] >= 2]) >= 15
-    assert len(skus - stock - offers.keys()) == 2
+    by_hand = {each["sku"] for each in rows("variants.csv") if each["delivery_kind"] == "MANUAL"}
+    assert not by_hand & (stock | offers.keys())
+    assert len(skus - stock - offers.keys() - by_hand) == 2
+
+
+def test_there_is_a_product_of_every_category_and_of_every_preset() -> None:
+    """Mission row A5: game cards, phone top-up, video, licences, courses, e-books, takeaway and
+    ride coupons, gift cards, meal cards, e-commerce benefits, digital collectibles."""
+    known = {draft.code: draft for draft in catalog.presets()}
+    variants = rows("variants.csv")
+    assert {each["type_code"] for each in variants} == known.keys()
+    for each in variants:
+        assert each["delivery_kind"] == known[each["type_code"]].delivery_kind, each["sku"]
+    shelves = {each["slug"] for each in rows("categories.csv")}
+    assert {draft.category_slug for draft in known.values()} <= shelves
+    kinds = Counter(each["delivery_kind"] for each in variants)
+    assert {"CARD_CODE", "LINK", "DIRECT_TOPUP", "MANUAL"} == kinds.keys()
+
+
+def test_suppliers_are_told_all_that_a_top_up_needs() -> None:
+    types = {each["sku"]: each["type_code"] for each in rows("variants.csv")}
+    presets = {draft.code: draft for draft in catalog.presets()}
+    for each in rows("offers.csv"):
+        draft = presets[types[each["sku"]]]
+        mapped = {pair.partition("=")[2] for pair in each["field_mapping"].split("|") if pair}
+        assert mapped == {field.key for field in draft.account_fields}, each["sku"]
 
 
 def test_phone_credit_is_found_by_its_sound() -> None:
