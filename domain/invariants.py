@@ -193,11 +193,18 @@ INVARIANTS = (
     ),
     Invariant(
         "I10",
-        "each look at a card has its audit row",
+        "each look at a card, and each export, has its audit row",
         """
-        SELECT count(*) FROM cards c WHERE c.reveal_count > (
-            SELECT count(*) FROM audit_entries a
-            WHERE a.target = c.id AND a.action = 'card.reveal')
+        SELECT (SELECT count(*) FROM cards c WHERE c.reveal_count > (
+                SELECT count(*) FROM audit_entries a
+                WHERE a.target = c.id AND a.action = 'card.reveal'))
+            + (SELECT count(*) FROM (SELECT card_id, count(*) AS looks FROM staff_looks
+                    GROUP BY card_id) l WHERE l.looks > (
+                SELECT count(*) FROM audit_entries a
+                WHERE a.target = l.card_id AND a.action = 'card.reveal_by_staff'))
+            + (SELECT count(*) FROM card_exports e WHERE e.status IN ('ready', 'taken')
+                AND NOT EXISTS (SELECT 1 FROM audit_entries a
+                    WHERE a.target = e.id AND a.action = 'card_export.write'))
         """,
     ),
     Invariant(

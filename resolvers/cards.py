@@ -69,6 +69,7 @@ async def card_canary_plant(
     info: Info,
     variant_id: strawberry.ID,
     count: int,
+    idempotency_key: str,
     secret_form: str | None = None,
     number_form: str = "",
     origin: Origin = "import",
@@ -76,7 +77,7 @@ async def card_canary_plant(
     """Plant cards that are never sold (back office)."""
     variant = decode_id(Prefix.VARIANT, variant_id, field=("variantId",))
     form = cards.DEFAULT_FORM if secret_form is None else secret_form
-    wish = cards.CanaryWish(variant, count, number_form, form, origin)
+    wish = cards.CanaryWish(variant, count, idempotency_key, number_form, form, origin)
     return await cards.plant_canaries(info.context.actor, wish)
 
 

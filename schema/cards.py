@@ -113,6 +113,7 @@ class CardBatchUndoPayload:
 class PlantedCanaries:
     batch_id: strawberry.ID = id_field(Prefix.CARD_BATCH, "batch_id")
     count: int
+    replayed: bool = field(description="The key came before: nothing was planted now.")
 
 
 @strawberry.type

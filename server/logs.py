@@ -81,6 +81,7 @@ HARMLESS_NAMES = frozenset(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 SECRET_TEXTS = re.compile(
     r"\b(?:km[a-z]_|whsec_)[A-Za-z0-9+/=_-]{8,}"  # tokens and keys of ours
+    r"|\botpauth://\S+|\bAGE-SECRET-KEY-1[A-Z0-9]+"  # second factors, private keys of recipients
     r"|(?<=://)[^\s/@]+(?=@)"  # user and password in a URL
     r"|\b(?=[A-Z0-9-]*\d)[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,}\b"  # ABCD-1234-EFGH
 )

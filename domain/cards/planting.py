@@ -25,7 +25,10 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Refused,
+    act_as,
+    claim_key,
     clock,
+    input_hash,
     new_id,
     refuse_unless,
     seal,
@@ -64,6 +67,7 @@ class CanaryWish:
 
     variant_id: UUID
     count: int
+    idempotency_key: str
     number_form: str = ""
     secret_form: str = DEFAULT_FORM
     source: str = "import"
@@ -75,10 +79,11 @@ class Planted:
 
     batch_id: UUID
     count: int
+    replayed: bool = False
 
 
 async def plant_canaries(actor: Actor, wish: CanaryWish) -> Planted:
-    """Plant cards that are never sold; needs `cards:canary`.
+    """Plant cards that are never sold; needs `cards:canary`. The same key again plants none.
 
     Refuses an unknown variant, a count out of 1 to 100, and a form whose codes could be met by
     chance.
@@ -94,8 +99,14 @@ async def plant_canaries(actor: Actor, wish: CanaryWish) -> Planted:
     wide = wish.secret_form and form_bits(number, secret) >= CANARY_BITS
     refuse_unless(bool(sound and wide), Invalid(reason="canary_form", field=("secretForm",)))
     codes = [(drawn(number), drawn(secret)) for _ in range(wish.count)]
+    hashed = input_hash([wish.variant_id, wish.count, *texts, wish.source])
+    key, by = wish.idempotency_key, actor.user_id or UUID(int=0)
     fresh = await fresh_key()
     async with transaction() as conn:
+        known = await claim_key(conn, by, "cardCanaryPlant", key, hashed, fresh.batch_id)
+        if known is not None:
+            return Planted(known, wish.count, replayed=True)
+        await act_as(conn, actor, "planted")
         if not await conn.fetchval(_VARIANT, wish.variant_id):
             raise Refused(NotFound(what="variant", field=("variantId",)))
         await plant(conn, fresh, wish.variant_id, codes, source=wish.source, by=actor.user_id)

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import audit, catalog
+from domain.cards.canaries import note_canaries
 from domain.cards.checkpoints import TRACE_SCOPE
 from domain.cards.models import Card, CardBatch, CardState
 from domain.cards.rules import canonical
@@ -140,6 +141,8 @@ async def trace_card(
     async with transaction() as conn:
         found = {"found": card is not None, "by": "fingerprint" if fingerprint else "id"}
         await audit.record(conn, actor, "card.trace", card_id, found)
+        if card is not None and fingerprint is not None:
+            await note_canaries(conn, actor, [card.id], "lookup")
     if card is None:
         return None
     return await _trace(card)
@@ -175,6 +178,8 @@ async def fingerprints_of(
             ]
         details = {"variants": len(ids), "found": sum(each.card_id is not None for each in found)}
         await audit.record(conn, actor, "card.fingerprint", None, details)
+        known = [each.card_id for each in found if each.card_id is not None]
+        await note_canaries(conn, actor, known, "lookup")
     return found
 
 

@@ -30,6 +30,7 @@ from domain.kernel import (
     Prefix,
     Recipient,
     Refused,
+    act_as,
     clock,
     connection,
     crash_point,
@@ -137,6 +138,7 @@ async def _plant(export: CardExport) -> None:
         await _hold(conn, export.id)
         if await conn.fetch(_PLANTED, export.id):
             raise _Lost
+        await act_as(conn, SYSTEM, "planted")
         await cards.plant(
             conn, fresh, export.variant_id, codes, by=export.requester_id, export_id=export.id
         )

@@ -259,8 +259,9 @@ async def test_planting_over_graphql() -> None:
     }
     """
     variant_id = encode_id(Prefix.VARIANT, variant.id)
-    done = await run(plant, keeper, variantId=variant_id, count=2)
+    done = await run(plant, keeper, variantId=variant_id, count=2, idempotencyKey="k")
     assert (done["planted"]["count"], done["userErrors"]) == (2, [])
     assert await Card.filter(variant_id=variant.id, state="canary").count() == 2
-    weak = await run(plant, keeper, variantId=variant_id, count=2, secretForm="####")
+    wish = {"variantId": variant_id, "count": 2, "secretForm": "####", "idempotencyKey": "l"}
+    weak = await run(plant, keeper, **wish)
     assert weak["userErrors"] == [{"code": "INVALID", "field": ["secretForm"]}]

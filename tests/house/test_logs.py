@@ -40,6 +40,23 @@ def lines(written: io.StringIO) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "otpauth://totp/Kameng:anna?secret=IMZAB4FBZXSCTIL22MLBVVH4X43KEE5J&issuer=Kameng",
+        "AGE-SECRET-KEY-1KSEYP96XRGKD0U2D5VPA6AFW2FWU22P9U5J24RP533Z30J8TZTVSQ96DUN",
+    ],
+)
+def test_what_has_the_form_of_a_second_factor_or_a_private_key_is_struck_out(
+    written: io.StringIO, secret: str
+) -> None:
+    structlog.get_logger("test").info(f"a sentence with {secret} in it", note=f"and {secret}")
+    logging.getLogger("library").warning("with %s", secret)
+    assert len(lines(written)) == 2
+    assert "IMZAB4FB" not in written.getvalue()
+    assert "1KSEYP96" not in written.getvalue()
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "secret", "password", "code", "card_code", "cardCode", "codes", "number", "card_number",

@@ -13,6 +13,7 @@ def _broker(valkey_url: str) -> Iterator[RedisBroker]:
 
     made = broker.install(valkey_url)
     # Their actors belong to the broker that is installed when they are imported.
+    import jobs.exports
     import jobs.fulfilment
     import jobs.webhooks  # noqa: F401
 
@@ -25,7 +26,7 @@ def _broker(valkey_url: str) -> Iterator[RedisBroker]:
 def queue(_broker: RedisBroker) -> Iterator[RedisBroker]:
     """An empty queue, and empty again afterwards: other tests share the Valkey."""
     dramatiq.set_broker(_broker)
-    for name in ("fulfilment", "webhooks"):
+    for name in ("exports", "fulfilment", "webhooks"):
         _broker.declare_queue(name)
     _broker.flush_all()
     yield _broker

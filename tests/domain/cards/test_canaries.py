@@ -36,7 +36,7 @@ async def alarms() -> list[tuple[str, str]]:
 
 async def planted(count: int = 1, **changes: str) -> tuple[make.Variant, list[Card]]:
     variant = await make.variant()
-    report = await cards.plant_canaries(KEEPER, CanaryWish(variant.id, count, **changes))
+    report = await cards.plant_canaries(KEEPER, CanaryWish(variant.id, count, "key", **changes))
     return variant, await Card.filter(batch_id=report.batch_id)
 
 
@@ -60,6 +60,21 @@ async def test_canaries_are_sealed_like_any_card_and_never_sold() -> None:
     assert refused.value.refusals[0].code == "OUT_OF_STOCK"
     assert await alarms() == []
     assert [each.name for each in await find_violations() if each.violations] == []
+
+
+async def test_the_same_key_plants_once_and_the_trace_holds() -> None:
+    variant = await make.variant()
+    wish = CanaryWish(variant.id, 2, "key")
+    first, again = [await cards.plant_canaries(KEEPER, wish) for _ in range(2)]
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.batch_id == again.batch_id
+    assert await Card.all().count() == 2
+    with pytest.raises(Refused) as refused:
+        await cards.plant_canaries(KEEPER, replace(wish, count=3))
+    assert refused.value.refusals[0].code == "IDEMPOTENCY_KEY_REUSED"
+    await cards.seal_card_events()
+    report = await cards.verify_cards()
+    assert report.faults == []
 
 
 async def test_the_database_sells_no_canary() -> None:
@@ -118,6 +133,20 @@ async def test_one_that_is_looked_up_by_a_rehearsal_raises_the_alarm() -> None:
     assert await alarms() == [(str(bird.id), "rehearsal")]
 
 
+async def test_one_that_is_looked_up_by_its_code_raises_the_alarm() -> None:
+    variant, (bird,) = await planted()
+    (honest,) = await make.stock(variant, 1)
+    tracer = replace(make.OPERATOR, scopes=frozenset({"cards:trace"}))
+    for card, expected in ((honest, 0), (bird, 1)):
+        opened = await code_of(card)
+        found = await cards.fingerprints_of(tracer, opened.number or "", opened.secret)
+        assert len(await alarms()) == expected
+    await cards.trace_card(tracer, fingerprint=found[0].fingerprint)
+    assert await alarms() == [(str(bird.id), "lookup")] * 2
+    await cards.trace_card(tracer, card_id=bird.id)  # whoever looks into the alarm raises none
+    assert len(await alarms()) == 2
+
+
 async def test_one_that_a_supplier_delivers_raises_the_alarm() -> None:
     variant, (bird,) = await planted()
     code = await code_of(bird)
@@ -154,6 +183,7 @@ async def test_an_ordinary_duplicate_raises_none() -> None:
         ({"secret_form": ""}, "INVALID"),
         ({"secret_form": "?" * 65}, "INVALID"),
         ({"source": ""}, "INVALID"),
+        ({"idempotency_key": ""}, "INVALID"),
         ({"variant_id": make.OPERATOR.user_id}, "NOT_FOUND"),
     ],
 )
@@ -162,7 +192,7 @@ async def test_a_wish_that_cannot_stand_plants_nothing(
 ) -> None:
     variant = await make.variant()
     with pytest.raises(Refused) as refused:
-        await cards.plant_canaries(KEEPER, replace(CanaryWish(variant.id, 1), **changes))
+        await cards.plant_canaries(KEEPER, replace(CanaryWish(variant.id, 1, "key"), **changes))
     assert refused.value.refusals[0].code == code
     assert await Card.all().count() == 0
 
@@ -171,9 +201,9 @@ async def test_planting_is_a_scope_of_its_own_and_audited() -> None:
     variant = await make.variant()
     clerk = replace(make.OPERATOR, scopes=frozenset({"cards:write", "cards:read"}))
     with pytest.raises(Refused) as refused:
-        await cards.plant_canaries(clerk, CanaryWish(variant.id, 1))
+        await cards.plant_canaries(clerk, CanaryWish(variant.id, 1, "key"))
     assert refused.value.refusals[0].code == "FORBIDDEN"
-    await cards.plant_canaries(KEEPER, CanaryWish(variant.id, 1))
+    await cards.plant_canaries(KEEPER, CanaryWish(variant.id, 1, "key"))
     async with connection() as conn:
         found = await conn.fetch("SELECT 1 FROM audit_entries WHERE action = 'card_canary.plant'")
     assert len(found) == 1

@@ -201,7 +201,7 @@ async def test_canaries_that_lay_there_before_go_out_too_without_alarm() -> None
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     custody.limits.export_canaries = 0
     keeper = replace(make.OPERATOR, scopes=frozenset({"cards:canary"}))
-    await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1))
+    await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1, "key"))
     _, rows = unpacked(await fetched(taker, await written(variant, taker)))
     assert len(secrets_of(rows)) == 3
     async with connection() as conn:

@@ -15,6 +15,7 @@ from domain.cards import opening
 from domain.cards.models import Card
 from domain.checkout import LineWish, Purchase, place_order
 from domain.custody import RevealStatus, StaffReveal, StaffWish, reveals
+from domain.invariants import find_violations
 from domain.kernel import Actor, ActorKind, Refused, clock, connection, new_id
 from tests import make
 from tests.statements import count_statements
@@ -415,10 +416,27 @@ async def test_the_database_shows_no_card_that_nobody_allowed() -> None:
             )
 
 
+async def test_a_look_without_its_audit_row_is_found_by_the_invariants() -> None:
+    stock, clerk = await stocked(1), await make.operator(LOOKER)
+    await custody.reveal(clerk, wish(stock))
+
+    async def broken() -> list[str]:
+        return [each.name for each in await find_violations() if each.violations]
+
+    assert await broken() == []
+    async with connection() as conn:
+        await conn.execute("ALTER TABLE audit_entries DISABLE TRIGGER audit_entries_append_only")
+        try:
+            await conn.execute("DELETE FROM audit_entries WHERE action = 'card.reveal_by_staff'")
+        finally:
+            await conn.execute("ALTER TABLE audit_entries ENABLE TRIGGER audit_entries_append_only")
+    assert await broken() == ["I10"]
+
+
 async def test_a_canary_that_is_looked_at_raises_the_alarm() -> None:
     variant = await make.variant()
     keeper = replace(make.OPERATOR, scopes=frozenset({"cards:canary"}))
-    await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1))
+    await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1, "key"))
     birds = await Card.filter(variant_id=variant.id)
     clerk = await make.operator(LOOKER)
     await custody.reveal(clerk, wish(birds))
