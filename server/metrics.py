@@ -46,6 +46,8 @@ SELECT
     (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at IS NOT NULL) AS open_attempts,
     (SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
         WHERE d.next_attempt_at IS NOT NULL AND w.enabled) AS webhooks,
+    (SELECT count(*) FROM notifications WHERE next_attempt_at IS NOT NULL) AS messages,
+    (SELECT count(*) FROM notifications WHERE state = 'uncertain') AS uncertain_messages,
     (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
         WHERE published_at IS NULL) AS oldest
 """
@@ -69,7 +71,14 @@ ALARM_KINDS = {
     "card.canary_touched": "canary_touched",
     "gift_card.locked_out": "gift_card_locked_out",
 }
-KINDS = ("outbox", "open_lines", "open_attempts", "webhooks")
+KINDS = (
+    "outbox",
+    "open_lines",
+    "open_attempts",
+    "webhooks",
+    "messages",
+    "uncertain_messages",  # they wait for a person
+)
 # A status that nobody is in must read 0, not stay at its last figure.
 OPEN_STATUSES = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
 

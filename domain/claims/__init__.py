@@ -13,6 +13,7 @@ from domain.claims.models import ClaimLink, LinkState
 from domain.claims.ports import Reach, places
 from domain.claims.queries import links_of_order
 from domain.claims.refusals import (
+    ClaimCodeJustSent,
     ClaimCodesSpent,
     ClaimLinkExpired,
     ClaimLinkRevoked,
@@ -39,6 +40,7 @@ __all__ = [
     "CHALLENGED",
     "MAX_LIFE",
     "PATH",
+    "ClaimCodeJustSent",
     "ClaimCodesSpent",
     "ClaimLink",
     "ClaimLinkExpired",

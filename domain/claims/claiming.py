@@ -3,7 +3,8 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain import cards, catalog, orders
 from domain.claims import statements
 from domain.claims.models import ClaimChallenge, ClaimLink, LinkState
 from domain.claims.refusals import (
+    ClaimCodeJustSent,
     ClaimCodesSpent,
     ClaimLinkExpired,
     ClaimLinkRevoked,
@@ -24,7 +26,10 @@ from domain.claims.refusals import (
 )
 from domain.claims.rules import (
     CODE_LIFE,
+    CODE_PAUSE,
+    CODES_COUNTED_FOR,
     MAX_CODES,
+    MAX_CODES_TO_ONE,
     MAX_TRIES,
     MIN_CLAIM_KEY_LETTERS,
     SHOWN_AGAIN_FOR,
@@ -120,7 +125,8 @@ async def challenge(actor: Actor, token: str) -> datetime:
     """Have a one-time code sent to the link's recipient; when it ends.
 
     The code is derived when it is sent, so neither the database nor a queue ever holds it.
-    Refuses a link that is not open, one that is bound to nobody (INVALID), and a sixth code.
+    Refuses a link that is not open, one that is bound to nobody (INVALID), a code within a minute
+    of the last one, a sixth one of the link, and an eleventh one to its recipient in a day.
     """
     challenge_id, moment = new_id(), clock.now()
     async with transaction() as conn:
@@ -129,9 +135,7 @@ async def challenge(actor: Actor, token: str) -> datetime:
         _refuse_closed(row)
         bound = row["recipient_digest"] is not None
         refuse_unless(bound, Invalid(reason="claim_unbound", field=("token",)))
-        newest = await conn.fetchrow(statements.NEWEST_CHALLENGE, row["id"])
-        number = newest["number"] + 1 if newest else 1
-        refuse_unless(number <= MAX_CODES, ClaimCodesSpent(most=MAX_CODES))
+        number = await _next_code(conn, row, moment)
         ends = moment + CODE_LIFE
         await conn.execute(statements.CHALLENGE, challenge_id, row["id"], number, moment, ends)
         await _tell(conn, CHALLENGED, row["id"], challengeId=str(challenge_id))
@@ -249,6 +253,24 @@ async def _wrong_proof(conn: Connection, row: Any, proof: str | None) -> Refusal
         return None
     await conn.execute(statements.TRIED, newest["id"])
     return ClaimProofWrong(field=("proof",))
+
+
+async def _next_code(conn: Connection, row: Any, moment: datetime) -> int:
+    """Which number the link's next code has; refuses one too many, or too soon."""
+    newest = await conn.fetchrow(statements.NEWEST_CHALLENGE, row["id"])
+    number: int = newest["number"] + 1 if newest else 1
+    refuse_unless(number <= MAX_CODES, ClaimCodesSpent(most=MAX_CODES, field=("token",)))
+    if newest is not None:
+        wait = newest["created_at"] + CODE_PAUSE - moment
+        soon = ClaimCodeJustSent(seconds=ceil(wait.total_seconds()), field=("token",))
+        refuse_unless(wait <= timedelta(0), soon)
+    digest = bytes(row["recipient_digest"])
+    await conn.execute(statements.ALONE_WITH_RECIPIENT, digest.hex())
+    since = moment - CODES_COUNTED_FOR
+    sent = await conn.fetchval(statements.CODES_TO_RECIPIENT, digest, since)
+    most = ClaimCodesSpent(most=MAX_CODES_TO_ONE, field=("token",))
+    refuse_unless(sent < MAX_CODES_TO_ONE, most)
+    return number
 
 
 async def _count(conn: Connection, row: Any, key: bytes) -> None:

@@ -53,10 +53,19 @@ class ClaimProofWrong(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimCodesSpent(Refusal):
-    """So many one-time codes were sent for this link that no more are."""
+    """So many one-time codes were sent for this link, or to its recipient, that no more are."""
 
     code: ClassVar[str] = "CLAIM_CODES_SPENT"
     most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimCodeJustSent(Refusal):
+    """A code is on its way; the next one may be asked for a little later."""
+
+    code: ClassVar[str] = "CLAIM_CODE_JUST_SENT"
+    retryable: ClassVar[bool] = True
+    seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,9 @@ CODE_DIGITS = 6
 CODE_LIFE = timedelta(minutes=10)
 MAX_CODES = 5  # one-time codes of a link, ever
 MAX_TRIES = 5  # of one code
+CODE_PAUSE = timedelta(seconds=60)  # between two codes of a link
+# To one recipient by all links together: nobody makes the shop pester a stranger.
+MAX_CODES_TO_ONE, CODES_COUNTED_FOR = 10, timedelta(hours=24)
 PREFIX = "kml_"
 PATH = "/c/"
 _ID_BYTES, _TAG_BYTES = 16, 32

@@ -18,7 +18,7 @@ INSERT INTO claim_uses (id, link_id, number, key_digest, claimed_at) VALUES ($1,
 RETURNING number
 """
 NEWEST_CHALLENGE = """
-SELECT id, number, tries, expires_at FROM claim_challenges
+SELECT id, number, tries, created_at, expires_at FROM claim_challenges
 WHERE link_id = $1 ORDER BY number DESC LIMIT 1
 """
 TRIED = "UPDATE claim_challenges SET tries = tries + 1 WHERE id = $1"
@@ -28,4 +28,10 @@ VALUES ($1, $2, $3, 0, $4, $5)
 """
 TOLD = """
 UPDATE claim_links SET event_count = event_count + 1 WHERE id = $1 RETURNING event_count
+"""
+# Whoever asks for a code to the same recipient waits: each counts what the one before has sent.
+ALONE_WITH_RECIPIENT = "SELECT pg_advisory_xact_lock(hashtext('claim.codes'), hashtext($1::text))"
+CODES_TO_RECIPIENT = """
+SELECT count(*) FROM claim_challenges c JOIN claim_links l ON l.id = c.link_id
+WHERE l.recipient_digest = $1 AND c.created_at > $2
 """

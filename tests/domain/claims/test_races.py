@@ -9,7 +9,7 @@ import pytest
 from domain import claims
 from domain.claims import statements
 from domain.kernel import ANONYMOUS, Refused, connection
-from tests.domain.claims.test_service import bought, key, linked, token
+from tests.domain.claims.test_service import PHONE, bought, key, linked, token
 
 pytestmark = pytest.mark.usefixtures("db")
 CLAIMERS = 8
@@ -82,3 +82,40 @@ async def test_without_lock_and_count_several_win(
     finally:
         await admin.execute(f"ALTER TABLE claim_links {rule}")
         await admin.close()
+
+
+async def codes_at_once(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many of twelve links at once have a code sent to their one recipient."""
+    monkeypatch.setattr(claims.places, "reach", everybody)
+    buyer, order = await bought(1)
+    links = [token(await linked(buyer, order, f"l{n}", recipient=PHONE)) for n in range(12)]
+
+    async def ask(link: str) -> bool:
+        try:
+            await claims.challenge(ANONYMOUS, link)
+        except Refused:
+            return False
+        return True
+
+    return sum(await asyncio.gather(*(ask(link) for link in links)))
+
+
+async def everybody(site_id: object, kind: object) -> bool:
+    return True
+
+
+async def test_codes_to_one_recipient_are_counted_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await codes_at_once(monkeypatch) == 10
+
+
+async def test_without_their_lock_too_many_codes_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin: each counts before any of the others has written."""
+    slow = (
+        "WITH s AS MATERIALIZED (SELECT pg_sleep(0.5)), n AS MATERIALIZED"
+        f" ({statements.CODES_TO_RECIPIENT}) SELECT n.count FROM n, s"
+    )
+    monkeypatch.setattr(statements, "ALONE_WITH_RECIPIENT", "SELECT $1::text")
+    monkeypatch.setattr(statements, "CODES_TO_RECIPIENT", slow)
+    assert await codes_at_once(monkeypatch) == 12

@@ -1,7 +1,7 @@
 """Claim links on real PostgreSQL (row C3): claimed once, by the right one, in time, or never."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -302,20 +302,57 @@ async def test_a_bound_link_opens_to_its_recipient_only() -> None:
     assert len(await claims.redeem(ANONYMOUS, token(made), key(), f" {code} ")) == 1
 
 
-async def test_a_code_is_tried_five_times_and_a_link_has_five_codes() -> None:
+Forward = Callable[[int], None]
+
+
+@pytest.fixture
+def forward() -> Iterator[Forward]:
+    """Puts the clock forward by so many seconds."""
+    moment = [clock.now()]
+
+    def by(seconds: int) -> None:
+        moment[0] += timedelta(seconds=seconds)
+
+    with clock.fixed(lambda: moment[0]):
+        yield by
+
+
+async def codes(link: str, number: int, forward: Forward) -> None:
+    """Ask for so many codes, a minute after one another."""
+    for _ in range(number):
+        await claims.challenge(ANONYMOUS, link)
+        forward(61)
+
+
+async def test_a_code_is_tried_five_times_and_a_link_has_five_codes(forward: Forward) -> None:
     buyer, order = await bought(1)
     made = await linked(buyer, order, recipient=PHONE)
-    for _ in range(5):
-        await claims.challenge(ANONYMOUS, token(made))
-    assert isinstance(
-        await refusal(claims.challenge(ANONYMOUS, token(made))), claims.ClaimCodesSpent
-    )
+    await codes(token(made), 5, forward)
+    spent = await refusal(claims.challenge(ANONYMOUS, token(made)))
+    assert spent == claims.ClaimCodesSpent(most=5, field=("token",))
     code = await code_that_was_sent()
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
     for _ in range(5):
         await refusal(claims.redeem(ANONYMOUS, token(made), key(), wrong))
     late = await refusal(claims.redeem(ANONYMOUS, token(made), key(), code))
     assert isinstance(late, claims.ClaimProofWrong), "even the right one, the sixth time"
+
+
+async def test_nobody_is_pestered_with_codes(forward: Forward) -> None:
+    buyer, order = await bought(1)
+    made = [await linked(buyer, order, f"link{n}", recipient=PHONE) for n in range(3)]
+    await claims.challenge(ANONYMOUS, token(made[0]))
+    soon = await refusal(claims.challenge(ANONYMOUS, token(made[0])))
+    assert isinstance(soon, claims.ClaimCodeJustSent)
+    assert 50 <= soon.seconds <= 60
+    forward(61)
+    await codes(token(made[0]), 4, forward)
+    await codes(token(made[1]), 5, forward)
+    spent = await refusal(claims.challenge(ANONYMOUS, token(made[2])))
+    assert spent == claims.ClaimCodesSpent(most=10, field=("token",))
+    other = Contact(ContactKind.PHONE, "+8613900139000")
+    fresh = await linked(buyer, order, "other", recipient=other)
+    await claims.challenge(ANONYMOUS, token(fresh))
 
 
 async def test_an_old_code_is_none() -> None:
