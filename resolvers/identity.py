@@ -16,6 +16,9 @@ from resolvers.context import Info
 class PasswordLogin:
     login: str
     password: str
+    code: str = strawberry.field(
+        default="", description="Of the authenticator app, or a recovery code, if there is one."
+    )
 
 
 @strawberry.input(description="A device: an id that its app made up and keeps, 16 letters or more.")
@@ -66,7 +69,14 @@ async def session_create(
     if bool(password) == bool(guest):
         raise Refused(Invalid(reason="sign_in_way"))
     if password:
-        return signed_in_as(info, await identity.sign_in(password.login, password.password, client))
+        signed_in = await identity.sign_in(
+            password.login,
+            password.password,
+            client,
+            code=password.code,
+            asker=info.context.actor,
+        )
+        return signed_in_as(info, signed_in)
     assert guest is not None
     return signed_in_as(info, await agents.sign_in_guest(guest.device_id, client))
 

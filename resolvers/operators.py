@@ -9,13 +9,16 @@ from resolvers.context import Info
 from resolvers.identity import SessionOutcome, signed_in_as
 
 
-async def session_create(info: Info, login: str, password: str) -> SessionOutcome:
+async def session_create(info: Info, login: str, password: str, code: str = "") -> SessionOutcome:
     """Sign an operator in; anybody else hears that the credentials are wrong."""
     user = await identity.find_user(login)
     if user is None or user.role is not UserRole.OPERATOR:
         # The same work and the same answer as for a wrong password.
         await identity.sign_in("", password, info.context.user_agent)
-    return signed_in_as(info, await identity.sign_in(login, password, info.context.user_agent))
+    signed_in = await identity.sign_in(
+        login, password, info.context.user_agent, code=code, asker=info.context.actor
+    )
+    return signed_in_as(info, signed_in)
 
 
 async def user_by_login(info: Info, login: str) -> User:

@@ -79,7 +79,8 @@ class IdentityMutation:
         payload=SessionPayload,
         rate=Rate(RateZone.LOGIN, account="password.login"),
         sensitive=True,
-        description="Sign in by `password`, or as the `guest` of a device: exactly one of them.",
+        description="Sign in by `password`, or as the `guest` of a device: exactly one of them."
+        " A login with an authenticator app also sends its `code`.",
     )
     session_refresh: SessionPayload = mutation(
         resolvers.session_refresh,
@@ -139,7 +140,8 @@ class IdentityAdminMutation:
         payload=SessionPayload,
         rate=Rate(RateZone.LOGIN, account="login"),
         sensitive=True,
-        description="Sign an operator in.",
+        description="Sign an operator in, with the `code` of the authenticator app, if there is"
+        " one; it counts as a fresh step-up, too.",
     )
     session_refresh: SessionPayload = mutation(
         resolvers.session_refresh, payload=SessionPayload, rate=Rate(RateZone.LOGIN)

@@ -221,7 +221,9 @@ async def _partner_key() -> dict[str, str]:
 
 
 async def _signed_in(login: str, password: str) -> dict[str, str]:
-    signed_in = await identity.sign_in(login, password, "demo", access_minutes=TOKEN_MINUTES)
+    user = await identity.find_user(login)  # it may have an authenticator app by now
+    assert user is not None
+    signed_in = await identity.open_session(user, "demo", access_minutes=TOKEN_MINUTES)
     return {"login": login, "password": password, "token": signed_in.access_token}
 
 

@@ -8,6 +8,7 @@ from domain.identity.refusals import (
     CredentialsWrong,
     LoginTaken,
     PasswordWeak,
+    SecondFactorNeeded,
     SessionEnded,
     SignatureWrong,
     StepUpRequired,
@@ -25,6 +26,7 @@ from domain.identity.second_factor import (
     factor_state,
     renew_recovery_codes,
     require_step_up,
+    sign_in,
     step_up,
 )
 from domain.identity.service import (
@@ -40,7 +42,6 @@ from domain.identity.service import (
     refresh,
     revoke,
     save_user,
-    sign_in,
 )
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "NewKey",
     "PasswordWeak",
     "RecoveryCodes",
+    "SecondFactorNeeded",
     "Session",
     "SessionEnded",
     "SignatureWrong",

@@ -52,6 +52,13 @@ class StepUpRequired(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondFactorNeeded(Refusal):
+    """Login and password are right, and this login has an authenticator app, too."""
+
+    code: ClassVar[str] = "SECOND_FACTOR_NEEDED"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TotpWrong(Refusal):
     """The code of the second factor is wrong, was used before, or has run out."""
 

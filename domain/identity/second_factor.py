@@ -5,7 +5,7 @@ the rate limits, and each is audited. Sessions step up; API keys never do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +14,13 @@ from pyotp import TOTP, random_base32
 from domain import audit
 from domain.identity.models import SecondFactor, User
 from domain.identity.passwords import is_password
-from domain.identity.refusals import CredentialsWrong, StepUpRequired, TotpBlocked, TotpWrong
+from domain.identity.refusals import (
+    CredentialsWrong,
+    SecondFactorNeeded,
+    StepUpRequired,
+    TotpBlocked,
+    TotpWrong,
+)
 from domain.identity.rules import (
     BLOCKED_MINUTES,
     MAX_WRONG_CODES,
@@ -24,8 +30,9 @@ from domain.identity.rules import (
     matching_step,
     new_recovery_code,
 )
-from domain.identity.service import lifetimes
+from domain.identity.service import SignedIn, lifetimes, open_session, user_by_password
 from domain.kernel import (
+    ANONYMOUS,
     Actor,
     ActorKind,
     Connection,
@@ -135,6 +142,35 @@ class FactorState:
     confirmed_at: datetime | None
     recovery_codes_left: int
     stepped_up_until: datetime | None
+
+
+async def sign_in(
+    login: str, password: str, client: str = "", *, code: str = "", asker: Actor = ANONYMOUS
+) -> SignedIn:
+    """Open a session by password, and by a code of the app for a login that has one.
+
+    With a code the session is fresh at once. Refuses with CREDENTIALS_WRONG whatever is wrong with
+    login and password; only behind them with SECOND_FACTOR_NEEDED, TOTP_WRONG and TOTP_BLOCKED.
+    """
+    user = await user_by_password(login, password)
+    given, moment, how = folded_code(code), clock.now(), ""
+    async with transaction() as conn:
+        factor = await conn.fetchrow(_AT_WORK + "FOR UPDATE", user.id)
+        if factor is None:
+            return await open_session(user, client)
+        refuse_unless(bool(given), SecondFactorNeeded(field=("code",)))
+        _refuse_blocked(factor["blocked_until"], moment)
+        secret = unseal_small(PURPOSE, factor["secret_sealed"], str(factor["id"]))
+        how = await _spend(conn, factor["id"], secret, given, moment) or ""
+        actor = replace(asker, kind=ActorKind.USER, user_id=user.id)
+        if how:
+            signed_in = await open_session(user, client)
+            await conn.execute(_FRESH, signed_in.session_id, user.id, moment)
+            await audit.record(conn, actor, "second_factor.sign_in", user.id, {"by": how})
+        else:
+            await _note_wrong(conn, actor, factor["id"], moment)
+    refuse_unless(bool(how), TotpWrong(field=("code",)))
+    return signed_in
 
 
 async def enrol_totp(actor: Actor, password: str) -> Enrolment:

@@ -117,10 +117,8 @@ def guest_login(device_id: str) -> str:
     return f"guest:{keyed_digest('guest-device', device_id.encode()).hex()[:48]}"
 
 
-async def sign_in(
-    login: str, password: str, client: str = "", *, access_minutes: int | None = None
-) -> SignedIn:
-    """Open a session by password. One refusal, CREDENTIALS_WRONG, for whatever is wrong."""
+async def user_by_password(login: str, password: str) -> User:
+    """Whose login and password these are. One refusal, CREDENTIALS_WRONG, for whatever is wrong."""
     user = await User.filter(login=folded_login(login)).first()
     stored = user.password_hash if user and user.disabled_at is None else None
     if not await is_password(stored, password[: 4 * 128]) or user is None or stored is None:
@@ -128,7 +126,7 @@ async def sign_in(
     if needs_rehash(stored):
         fresh = await hash_password(password)
         await User.filter(id=user.id, password_hash=stored).update(password_hash=fresh)
-    return await open_session(user, client, access_minutes=access_minutes)
+    return user
 
 
 async def open_session(

@@ -80,6 +80,31 @@ async def test_enrol_confirm_and_step_up(schema: RootSchema) -> None:
         assert bool(re.search("[一-鿿]", error["message"])) is chinese
 
 
+async def test_both_doors_ask_for_the_code_of_who_has_an_app() -> None:
+    actor = await operator("anna")
+    _, recovery = await enrolled(admin_schema, actor)
+    fields = "accessToken viewer { secondFactor { steppedUpUntil } } userErrors { code field }"
+    create = (
+        f"mutation S($input: SessionCreateInput!) {{ sessionCreate(input: $input) {{ {fields} }} }}"
+    )
+    admin = {"login": "anna", "password": PASSWORD}
+    for schema, wish, code in (
+        (admin_schema, admin, recovery[0]),
+        (shop_schema, {"password": admin}, recovery[1]),
+    ):
+        refused = (await data_of(schema, create, input=wish))["sessionCreate"]
+        assert refused["accessToken"] is None
+        assert refused["userErrors"] == [{"code": "SECOND_FACTOR_NEEDED", "field": ["code"]}]
+        named = (
+            {"password": {**admin, "code": code}}
+            if schema is shop_schema
+            else {**admin, "code": code}
+        )
+        done = (await data_of(schema, create, input=named))["sessionCreate"]
+        assert done["userErrors"] == []
+        assert done["viewer"]["secondFactor"]["steppedUpUntil"] is not None
+
+
 async def test_nobody_without_a_session_gets_that_far() -> None:
     partner = await make.buyer()
     made = await identity.create_api_key(

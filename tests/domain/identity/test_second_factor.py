@@ -14,7 +14,7 @@ from pyotp import TOTP
 from domain import agents, identity
 from domain.agents import SignUp
 from domain.identity import rules, second_factor
-from domain.identity.models import SecondFactor, User, UserRole
+from domain.identity.models import SecondFactor, Session, User, UserRole
 from domain.kernel import SYSTEM, Actor, ActorKind, Refused, clock, connection
 from tests import make
 
@@ -295,6 +295,42 @@ async def test_freshness_is_the_sessions_and_ends_with_it() -> None:
             assert await refused_with(identity.require_step_up(actor)) == "STEP_UP_REQUIRED"
         await identity.revoke(phone.actor)
         assert await refused_with(identity.require_step_up(phone.actor)) == "STEP_UP_REQUIRED"
+
+
+async def test_who_has_an_app_signs_in_with_it_and_is_fresh_at_once() -> None:
+    phone = await with_phone()
+    login = (await User.get(id=phone.actor.user_id)).login
+    later = START + timedelta(minutes=10)
+    with at(later):
+        assert await refused_with(identity.sign_in(login, PASSWORD)) == "SECOND_FACTOR_NEEDED"
+        stale = identity.sign_in(login, PASSWORD, code=phone.code(later - 3 * STEP))
+        assert await refused_with(stale) == "TOTP_WRONG"
+        guessed = identity.sign_in(login, "guessed wrong", code=phone.code(later))
+        assert await refused_with(guessed) == "CREDENTIALS_WRONG"
+        sessions = await Session.filter(user_id=phone.actor.user_id).count()
+        assert sessions == 1, "none of these left a session"
+        signed_in = await identity.sign_in(login, PASSWORD, code=phone.code(later))
+        actor = await identity.actor_of_token(signed_in.access_token)
+        assert actor is not None
+        await identity.require_step_up(actor)
+        again = identity.sign_in(login, PASSWORD, code=phone.code(later))
+        assert await refused_with(again) == "TOTP_WRONG"
+        await identity.sign_in(login, PASSWORD, code=phone.recovery[0])
+    assert (await deeds()).count("sign_in") == 2
+    assert (await deeds()).count("wrong") == 2
+
+
+async def test_wrong_codes_at_the_door_count_with_the_others() -> None:
+    phone = await with_phone()
+    login = (await User.get(id=phone.actor.user_id)).login
+    later = START + timedelta(minutes=10)
+    wrong = f"{(int(phone.code(later)) + 1) % 1_000_000:06}"
+    with at(later):
+        for _ in range(5):
+            assert await refused_with(identity.step_up(phone.actor, wrong)) == "TOTP_WRONG"
+            assert await refused_with(identity.sign_in(login, PASSWORD, code=wrong)) == "TOTP_WRONG"
+        right = identity.sign_in(login, PASSWORD, code=phone.code(later))
+        assert await refused_with(right) == "TOTP_BLOCKED"
 
 
 async def test_an_agent_has_a_second_factor_too() -> None:
