@@ -71,12 +71,15 @@ INVARIANTS = (
         LEFT JOIN LATERAL (
             SELECT count(*) AS number FROM cards c
             WHERE c.order_line_id = l.id AND card_delivered(c.state)) sold ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS number FROM shared_deliveries d
+            WHERE d.order_line_id = l.id) shared ON true
         WHERE (l.status = 'DELIVERED') <> (t.id IS NOT NULL)
             OR booked.owed <> CASE WHEN l.status = 'DELIVERED' AND p.id IS NOT NULL
                 THEN l.quantity * coalesce(p.face_units, l.unit_price) ELSE 0 END
             OR booked.revenue + CASE WHEN p.id IS NULL THEN 0 ELSE booked.owed + booked.cost END <>
                 CASE WHEN l.status = 'DELIVERED' THEN l.unit_price * l.quantity ELSE 0 END
-            OR sold.number <>
+            OR sold.number + shared.number <>
                 CASE WHEN l.delivery_kind IN ('DIRECT_TOPUP', 'MANUAL') THEN 0
                     ELSE l.delivered_quantity END
             OR (l.delivery_kind = 'DIRECT_TOPUP' AND l.status = 'DELIVERED') <> EXISTS (

@@ -84,3 +84,11 @@ async def card_canary_plant(
 def unit_cost(batch: Parent[cards.CardBatch]) -> Money:
     """What one card of the batch cost."""
     return Money(batch.unit_cost, batch.currency)
+
+
+async def choosable_cards(
+    info: Info, sku: str, first: int | None = None, after: str | None = None
+) -> Page[cards.ChoosableCard]:
+    """The cards of a variant that a buyer may choose by hand."""
+    page = page_request("choosableCards", first, after)
+    return await cards.list_choosable(page, sku, info.context.actor.site_id)

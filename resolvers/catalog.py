@@ -117,6 +117,11 @@ def stock_level(
     return info.context.loaders.stock_levels.get(variant.id)
 
 
+def choosable(variant: Parent[catalog.ShownVariant], info: Info) -> AtOnceOrLater[bool]:
+    """Whether a buyer may choose the very card."""
+    return info.context.loaders.choosable.get(variant.id)
+
+
 @strawberry.input(description="The price of one unit for one tier.")
 class TierPriceInput:
     tier: agents.Tier

@@ -224,6 +224,11 @@ class Loaders:
         return Batch(giftcards.moves_of, [])
 
     @cached_property
+    def choosable(self) -> "Batch[UUID, bool]":
+        """Whether a buyer may choose the very card of a variant."""
+        return Batch(cards.choosable_variants, False)
+
+    @cached_property
     def card_quotas(self) -> "Batch[UUID, list[CardQuota]]":
         """What of a variant is set apart for sites, for the back office."""
         return Batch(cards.quotas_of, [])

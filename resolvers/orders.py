@@ -34,6 +34,9 @@ class OrderLineInput:
     expected_unit_price: MoneyInput | None = strawberry.field(
         default=None, description="Refuse the order when the price is another one."
     )
+    card_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The very card to buy, of `choosableCards`; quantity 1."
+    )
 
 
 @strawberry.input(description="Where a buyer is told of an order: one of them.")
@@ -70,6 +73,7 @@ async def order_create(
             quantity=line.quantity,
             expected_price=_units(line.expected_unit_price, index, "expectedUnitPrice"),
             account=filled_in(line.account),
+            card_id=_chosen(line.card_id, index),
         )
         for index, line in enumerate(lines)
     )
@@ -93,6 +97,12 @@ def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
 def filled_in(entries: list[AccountEntryInput] | None) -> tuple[tuple[str, str], ...]:
     """The entries as the domain takes them."""
     return tuple((each.key, each.value) for each in entries or ())
+
+
+def _chosen(card_id: strawberry.ID | None, index: int) -> UUID | None:
+    if card_id is None:
+        return None
+    return decode_id(Prefix.CARD, card_id, field=("lines", str(index), "cardId"))
 
 
 def _units(money: MoneyInput | None, index: int, name: str) -> int | None:

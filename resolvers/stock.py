@@ -119,6 +119,9 @@ async def stock_policy_set(
     invalid_percent: int | None = None,
     invalid_minimum: int | None = None,
     hold_limit: int | None = None,
+    choosable: bool | None = None,
+    shared: bool | None = None,
+    shared_uses: int | None = None,
     expected_version: int | None = None,
 ) -> cards.StockPolicy:
     """Change how the cards of a variant are kept and sold."""
@@ -128,6 +131,9 @@ async def stock_policy_set(
         invalid_percent=invalid_percent,
         invalid_minimum=invalid_minimum,
         hold_limit=hold_limit,
+        choosable=choosable,
+        shared=shared,
+        shared_uses=shared_uses,
     )
     return await cards.save_policy(info.context.actor, sku, change, expected_version)
 

@@ -122,6 +122,23 @@ class CardCanaryPlantPayload:
     user_errors: list[UserError]
 
 
+@strawberry.type(description="A card on the shelf that a buyer may choose by hand.")
+@presents(cards.ChoosableCard)
+class ChoosableCard:
+    id: strawberry.ID = id_field(Prefix.CARD)
+    masked: str = field(description="The end of its number.")
+    expires_on: date | None
+
+
+@strawberry.type
+class CardsQuery:
+    choosable_cards: Connection[ChoosableCard] = field(
+        resolvers.choosable_cards,
+        description="Cards of a variant that may be bought by `cardId`; none where its cards are"
+        " not chosen by hand.",
+    )
+
+
 @strawberry.type
 class CardsAdminQuery:
     card_batches: Connection[CardBatch] = field(

@@ -74,6 +74,9 @@ class Variant:
         description="For how many days a card is good from its sale on."
     )
     attributes: list[ProductAttribute] = field(details.attributes_of_variant)
+    choosable: bool = field(
+        resolvers.choosable, description="A buyer may choose the very card: see `choosableCards`."
+    )
     product: Product = field(resolvers.product_of)
 
 

@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.agents import Agent
+from schema.cards import CardsQuery
 from schema.catalog import CatalogQuery
 from schema.claims import ClaimsMutation, ClaimsQuery
 from schema.details import FacetQuery
@@ -30,7 +31,7 @@ from schema.sites import SiteQuery
 
 
 @strawberry.type
-class Query(CatalogQuery, FacetQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
+class Query(CardsQuery, CatalogQuery, FacetQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
     """What may be read."""
 
 

@@ -27,6 +27,9 @@ class StockPolicy:
     invalid_percent: int = field(description="Above this share of checked cards a batch is frozen.")
     invalid_minimum: int = field(description="But not before so many are confirmed invalid.")
     hold_limit: int = field(description="Cards that one buyer may hold unpaid.")
+    choosable: bool = field(description="A buyer may choose the very card.")
+    shared: bool = field(description="One code for many buyers.")
+    shared_uses: int | None = field(description="Buyers that one code has; null: no end.")
     version: int = field(description="Send it back as `expectedVersion`.")
 
 
@@ -191,5 +194,6 @@ class StockAdminMutation:
         payload=StockPolicySetPayload,
         entity="policy",
         permissions=WRITE,
-        description="Change how the cards of a variant are kept; what is left out stays.",
+        description="Change how the cards of a variant are kept; what is left out stays. `shared`"
+        " makes the cards on the shelf codes for many buyers, for good; `sharedUses: 0` is no end.",
     )

@@ -87,7 +87,15 @@ from domain.cards.planting import (
     plant_canaries,
 )
 from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
-from domain.cards.queries import card_file, cards_of_lines, list_batches, stock_of
+from domain.cards.queries import (
+    ChoosableCard,
+    card_file,
+    cards_of_lines,
+    choosable_variants,
+    list_batches,
+    list_choosable,
+    stock_of,
+)
 from domain.cards.quotas import fill_quotas, quotas_of, set_quota
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
@@ -139,6 +147,7 @@ __all__ = [
     "CardWriteOff",
     "ChainState",
     "CheckOrigin",
+    "ChoosableCard",
     "FoundPrint",
     "FreshKey",
     "HoldState",
@@ -168,6 +177,7 @@ __all__ = [
     "check_levels",
     "checkpoint_faults",
     "checks_of",
+    "choosable_variants",
     "close_issue",
     "count_sales",
     "dispute_card",
@@ -185,6 +195,7 @@ __all__ = [
     "lapse_holds",
     "list_batches",
     "list_checkpoints",
+    "list_choosable",
     "list_pools",
     "look_alikes",
     "mark_redeemed",

@@ -63,7 +63,9 @@ UPDATE card_batches SET frozen_at = NULL, frozen_reason = '', unsettled = true W
 """
 _MOVE = """
 WITH moved AS (
-    UPDATE cards SET state = $3, hold_id = NULL WHERE id IN (
+    UPDATE cards SET hold_id = NULL, state = CASE WHEN $3 = 'available' AND EXISTS (
+        SELECT 1 FROM shared_deliveries d WHERE d.card_id = cards.id) THEN 'shared' ELSE $3 END
+    WHERE id IN (
         SELECT id FROM cards WHERE batch_id = $1 AND state = ANY($2)
         ORDER BY id LIMIT $4 FOR UPDATE)
     RETURNING 1

@@ -286,6 +286,32 @@ class CardWriteOff(Model):
         )
 
 
+class SharedDelivery(Model):
+    """One buyer's share in a code that many may have; the card itself stays where it is."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    card: fields.ForeignKeyRelation[Card] = fields.ForeignKeyField(
+        "domain.Card", related_name="shares", on_delete=fields.RESTRICT
+    )
+    order_line_id = fields.UUIDField()
+    unit_number = fields.IntField()
+    use_number = fields.IntField(null=True)  # counted only where a code has an end
+    sold_at = fields.DatetimeField()
+    first_revealed_at = fields.DatetimeField(null=True)
+    reveal_count = fields.IntField(default=0)
+
+    class Meta:
+        table = "shared_deliveries"
+        unique_together = (("order_line_id", "unit_number"),)
+        constraints = (
+            UniqueConstraint(
+                fields=("card_id", "use_number"),
+                name="shared_use_once",
+                condition="use_number IS NOT NULL",
+            ),
+        )
+
+
 class HoldState(StrEnum):
     """How far a reservation has come; it ends once."""
 

@@ -25,7 +25,7 @@ MOVES: Mapping[CardState, frozenset[CardState]] = MappingProxyType(
             {SOLD, RESERVED, SHARED, FROZEN, INVALID, EXPIRED, VOID, RETURNED},
         ),
         RESERVED: frozenset({SOLD, AVAILABLE, FROZEN, INVALID}),
-        SHARED: frozenset({AVAILABLE, FROZEN, INVALID, EXPIRED, VOID, RETURNED}),
+        SHARED: frozenset({FROZEN, INVALID, EXPIRED, VOID, RETURNED}),
         FROZEN: frozenset({AVAILABLE, SHARED, INVALID, EXPIRED, VOID, RETURNED}),
         SOLD: frozenset({REVEALED, REDEEMED, DISPUTED, INVALID, REFUNDED}),
         REVEALED: frozenset({REDEEMED, DISPUTED, INVALID}),

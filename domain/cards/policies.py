@@ -12,6 +12,7 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Refused,
+    act_as,
     clock,
     refuse_unless,
     transaction,
@@ -22,6 +23,8 @@ INSERT INTO stock_policies (variant_id, safety_stock, expiry_margin_days, invali
     invalid_minimum, hold_limit, choosable, shared, version, updated_at)
 VALUES ($1, 0, 0, 10, 3, 20, false, false, 0, $2) ON CONFLICT DO NOTHING
 """
+# From now on for many buyers.
+_SHARE = "UPDATE cards SET state = 'shared' WHERE variant_id = $1 AND state = 'available'"
 MAX_SKUS = 100
 RANGES = {
     "safety_stock": (0, 10_000_000),
@@ -29,6 +32,7 @@ RANGES = {
     "invalid_percent": (1, 100),
     "invalid_minimum": (1, 100_000),
     "hold_limit": (0, 100_000),
+    "shared_uses": (0, 2_000_000_000),
 }
 
 
@@ -41,6 +45,9 @@ class PolicyChange:
     invalid_percent: int | None = None
     invalid_minimum: int | None = None
     hold_limit: int | None = None
+    choosable: bool | None = None
+    shared: bool | None = None
+    shared_uses: int | None = None  # 0: no end
 
     def check(self) -> None:
         """Refuses every value that is out of its range."""
@@ -58,6 +65,9 @@ async def save_policy(
 ) -> StockPolicy:
     """Change how a variant's cards are kept. Needs `cards:write`; audited.
 
+    With `shared` the cards on the shelf become codes for many buyers, for good: taking the policy
+    back stops their sale, and only what comes in afterwards is for one buyer each.
+
     Refuses an unknown sku, values out of range, and a version other than the expected (CONFLICT).
     """
     actor.require_scope(WRITE_SCOPE)
@@ -72,6 +82,12 @@ async def save_policy(
         if expected_version not in (None, policy.version):
             raise Refused(Conflict(what="stock policy", field=("expectedVersion",)))
         policy.update_from_dict(changed)
+        policy.shared_uses = policy.shared_uses or None
+        one_way = not (policy.shared and policy.choosable)
+        refuse_unless(one_way, Invalid(reason="shared_or_choosable", field=("shared",)))
+        if policy.shared:
+            await act_as(conn, actor, "shared")
+            await conn.execute(_SHARE, variant.id)
         policy.version, policy.updated_at = policy.version + 1, clock.now()
         await policy.save(force_update=True)
         await audit.record(conn, actor, "stock_policy.save", variant.id, changed)

@@ -2,6 +2,7 @@
 
 from domain.checkout.refusals import (
     AccountInvalid,
+    CardNotFree,
     NotForSale,
     PriceBelowCost,
     PriceChanged,
@@ -15,6 +16,7 @@ from domain.checkout.writing import CURRENCY, ClaimedCard
 __all__ = [
     "CURRENCY",
     "AccountInvalid",
+    "CardNotFree",
     "ClaimedCard",
     "LineWish",
     "NotForSale",

@@ -63,3 +63,11 @@ class PriceBelowCost(Refusal):
 
     code: ClassVar[str] = "PRICE_BELOW_COST"
     sku: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardNotFree(Refusal):
+    """The card that was chosen by hand is sold, held, or cannot be chosen."""
+
+    code: ClassVar[str] = "CARD_NOT_FREE"
+    sku: str

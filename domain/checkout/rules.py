@@ -8,13 +8,14 @@ from uuid import UUID
 from domain.catalog import CARD_KINDS, AccountField, DeliveryKind, ValueFault, read_account
 from domain.checkout.refusals import (
     AccountInvalid,
+    CardNotFree,
     NotForSale,
     PriceChanged,
     QuantityOutOfRange,
     StockShort,
 )
 from domain.commissions import Beneficiary, Rule
-from domain.kernel import Invalid, Money, Refusal, Refused
+from domain.kernel import Invalid, Money, Refusal, Refused, refuse_unless
 from domain.orders import MAX_LINES, Keepsake
 
 RETAIL = "retail"
@@ -32,6 +33,7 @@ class LineWish:
     expected_price: int | None = None
     max_price: int | None = None
     account: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (key of a field, value)
+    card_id: UUID | None = None  # the one that the buyer chose by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Shelf:
     rules: Mapping[int, Rule]
     own_cards: int  # counted up to the quantity asked for
     has_offer: bool
+    shared: bool = False  # its code is for many buyers
     withheld: str | None = None  # why it is not sold here or now, as a key of the texts
     type_id: UUID | None = None
     type_version: int = 0
@@ -101,6 +104,8 @@ class PlannedLine:
     type_id: UUID
     type_version: int
     account: dict[str, Any] | None = field(default=None, repr=False)
+    chosen: UUID | None = None
+    shared: bool = False
     stored_value: bool = False  # an own gift card: what it holds is owed, and nobody earns on it
     chain: list[Beneficiary] = field(default_factory=list)
     rules: Mapping[int, Rule] = field(default_factory=dict)
@@ -108,7 +113,8 @@ class PlannedLine:
 
 def _filled_in(wish: LineWish) -> list[Any]:
     """Nothing when nothing was filled in, so that the keys of earlier purchases stay good."""
-    return [sorted(wish.account)] if wish.account else []
+    account = [sorted(wish.account)] if wish.account else []
+    return [*account, str(wish.card_id)] if wish.card_id else account
 
 
 def check_wishes(lines: Sequence[LineWish]) -> None:
@@ -117,6 +123,10 @@ def check_wishes(lines: Sequence[LineWish]) -> None:
         raise Refused(Invalid(reason="order_lines", field=("lines",)))
     if len({line.sku for line in lines}) != len(lines):
         raise Refused(Invalid(reason="sku_twice", field=("lines",)))
+    for position, line in enumerate(lines):
+        one = line.card_id is None or line.quantity == 1
+        path = ("lines", str(position), "quantity")
+        refuse_unless(one, Invalid(reason="chosen_quantity", field=path))
 
 
 def plan(
@@ -167,6 +177,8 @@ def _refusal_of(
             actual=Money(price, currency),
             field=(*path, "expectedUnitPrice"),
         )
+    if wish.card_id is not None and not _own_cards(shelf):
+        return CardNotFree(sku=wish.sku, field=(*path, "cardId"))
     if _own_cards(shelf) < wish.quantity and not _made_elsewhere(shelf):
         return StockShort(
             sku=wish.sku,
@@ -218,6 +230,8 @@ def _planned(
         max_unit_cost=price,
         sold_below_cost=shelf.sold_below_cost,
         from_own_stock=_own_cards(shelf) >= wish.quantity,
+        chosen=wish.card_id,
+        shared=shelf.shared,
         stored_value=stored_value,
         delivery_kind=DeliveryKind(shelf.delivery_kind),
         type_id=shelf.type_id,

@@ -22,6 +22,7 @@ from domain.checkout.refusals import PriceBelowCost, StockShort
 from domain.checkout.rules import (
     RETAIL,
     BuyerFacts,
+    LineWish,
     PlannedLine,
     Purchase,
     Shelf,
@@ -36,6 +37,7 @@ from domain.checkout.writing import (
     Overdrawn,
     card_columns,
     draft_order,
+    share_columns,
     write,
 )
 from domain.kernel import (
@@ -133,6 +135,7 @@ async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: date
         CURRENCY,
         moment.date(),
         actor.site_id,
+        [wish.card_id for wish in purchase.lines],
     )
     return rows
 
@@ -147,24 +150,41 @@ async def _buy(
     in_a_crowd: bool,
 ) -> Placed:
     order_id, buyer = new_id(), _buyer_of(rows[0])
-    seen = {row["sku"]: orjson.loads(row["cards"]) for row in rows}
+    wishes = {wish.sku: wish for wish in purchase.lines}
+    seen = {row["sku"]: _seen(row, wishes[row["sku"]]) for row in rows}
     shelves = {row["sku"]: _shelf_of(row, len(seen[row["sku"]])) for row in rows}
     planned = plan(purchase.lines, shelves, buyer, CURRENCY)
     total = _total_of(planned, buyer)
     line_ids = {line.position: new_id() for line in planned}
     if in_a_crowd:
-        cards = await _claim(conn, actor, planned, line_ids, moment)
+        shared = _picked([line for line in planned if line.shared], line_ids, seen)
+        cards = {**await _claim(conn, actor, planned, line_ids, moment), **shared}
     else:
         cards = _picked(planned, line_ids, seen)
     _refuse_below_cost(planned, line_ids, cards)
     order, lines = draft_order(
         actor, purchase, buyer, planned, line_ids, cards, total, order_id, moment
     )
-    to_sell = [] if in_a_crowd else [card for each in cards.values() for card in each]
+    taken = [card for each in cards.values() for card in each]
+    to_sell = [] if in_a_crowd else taken
     key = [new_id(), actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key, hashed]
     left = purchase.keepsake.column(order_id) if purchase.keepsake else None
-    await write(conn, order, lines, planned, moment, [*key, *card_columns(to_sell)], left)
+    key_and_cards = [*key, *card_columns(to_sell)]
+    await write(conn, order, lines, planned, moment, key_and_cards, share_columns(taken), left)
     return Placed(order, lines, cards, replayed=False)
+
+
+def _seen(row: Any, wish: LineWish) -> list[dict[str, Any]]:
+    """The cards that READ looked at for a line; a shared code once for each unit."""
+    if row["shared_card"] is None or wish.card_id is not None:
+        found: list[dict[str, Any]] = orjson.loads(row["cards"])
+        return found
+    card = {**orjson.loads(row["shared_card"]), "unit_cost": 0, "shared": True}
+    used = card.pop("used")
+    return [
+        {**card, "use": None if used is None else used + unit}
+        for unit in range(1, wish.quantity + 1)
+    ]
 
 
 def _buyer_of(row: Any) -> BuyerFacts:
@@ -203,6 +223,7 @@ def _shelf_of(row: Any, own_cards: int) -> Shelf:
         prices=orjson.loads(row["prices"]) if row["prices"] else {},
         rules=commissions.read_rules(orjson.loads(row["rules"])),
         own_cards=own_cards,
+        shared=row["shared_card"] is not None,
         has_offer=row["has_offer"],
         type_id=row["type_id"],
         type_version=row["type_version"] or 0,
@@ -237,6 +258,8 @@ def _picked(
                 unit_cost=card["unit_cost"],
                 masked=card["masked"],
                 expires_on=date.fromisoformat(card["expires_on"]) if card["expires_on"] else None,
+                shared=card.get("shared", False),
+                use_number=card.get("use"),
             )
             for unit, card in enumerate(seen[line.sku] if line.from_own_stock else (), start=1)
         ]
@@ -251,10 +274,10 @@ async def _claim(
     moment: datetime,
 ) -> dict[UUID, list[ClaimedCard]]:
     """Hold the cards now; who comes too late hears whether they are sold or only held."""
-    own = sorted(
-        (line for line in planned if line.from_own_stock), key=lambda line: line.variant_id
-    )
+    mine = [line for line in planned if line.from_own_stock and not line.shared]
+    own = sorted((line for line in mine if line.chosen is None), key=lambda line: line.variant_id)
     claimed: dict[UUID, list[ClaimedCard]] = {line_id: [] for line_id in line_ids.values()}
+    await _claim_chosen(conn, actor, [line for line in mine if line.chosen], line_ids, claimed)
     if not own:
         return claimed
     rows = await conn.fetch(
@@ -273,6 +296,29 @@ async def _claim(
         if got < line.quantity:
             await _explain_shortage(conn, actor, line, got, moment)
     return claimed
+
+
+async def _claim_chosen(
+    conn: Connection,
+    actor: Actor,
+    chosen: list[PlannedLine],
+    line_ids: dict[int, UUID],
+    claimed: dict[UUID, list[ClaimedCard]],
+) -> None:
+    """Hold the very cards that were chosen; the next look says whether one is gone for good."""
+    if not chosen:
+        return
+    rows = await conn.fetch(
+        statements.CLAIM_CHOSEN,
+        [line_ids[line.position] for line in chosen],
+        [line.chosen for line in chosen],
+        clock.now(),
+        actor.site_id,
+    )
+    if len(rows) < len(chosen):
+        raise CardsTaken
+    for row in rows:
+        claimed[row["order_line_id"]].append(ClaimedCard(**row))
 
 
 def _refuse_below_cost(

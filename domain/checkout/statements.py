@@ -42,7 +42,7 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     (SELECT jsonb_object_agg(tier, amount) FROM prices
      WHERE variant_id = v.id AND currency = $10) AS prices,
     {RULES_OF_VARIANT.format(moment="$4")} AS rules,
-    (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
+    CASE WHEN w.chosen IS NULL THEN (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
         SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
         FROM (
             SELECT id, unit_cost, masked, expires_on FROM cards
@@ -51,12 +51,27 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
                 AND (expires_on IS NULL
                     OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
             ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
-        ORDER BY random() LIMIT w.quantity) picked) AS cards,
+        ORDER BY random() LIMIT w.quantity) picked)
+    ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
+        SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+        FROM cards WHERE id = w.chosen AND variant_id = v.id AND state = 'available'
+            AND sp.choosable AND (kept_for IS NULL OR kept_for = $12)
+            AND (expires_on IS NULL OR expires_on > $11::date + sp.expiry_margin_days)) one)
+    END AS cards,
+    CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
+        SELECT c.id, c.masked, c.expires_on, used.number AS used
+        FROM cards c CROSS JOIN LATERAL (SELECT CASE WHEN sp.shared_uses IS NOT NULL THEN (
+            SELECT coalesce(max(use_number), 0) FROM shared_deliveries WHERE card_id = c.id) END
+        ) used (number)
+        WHERE c.variant_id = v.id AND c.state = 'shared'
+            AND (c.expires_on IS NULL OR c.expires_on > $11::date + sp.expiry_margin_days)
+            AND (sp.shared_uses IS NULL OR used.number + w.quantity <= sp.shared_uses)
+        ORDER BY c.expires_on, c.id LIMIT 1) one) END AS shared_card,
     EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
         WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
             AND {OFFER_AUTHORISED.format(moment="$4", supplier="o.supplier_id", brand="p.brand_id")}
         ) AS has_offer
-FROM unnest($8::text[], $9::int[]) AS w (sku, quantity)
+FROM unnest($8::text[], $9::int[], $13::uuid[]) AS w (sku, quantity, chosen)
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
@@ -84,6 +99,15 @@ WITH picked AS (
 UPDATE cards c
 SET state = 'sold', order_line_id = picked.line_id, unit_number = picked.unit, sold_at = $4
 FROM picked WHERE c.id = picked.id
+RETURNING c.id, c.order_line_id, c.unit_number, c.unit_cost, c.masked, c.expires_on
+"""
+# The card that a buyer chose by hand, in a crowd: this one or none.
+CLAIM_CHOSEN = """
+UPDATE cards c SET state = 'sold', order_line_id = w.line_id, unit_number = 1, sold_at = $3
+FROM unnest($1::uuid[], $2::uuid[]) AS w (line_id, card_id) CROSS JOIN LATERAL (
+    SELECT 1 FROM cards WHERE id = w.card_id AND state = 'available'
+        AND (kept_for IS NULL OR kept_for = $4) FOR UPDATE SKIP LOCKED) held
+WHERE c.id = w.card_id
 RETURNING c.id, c.order_line_id, c.unit_number, c.unit_cost, c.masked, c.expires_on
 """
 VISIBLE = """
@@ -147,6 +171,17 @@ FROM (
 ) free WHERE c.id = free.id RETURNING 1
 """
 
+# A shared code stays where it is and is not locked: each buyer's share is a row. A numbered use
+# that another buyer took meanwhile is refused by `shared_use_once`.
+_SHARES = """
+INSERT INTO shared_deliveries (id, card_id, order_line_id, unit_number, use_number, sold_at,
+    reveal_count)
+SELECT w.id, c.id, w.line_id, w.unit, w.use, $13, 0
+FROM unnest($66::uuid[], $67::uuid[], $68::uuid[], $69::int[], $70::int[])
+    AS w (id, card_id, line_id, unit, use)
+JOIN cards c ON c.id = w.card_id AND c.state = 'shared' RETURNING 1
+"""
+
 _KEEPSAKE = INSERT_KEEPSAKE.format(keepsake="$61")
 
 # Each part runs whether or not it is read; what is read are the two that others may win.
@@ -154,7 +189,8 @@ WRITE = f"""
 WITH key AS ({_KEY}), sold AS ({_CARDS}),
 made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
 made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS}), told AS ({_EVENTS}),
-kept AS ({_KEEPSAKE})
+kept AS ({_KEEPSAKE}), shared AS ({_SHARES})
 SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
-    (SELECT count(*) FROM sold) = cardinality($57::uuid[]))
+    (SELECT count(*) FROM sold) = cardinality($57::uuid[])
+    AND (SELECT count(*) FROM shared) = cardinality($66::uuid[]))
 """

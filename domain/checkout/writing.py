@@ -12,7 +12,7 @@ from domain import commissions, ledger, orders
 from domain.catalog import DeliveryKind
 from domain.checkout import statements
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
-from domain.kernel import Actor, Connection, crash_point
+from domain.kernel import Actor, Connection, crash_point, new_id
 from domain.kernel.outbox import event_columns
 from domain.orders import LineStatus, Order, OrderLine, OrderStatus, events
 
@@ -31,6 +31,8 @@ class ClaimedCard:
     expires_on: Any
     first_revealed_at: datetime | None = None
     reveal_count: int = 0
+    shared: bool = False  # a code for many buyers: its share is written, its card stays
+    use_number: int | None = None  # of a shared code that has an end
 
 
 class CardsTaken(Exception):
@@ -131,6 +133,7 @@ async def write(
     planned: list[PlannedLine],
     moment: datetime,
     key_and_cards: list[Any],
+    shared: list[list[Any]],
     keepsake: str | None,
 ) -> None:
     """Write the whole purchase by one statement, with its key and, unless they are held, its cards.
@@ -170,7 +173,12 @@ async def write(
             order.site_id,
             keepsake,
             *_kind_columns(lines),
+            *shared,
         )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "shared_use_once":
+            raise
+        raise CardsTaken from error
     except asyncpg.RaiseError as error:
         lost = {"key_taken": KeyTaken, "card_taken": CardsTaken}.get(error.constraint_name)
         if lost is None:
@@ -227,11 +235,23 @@ def _order_columns(order: Order) -> list[Any]:
 
 def card_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
     """Sorted, so that two purchases hold rows in one order."""
-    wanted = sorted(cards, key=lambda card: card.id)
+    wanted = sorted((card for card in cards if not card.shared), key=lambda card: card.id)
     return [
         [card.id for card in wanted],
         [card.order_line_id for card in wanted],
         [card.unit_number for card in wanted],
+    ]
+
+
+def share_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
+    """The shares of shared codes that a purchase writes."""
+    wanted = [card for card in cards if card.shared]
+    return [
+        [new_id() for _ in wanted],
+        [card.id for card in wanted],
+        [card.order_line_id for card in wanted],
+        [card.unit_number for card in wanted],
+        [card.use_number for card in wanted],
     ]
 
 

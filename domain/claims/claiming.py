@@ -177,7 +177,7 @@ async def redeem(
         raise Refused(wrong)  # after the commit: the try counts
     wake_relay()
     crash_point("claim.counted")
-    opened = await orders.open_audited(claimer, sealed)
+    opened = await orders.open_audited(claimer, sealed, row["order_id"])
     crash_point("claim.shown")
     return opened
 

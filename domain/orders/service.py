@@ -55,10 +55,14 @@ UPDATE orders SET status = $2::varchar, event_count = $3, version = version + 1,
 WHERE id = $1
 """
 _CARDS_TO_REVEAL = """
-SELECT c.id FROM cards c JOIN order_lines l ON l.id = c.order_line_id
-WHERE l.order_id = $1 AND card_open_to_buyer(c.state, c.first_revealed_at)
-    AND ($2::uuid[] IS NULL OR c.id = ANY($2))
-ORDER BY l.position, c.unit_number
+SELECT id FROM (
+    SELECT c.id, l.position, c.unit_number FROM cards c JOIN order_lines l ON l.id = c.order_line_id
+    WHERE l.order_id = $1 AND card_open_to_buyer(c.state, c.first_revealed_at)
+    UNION ALL
+    SELECT d.card_id, l.position, d.unit_number FROM shared_deliveries d
+    JOIN order_lines l ON l.id = d.order_line_id WHERE l.order_id = $1 AND d.unit_number = 1
+) shown
+WHERE $2::uuid[] IS NULL OR id = ANY($2) ORDER BY position, unit_number
 """
 NOTE_PURPOSE = "line-note"
 CLOSING_EVENTS = {
@@ -236,7 +240,7 @@ async def reveal_found(
     """
     async with transaction() as conn:
         sealed = await audited_cards(conn, actor, order_id, card_ids, details)
-    return await open_audited(actor, sealed)
+    return await open_audited(actor, sealed, order_id)
 
 
 async def audited_cards(
@@ -260,13 +264,13 @@ async def audited_cards(
 
 
 async def open_audited(
-    actor: Actor, sealed: "Sequence[cards.SealedCard]"
+    actor: Actor, sealed: "Sequence[cards.SealedCard]", order_id: UUID
 ) -> "list[cards.OpenedCard]":
     """The codes of cards whose audit rows are committed, and the mark that they were shown."""
     opened = await cards.open_codes(actor, sealed)
     async with transaction() as conn:
         await act_as(conn, actor)
-        await cards.mark_revealed(conn, [card.card_id for card in sealed])
+        await cards.mark_revealed(conn, [card.card_id for card in sealed], order_id)
     return opened
 
 

@@ -8,6 +8,7 @@ import pytest
 from domain import cards, sites
 from domain.kernel import Prefix, encode_id, new_id
 from schema.admin import schema
+from schema.shop import schema as shop
 from tests import make
 from tests.api.asking import ask, data_of
 
@@ -215,3 +216,68 @@ async def test_cards_are_set_apart_for_a_site_and_shown_with_their_pool() -> Non
     assert [(error["code"], error["field"]) for error in refused["userErrors"]] == [
         ("NOT_FOUND", ["siteId"])
     ]
+
+
+CHOOSE = """
+query Choose($sku: String!, $slug: String!) {
+  choosableCards(sku: $sku, first: 2) { nodes { id masked expiresOn } pageInfo { hasNextPage } }
+  product(slug: $slug) { variants { sku choosable stockLevel } }
+}
+"""
+BUY = """
+mutation Buy($input: OrderCreateInput!) {
+  orderCreate(input: $input) {
+    order { id lines { cards { id masked } } } userErrors { code message field }
+  }
+}
+"""
+
+
+async def test_a_buyer_chooses_a_card_and_another_may_not_have_it() -> None:
+    product = await make.product()
+    variant = await make.variant(of=product, cards=3)
+    await run("stockPolicySet", sku=variant.sku, choosable=True)
+    asked = {"sku": variant.sku, "slug": product.slug}
+    shown = await data_of(shop, CHOOSE, **asked)
+    assert shown["product"]["variants"][0]["choosable"] is True
+    assert shown["choosableCards"]["pageInfo"]["hasNextPage"] is True
+    wanted = shown["choosableCards"]["nodes"][1]
+    given = {
+        "idempotencyKey": "key",
+        "lines": [{"sku": variant.sku, "quantity": 1, "cardId": wanted["id"]}],
+    }
+    bought = (await data_of(shop, BUY, await make.buyer(), input=given))["orderCreate"]
+    assert bought["userErrors"] == []
+    assert bought["order"]["lines"][0]["cards"] == [
+        {"id": wanted["id"], "masked": wanted["masked"]}
+    ]
+    late = (await data_of(shop, BUY, await make.buyer(), input=given))["orderCreate"]
+    assert late["order"] is None
+    assert late["userErrors"] == [
+        {
+            "code": "CARD_NOT_FREE",
+            "message": f"The card of {variant.sku} that you chose is sold or held by somebody"
+            " else. Choose another one.",
+            "field": ["lines", "0", "cardId"],
+        }
+    ]
+
+
+async def test_a_shared_code_is_in_stock_and_each_buyer_gets_its_share() -> None:
+    product = await make.product()
+    variant = await make.variant(of=product)
+    payload = await run("stockPolicySet", sku=variant.sku, shared=True, sharedUses=0)
+    assert payload["userErrors"] == []
+    await make.stock(variant, 1)
+    shown = await data_of(shop, CHOOSE, sku=variant.sku, slug=product.slug)
+    assert shown["choosableCards"]["nodes"] == []
+    assert shown["product"]["variants"][0]["stockLevel"] == "IN_STOCK"
+    ids = set()
+    for number in range(2):
+        given = {
+            "idempotencyKey": f"key{number}",
+            "lines": [{"sku": variant.sku, "quantity": 1}],
+        }
+        bought = (await data_of(shop, BUY, await make.buyer(), input=given))["orderCreate"]
+        ids |= {card["id"] for card in bought["order"]["lines"][0]["cards"]}
+    assert len(ids) == 1
