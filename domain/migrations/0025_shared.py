@@ -82,7 +82,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0023_details')]
+    dependencies = [("domain", "0024_codes_counted")]
 
     initial = False
 
