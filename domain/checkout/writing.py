@@ -140,22 +140,7 @@ async def write(
 
     Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody was faster; nothing is written.
     """
-    postings = [
-        orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)
-    ]
-    earned: list[tuple[UUID, commissions.Earned]] = []
-    for line, terms in zip(lines, planned, strict=True):
-        if line.status is not LineStatus.DELIVERED:
-            continue
-        shares = commissions.split(
-            unit_price=line.unit_price,
-            quantity=line.quantity,
-            cost=line.cost,
-            chain=terms.chain if order.consumer else [],
-            rules=terms.rules,
-        )
-        earned += [(line.id, share) for share in shares]
-        postings.append(_sale(order, line, shares, stored_value=terms.stored_value))
+    postings, earned = _booked(order, lines, planned)
     told = [orders.order_event(events.PAID, 1, order, lines)]
     told += [orders.manual_waiting(order, line) for line in lines if _by_hand(line)]
     if order.event_count == 2:
@@ -188,6 +173,29 @@ async def write(
         if error.constraint_name != "account_not_overdrawn":
             raise
         raise Overdrawn(order.total) from error
+
+
+def _booked(
+    order: Order, lines: list[OrderLine], planned: list[PlannedLine]
+) -> tuple[list[ledger.Posting], list[tuple[UUID, commissions.Earned]]]:
+    """What a purchase writes into the books: the payment, and each delivered line's sale."""
+    postings = [
+        orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)
+    ]
+    earned: list[tuple[UUID, commissions.Earned]] = []
+    for line, terms in zip(lines, planned, strict=True):
+        if line.status is not LineStatus.DELIVERED:
+            continue
+        shares = commissions.split(
+            unit_price=line.unit_price,
+            quantity=line.quantity,
+            cost=line.cost,
+            chain=terms.chain if order.consumer else [],
+            rules=terms.rules,
+        )
+        earned += [(line.id, share) for share in shares]
+        postings.append(_sale(order, line, shares, stored_value=terms.stored_value))
+    return postings, earned
 
 
 def _sale(
