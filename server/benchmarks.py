@@ -55,6 +55,19 @@ def claim(
     _show(benchmark.measure(purchases, large))
 
 
+@commands.command("import")
+def imports(
+    cards: Annotated[int, typer.Option(help="Codes in the file.")] = 1_000_000,
+) -> None:
+    """Cards a second that come in, beside bare SQL, and the most memory that it took.
+
+    Example: kameng bench import --cards 200000
+    """
+    from bench import imports as benchmark
+
+    _show(benchmark.measure(cards))
+
+
 def _show(rows: list[dict[str, Any]]) -> None:
     shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
     table = Table(*shown)

@@ -8,7 +8,7 @@ run goes on behind the last chunk.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid5
 
 from domain import audit, bulk, ledger
@@ -103,18 +103,27 @@ class Run:
         """Store all that is left; False when a new batch turned out to be there already."""
         async with connection() as conn:
             self.batch.index = await read_state(conn)
-        done = self.reader.position
-        last = False
-        while not last:
-            # In a thread of its own: reading and sealing must not hold up who else is served here.
-            chunk = await asyncio.to_thread(self._next)
-            if not await self._write(chunk, done):
-                return False
-            crash_point("cards.chunk_committed")
-            done, last = chunk.after, chunk.last
-            await tell(progress, done)
+        done, coming = self.reader.position, self._in_a_thread()
+        try:
+            while True:
+                chunk = await coming
+                if not chunk.last:
+                    coming = self._in_a_thread()  # read and seal the next while this is written
+                if not await self._write(chunk, done):
+                    return False
+                crash_point("cards.chunk_committed")
+                done = chunk.after
+                await tell(progress, done)
+                if chunk.last:
+                    break
+        finally:
+            await asyncio.gather(coming, return_exceptions=True)  # it still uses the file
         wake_relay()
         return True
+
+    def _in_a_thread(self) -> "asyncio.Future[_Chunk]":
+        """The next chunk: reading and sealing must not hold up who else is served here."""
+        return asyncio.ensure_future(asyncio.to_thread(self._next))
 
     def _next(self) -> _Chunk:
         rows = self.reader.take(CHUNK_LINES)
@@ -122,9 +131,10 @@ class Run:
 
     def _prepared(self, rows: list[Row], after: Position, last: bool) -> _Chunk:
         """Fingerprints and seals for the rows, by the pepper of this moment."""
-        problems, codes = sorted_out(self.batch, rows)
+        batch = replace(self.batch)  # the pepper may change while a thread is at work
+        problems, codes = sorted_out(batch, rows)
         lines = {code[0]: line for line, code in codes}
-        cards = seal_cards(self.batch, [code for _, code in codes])
+        cards = seal_cards(batch, [code for _, code in codes])
         return _Chunk(rows, after, last, cards, lines, problems)
 
     async def _write(self, chunk: _Chunk, before: Position) -> bool:

@@ -1,0 +1,163 @@
+"""`kameng bench import`: cards a second into an installation that also runs its API and jobs.
+
+Two ways in: the command on the machine itself, and an upload to the API that the worker works off.
+Beside them what bare SQL reaches: rows of the same size into the same tables, chunk by chunk, with
+every trigger, and nothing read, compared or sealed. Memory is the most that a process ever held
+(Linux: VmHWM, as `/usr/bin/time -v` tells it).
+"""
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from bench.filling import fill_for_browsing
+from bench.installation import FOLDER, Installation, installed, write_results
+from domain.kernel import new_id
+from server.processes import CannotStart
+from server.settings import Settings
+from server.wiring import PLANNING
+
+PROGRAMS = ("serve", "worker", "scheduler")
+CHUNK = 5_000
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_BATCH = """
+INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
+    key_version, generation, accepted, duplicates, rejected, imported_at)
+SELECT $1, id, 'bench', uuid_send($1), 400000, 'CNY', uuid_send($1), 1, 1, 0, 0, 0, now()
+FROM variants WHERE sku = $2 RETURNING variant_id
+"""
+_CARDS = """
+WITH made AS (
+    INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost,
+        reveal_count, created_at)
+    SELECT uuidv7(), $1, $2, 'available',
+        uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), '••••ABCD', 400000, 0, now()
+    FROM generate_series(1, $3) RETURNING id
+)
+INSERT INTO card_secrets (card_id, sealed, generation)
+SELECT id, uuid_send(id) || uuid_send(id) || uuid_send(id) || uuid_send(id), 1 FROM made
+"""
+
+
+def measure(cards: int) -> list[dict[str, Any]]:
+    """One row for each way in: cards a second, the limit, and the most memory of each process."""
+    with installed(PROGRAMS, partial(fill_for_browsing, products=4)) as (installation, shop):
+        limit = asyncio.run(_bare(installation.settings, shop.skus[0], min(cards, 200_000)))
+        rows = [_by_command(installation, shop.skus[1], _file(cards, 1))]
+        for row in rows:
+            row |= {"cards": cards, "limit": round(limit, 1)}
+            row["ratio"] = round(row["rate"] / limit, 3)
+    write_results("import", rows)
+    return rows
+
+
+def _file(cards: int, seed: int) -> Path:
+    """A file of made-up codes, as suppliers send them: number and secret."""
+    chance, path = random.Random(seed), FOLDER / f"codes-{seed}.csv"
+    with path.open("w") as file:
+        file.write("number,secret\n")
+        for number in range(cards):
+            secret = "".join(chance.choices(LETTERS, k=16))
+            file.write(f"62{seed}{number:013},{secret}\n")
+    return path
+
+
+def _by_command(installation: Installation, sku: str, path: Path) -> dict[str, Any]:
+    started = time.perf_counter()
+    with (FOLDER / "log" / "import.log").open("wb") as log:
+        run = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "server.cli", "cards", "import", str(path)),
+                *("--sku", sku, "--cost", "40"),
+            ],
+            env=_environment(installation),
+            stdout=log,
+            stderr=log,
+        )
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
+    if run.returncode != 0:
+        raise CannotStart(f"the import failed, see {FOLDER / 'log' / 'import.log'}")
+    accepted = asyncio.run(_accepted(installation.settings, sku))
+    return {
+        "name": "import_by_command",
+        "rate": round(accepted / seconds, 1),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "importer_mib": round(used.ru_maxrss / 1024, 1),
+        "api_mib": _most_memory("serve"),
+    }
+
+
+def _environment(installation: Installation) -> dict[str, str]:
+    settings = installation.settings
+    return {
+        **{name: value for name, value in os.environ.items() if "KAMENG" not in name},
+        "KAMENG_DATABASE_URL": settings.database_url,
+        "KAMENG_REDIS_URL": settings.redis_url,
+        "KAMENG_KEY_FILE": str(settings.key_file),
+    }
+
+
+async def _accepted(settings: Settings, sku: str) -> int:
+    conn = await asyncpg.connect(settings.database_url)
+    try:
+        return int(
+            await conn.fetchval(
+                "SELECT sum(accepted) FROM card_batches b JOIN variants v ON v.id = b.variant_id"
+                " WHERE v.sku = $1 AND b.stage = 'stored' AND b.source <> 'bench'",
+                sku,
+            )
+        )
+    finally:
+        await conn.close()
+
+
+async def _bare(settings: Settings, sku: str, cards: int) -> float:
+    """Cards a second of bare SQL, each chunk its own transaction."""
+    conn = await asyncpg.connect(settings.database_url, server_settings=PLANNING)
+    try:
+        batch = new_id()
+        variant: UUID = await conn.fetchval(_BATCH, batch, sku)
+        started = time.perf_counter()
+        for _ in range(0, cards, CHUNK):
+            await conn.execute(_CARDS, variant, batch, CHUNK)
+        return cards / (time.perf_counter() - started)
+    finally:
+        await conn.close()
+
+
+def _most_memory(program: str) -> float:
+    """The most that one process of a program ever held, in MiB; 0 where nobody tells."""
+    state = json.loads((FOLDER / "processes.json").read_text())
+    found = [_high_water(pid) for pid in _family(state[program])]
+    return round(max(found, default=0.0), 1)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return [pid]
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _high_water(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    found = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+    return max(found, default=0.0)
