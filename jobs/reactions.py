@@ -6,10 +6,11 @@ from typing import Any
 import structlog
 from dramatiq import Message
 
+from domain import bulk as long_work
 from domain import custody
 from domain.kernel import OutboxRow, Prefix, decode_id
 from domain.orders import LineStatus, events
-from jobs import exports, fulfilment
+from jobs import bulk, exports, fulfilment
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +27,14 @@ def _write_export(event: OutboxRow) -> list[Message[Any]]:
     return [exports.write_export.message(str(event.subject))]
 
 
+def _run_job(event: OutboxRow) -> list[Message[Any]]:
+    """A job whose input is there."""
+    return [bulk.run_job.message(str(event.subject))]
+
+
 REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
     events.PAID: (_buy_queued_lines,),
+    long_work.QUEUED: (_run_job,),
     custody.EXPORT_APPROVED: (_write_export,),
 }
 

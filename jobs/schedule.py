@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from domain import (
+    bulk,
     cards,
     catalog,
     custody,
@@ -14,6 +15,7 @@ from domain import (
     webhooks,
 )
 from domain.kernel import clock, forget_old_rows
+from jobs import bulk as bulk_jobs
 from jobs import exports as export_jobs
 from jobs import fulfilment as fulfilment_jobs
 from jobs import notifications as notification_jobs
@@ -28,12 +30,14 @@ async def sweep() -> int:
     """Send whatever is due to the queue again: lost messages, crashed workers, queries, retries."""
     due = await fulfilment.list_due(SWEEP)
     deliveries = await webhooks.list_due(SWEEP)
+    imports = await bulk.list_due(SWEEP)
     exports = await custody.exports_due(SWEEP)
     told = await notifications.list_due(SWEEP)
     waiting = [
         *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
         *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
         *(webhook_jobs.deliver.message(str(each)) for each in deliveries),
+        *(bulk_jobs.run_job.message(str(each)) for each in imports),
         *(export_jobs.write_export.message(str(each)) for each in exports),
         *(notification_jobs.send.message(str(each)) for each in told),
     ]
@@ -91,4 +95,4 @@ async def keep_house() -> int:
     while await giftcards.expire_due():
         pass
     await custody.expire_exports()
-    return await forget_old_rows()
+    return await forget_old_rows() + await bulk.forget_old_jobs()

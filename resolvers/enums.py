@@ -7,6 +7,7 @@ own for whatever enumeration it meets first in an input.
 import strawberry
 
 from domain.agents import Tier
+from domain.bulk import JobState
 from domain.cards import BatchStage, CardState, ChainState, CheckOrigin, Verdict, WriteOffKind
 from domain.catalog import (
     AttributeKind,
@@ -54,6 +55,7 @@ DESCRIBED = {
     Breakage: "What becomes of the rest when a card's time is over. KEPT: it stays owed.",
     TransferKind: "What moved the money.",
     BatchStage: "IMPORTING, UNDOING: not whole yet; the same call again goes on.",
+    JobState: "RECEIVING: its input is on the way. The last three are final.",
     OrderStatus: "Where an order stands. The last three are final.",
     LineStatus: "Where a line stands. The last two are final.",
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",

@@ -17,6 +17,7 @@ from schema.details import DetailsAdminMutation, DetailsAdminQuery
 from schema.documents import RootSchema
 from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
+from schema.jobs import JobsAdminMutation, JobsAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
 from schema.manual import ManualAdminMutation, ManualAdminQuery
@@ -44,6 +45,7 @@ class Query(
     GiftCardsAdminQuery,
     ClaimsAdminQuery,
     IdentityAdminQuery,
+    JobsAdminQuery,
     ManualAdminQuery,
     NotificationsAdminQuery,
     OrderAdminQuery,
@@ -69,6 +71,7 @@ class Mutation(
     GiftCardsAdminMutation,
     ClaimsAdminMutation,
     IdentityAdminMutation,
+    JobsAdminMutation,
     LedgerAdminMutation,
     ManualAdminMutation,
     NotificationsAdminMutation,

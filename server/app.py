@@ -36,7 +36,8 @@ from server.logs import configure_logs
 from server.rate_limits import RateLimiter
 from server.settings import Settings, settings
 from server.storefront import site_for
-from server.uploads import card_import_route
+from server.tables import table_routes
+from server.uploads import upload_routes
 from server.waker import Waker
 from server.wiring import connect, disconnect
 
@@ -113,7 +114,8 @@ def _routes(config: Settings) -> list[BaseRoute]:
     ]
     routes: list[BaseRoute] = [
         *views,
-        card_import_route(config),
+        *upload_routes(config),
+        *table_routes(config),
         claim_page_route(),
         card_export_route(config),
         Route("/healthz", _healthz),

@@ -9,9 +9,9 @@ from domain import custody
 from domain.kernel import ActorKind, Prefix, Refused, decode_id
 from schema.faults import INTERNAL, RequestRefused
 from schema.locale import negotiate, refusal_text
+from server.backoffice import NO_STORE, STATUSES
 from server.credentials import actor_for, address_of
 from server.settings import Settings
-from server.uploads import NO_STORE, STATUSES
 
 STEP_UP = {"STEP_UP_REQUIRED": 403, "REQUEST_NOT_OPEN": 410}
 

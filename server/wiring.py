@@ -11,7 +11,18 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
-from domain import claims, custody, giftcards, identity, kernel, notifications, suppliers
+from domain import (
+    bulk,
+    cards,
+    claims,
+    custody,
+    giftcards,
+    identity,
+    kernel,
+    notifications,
+    pricing,
+    suppliers,
+)
 from domain.kernel.migrating import without_waste
 from server import keyfile
 from server.settings import Settings
@@ -113,6 +124,9 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
+    bulk.register("card_import", cards.work_off_card_import)
+    bulk.register("product_import", pricing.work_off_product_import)
+    bulk.register("price_import", pricing.work_off_price_import)
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await kernel.install_keys(_keys(settings))
     await Tortoise.init(config=config, _enable_global_fallback=True)

@@ -75,6 +75,7 @@ def run(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; jobs at hand are finished."""
     configure_logs(settings.log_level, settings.log_format)
     broker = queue.install(settings.redis_url, [Household(settings)])
+    import jobs.bulk
     import jobs.exports
     import jobs.fulfilment
     import jobs.notifications

@@ -34,9 +34,9 @@ class Job(Model):
     done = fields.BigIntField(default=0)
     wrapped_key = fields.BinaryField(null=True)  # of the data key that seals the input
     key_version = fields.IntField(null=True)
-    result = fields.JSONField[dict[str, Any]](null=True)
+    result = fields.JSONField[dict[str, Any] | None](null=True)
     subject = fields.UUIDField(null=True)  # what it made, such as a card batch
-    fault = fields.JSONField[dict[str, Any]](null=True)  # of a failed one: code, reason, line
+    fault = fields.JSONField[dict[str, Any] | None](null=True)  # code, reason, line
     attempts = fields.IntField(default=0)
     due_at = fields.DatetimeField(null=True)  # when the sweep looks at it; a lease while it runs
     cancel_asked_at = fields.DatetimeField(null=True)

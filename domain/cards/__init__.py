@@ -55,6 +55,7 @@ from domain.cards.keys import (
     rotate_keys,
 )
 from domain.cards.levels import CardPool, check_levels, count_sales, list_pools, tell_expiring
+from domain.cards.listing import CardFilter, list_cards
 from domain.cards.models import (
     BatchStage,
     Card,
@@ -111,6 +112,7 @@ from domain.cards.trace import (
 )
 from domain.cards.tracing import seal_card_events
 from domain.cards.undoing import UndoReport, undo_batch
+from domain.cards.uploaded import begin_card_import, work_off_card_import
 from domain.cards.verifying import TraceReport, verify_cards
 from domain.cards.writing_off import (
     WriteOffReport,
@@ -136,6 +138,7 @@ __all__ = [
     "CardBatch",
     "CardCheck",
     "CardFileInvalid",
+    "CardFilter",
     "CardHold",
     "CardImportReport",
     "CardPool",
@@ -172,6 +175,7 @@ __all__ = [
     "WriteOffKind",
     "WriteOffReport",
     "WriteOffWish",
+    "begin_card_import",
     "card_file",
     "cards_of_lines",
     "check_levels",
@@ -194,6 +198,7 @@ __all__ = [
     "key_status",
     "lapse_holds",
     "list_batches",
+    "list_cards",
     "list_checkpoints",
     "list_choosable",
     "list_pools",
@@ -233,6 +238,7 @@ __all__ = [
     "use_hold",
     "verify_cards",
     "withdraw",
+    "work_off_card_import",
     "write_off_cards",
     "write_offs_of",
 ]

@@ -105,6 +105,19 @@ async def import_cards(
     of expiry that has come, and, before anything is stored, a file that cannot be read as a whole
     (CARD_FILE_INVALID); Busy while another import of the same file goes on.
     """
+    variant = await check_wish(actor, wish)
+    seen = await asyncio.to_thread(_surveyed, file, wish.encoding)
+    digest = keyed_digest("card-file", variant.id.bytes + seen.digest)
+    links = variant.delivery_kind is catalog.DeliveryKind.LINK
+    work = _Import(actor, wish, file, progress, variant.id, digest, links)
+    if not seen.workbook and seen.lines <= CHUNK_LINES:
+        return await work.run()  # one transaction: the unique key of the batch tells twins apart
+    async with _alone(digest.hex()):
+        return await work.run()
+
+
+async def check_wish(actor: Actor, wish: ImportWish) -> catalog.ShownVariant:
+    """The variant whose cards are wanted, when they may be imported; else the refusals of that."""
     actor.require_scope(WRITE_SCOPE)
     _check(wish)
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
@@ -114,14 +127,7 @@ async def import_cards(
     refuse_unless(not own, Invalid(reason="cards_are_issued", field=("sku",)))
     of_cards = variant.delivery_kind in catalog.CARD_KINDS
     refuse_unless(of_cards, Invalid(reason="cards_of_no_kind", field=("sku",)))
-    seen = await asyncio.to_thread(_surveyed, file, wish.encoding)
-    digest = keyed_digest("card-file", variant.id.bytes + seen.digest)
-    links = variant.delivery_kind is catalog.DeliveryKind.LINK
-    work = _Import(actor, wish, file, progress, variant.id, digest, links)
-    if not seen.workbook and seen.lines <= CHUNK_LINES:
-        return await work.run()  # one transaction: the unique key of the batch tells twins apart
-    async with _alone(digest.hex()):
-        return await work.run()
+    return variant
 
 
 @dataclass(frozen=True, slots=True)

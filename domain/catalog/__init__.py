@@ -27,6 +27,7 @@ from domain.catalog.brands import (
 )
 from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
+from domain.catalog.exporting import export_catalog
 from domain.catalog.fields import (
     AccountField,
     FieldKind,
@@ -44,7 +45,19 @@ from domain.catalog.filters import (
     ProductSort,
     check_filter,
 )
-from domain.catalog.importing import LOCK_IMPORT, as_json, batches, counts_of, import_catalog
+from domain.catalog.importing import (
+    CATEGORY_COLUMNS,
+    LOCK_IMPORT,
+    PRODUCT_COLUMNS,
+    VARIANT_COLUMNS,
+    TakenBack,
+    any_left_out,
+    as_json,
+    batches,
+    counts_of,
+    import_catalog,
+    take_back_if,
+)
 from domain.catalog.media import media_of, set_media
 from domain.catalog.models import (
     CARD_KINDS,
@@ -123,10 +136,13 @@ from domain.catalog.types import (
 
 __all__ = [
     "CARD_KINDS",
+    "CATEGORY_COLUMNS",
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
     "MAIN",
     "OFFER_AUTHORISED",
+    "PRODUCT_COLUMNS",
+    "VARIANT_COLUMNS",
     "WITHHELD",
     "AccountField",
     "AssortmentRule",
@@ -174,6 +190,7 @@ __all__ = [
     "ShownProduct",
     "ShownVariant",
     "StockLevel",
+    "TakenBack",
     "Translated",
     "Translation",
     "TranslationDraft",
@@ -182,6 +199,7 @@ __all__ = [
     "VariantDraft",
     "VariantStatus",
     "VariantTerms",
+    "any_left_out",
     "as_json",
     "as_text",
     "authorisations_of",
@@ -195,6 +213,7 @@ __all__ = [
     "count_facets",
     "counts_of",
     "definitions",
+    "export_catalog",
     "fields_of_versions",
     "find_product",
     "flatten",
@@ -240,6 +259,7 @@ __all__ = [
     "shown_value",
     "skus_of_variants",
     "stock_level",
+    "take_back_if",
     "touch_variants",
     "translations_of",
     "types_by_id",

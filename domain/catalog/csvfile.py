@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as member
 from typing import BinaryIO
 
+from domain import bulk
 from domain.catalog.refusals import ImportFileInvalid
 from domain.kernel import Invalid, Refusal, Refused, parse_units
 
@@ -78,35 +79,75 @@ class CsvRow:
 def read_csv(
     file: BinaryIO, name: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> tuple[list[CsvRow], list[RowError]]:
-    """All rows of a file, and an error for each row with too few or too many fields.
+    """All rows of a file, CSV or a workbook, and an error for each row with too few or too many
+    fields.
 
     Refuses with IMPORT_FILE_INVALID: not UTF-8, a missing, unknown or repeated column, a line above
     64 KiB, more than 200,000 rows, a quotation mark that never ends.
     """
-    reader = csv.reader(_lines(file, name), strict=True)
     rows: list[CsvRow] = []
     errors: list[RowError] = []
+    header: list[str] | None = None
+    for line, cells in _table(file, name):
+        values = [bulk.plain_cell(cell.strip()) for cell in cells]
+        if header is None:
+            header = _header(values, name, line, columns, optional)
+        elif len(values) == len(header):
+            rows.append(CsvRow(name, line, dict(zip(header, values, strict=True))))
+        elif values:
+            shown = ",".join(values)[:MAX_SHOWN_LETTERS]
+            errors.append(RowError(name, line, "field_count", shown))
+        if len(rows) > MAX_ROWS:
+            raise Refused(ImportFileInvalid(file=name, line=line, reason="too_many_rows"))
+    if header is None:
+        raise Refused(ImportFileInvalid(file=name, line=1, reason="columns"))
+    return rows, errors
+
+
+def _header(
+    values: list[str], name: str, line: int, columns: tuple[str, ...], optional: tuple[str, ...]
+) -> list[str]:
+    needed = [column for column in values if column not in optional]
+    if sorted(needed) != sorted(columns) or len(set(values)) != len(values):
+        raise Refused(ImportFileInvalid(file=name, line=line, reason="columns"))
+    return values
+
+
+def _table(file: BinaryIO, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file, or of the workbook's sheet of this name, with their lines."""
     try:
-        header = [column.strip() for column in next(reader, [])]
-        needed = [column for column in header if column not in optional]
-        if sorted(needed) != sorted(columns) or len(set(header)) != len(header):
-            raise Refused(ImportFileInvalid(file=name, line=1, reason="columns"))
-        line = reader.line_num + 1
+        workbook = bulk.is_workbook(file)
+        sheets = bulk.read_workbook(file) if workbook else []
+    except bulk.Unreadable as fault:
+        raise Refused(ImportFileInvalid(file=name, line=fault.line, reason=fault.reason)) from None
+    if workbook:
+        yield from _sheet_rows(sheets, name)
+        return
+    reader = csv.reader(_lines(file, name), strict=True)
+    line = 1
+    try:
         for values in reader:
-            if len(values) == len(header):
-                found = dict(zip(header, (value.strip() for value in values), strict=True))
-                rows.append(CsvRow(name, line, found))
-            elif values:
-                errors.append(
-                    RowError(name, line, "field_count", ",".join(values)[:MAX_SHOWN_LETTERS])
-                )
-            if len(rows) > MAX_ROWS:
-                raise Refused(ImportFileInvalid(file=name, line=line, reason="too_many_rows"))
+            yield line, values
             line = reader.line_num + 1
     except csv.Error:
         broken = ImportFileInvalid(file=name, line=reader.line_num, reason="quotes")
         raise Refused(broken) from None
-    return rows, errors
+
+
+def _sheet_rows(sheets: list[bulk.Sheet], name: str) -> Iterator[tuple[int, list[str]]]:
+    """The sheet of the table's name; the only one, whatever its name. Empty columns at the right
+    end, which a spreadsheet keeps when something stood there once, are left out."""
+    wanted = name.partition(".")[0]
+    found = [sheet for sheet in sheets if sheet.name.strip().lower() == wanted] or sheets
+    if len(found) != 1:
+        raise Refused(ImportFileInvalid(file=name, line=0, reason="sheet_missing"))
+    width = 0
+    for number, (line, cells) in enumerate(found[0].rows()):
+        values = [bulk.text_of(cell) for cell in cells]
+        if number == 0:
+            width = max((place for place, value in enumerate(values, 1) if value), default=0)
+        rest = [value for value in values[width:] if value]
+        yield line, values[:width] + rest
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ second run changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, BinaryIO
@@ -131,19 +132,22 @@ class _Part:
 
 async def import_catalog(
     actor: Actor,
-    categories: BinaryIO,
-    products: BinaryIO,
-    variants: BinaryIO,
+    categories: BinaryIO | None,
+    products: BinaryIO | None,
+    variants: BinaryIO | None,
     *,
     approve: bool = False,
+    dry_run: bool = False,
+    all_or_nothing: bool = False,
 ) -> dict[str, ImportReport]:
-    """Create or update what three CSV files (UTF-8, opened in binary) describe; a report for each.
+    """Create or update what these files (CSV in UTF-8, or workbooks) describe; a report for each.
 
     Needs `products:write`. New products are submitted for review, and approved ones of which buyers
     would see a change go back to it; with `approve`, which needs `listings:review`, the submitted
     products of the file are approved at once, but for those that a ban hits. Rows that are wrong
     are left out and reported. Refuses, before anything is written, a file that cannot be read as a
-    whole (IMPORT_FILE_INVALID). Audited once.
+    whole (IMPORT_FILE_INVALID). Audited once. `dry_run` does all of that and takes it back, and so
+    does `all_or_nothing` when a row is left out.
     """
     actor.require_scope(WRITE_SCOPE)
     if approve:
@@ -151,25 +155,42 @@ async def import_catalog(
     shelves = _read(categories, "categories.csv", CATEGORY_COLUMNS, "slug")
     goods = _read(products, "products.csv", PRODUCT_COLUMNS, "slug")
     kinds = _read(variants, "variants.csv", VARIANT_COLUMNS, "sku", ("type_code",))
-    async with transaction() as conn:
-        await conn.execute(LOCK_IMPORT)
-        await conn.execute(LOCK_SHARED)
-        await _import_categories(conn, shelves)
-        await suspend_banned(conn, actor)  # a shelf may have come below a banned one
-        await _import_products(conn, actor, goods)
-        await _import_variants(conn, actor, kinds)
-        if approve:
-            await _approve(conn, actor, goods)
-        reports = {
-            "categories.csv": shelves.report,
-            "products.csv": goods.report,
-            "variants.csv": kinds.report,
-        }
-        await audit.record(conn, actor, "catalog.import", None, counts_of(reports))
+    reports = {
+        "categories.csv": shelves.report,
+        "products.csv": goods.report,
+        "variants.csv": kinds.report,
+    }
+    with suppress(TakenBack):
+        async with transaction() as conn:
+            await conn.execute(LOCK_IMPORT)
+            await conn.execute(LOCK_SHARED)
+            await _import_categories(conn, shelves)
+            await suspend_banned(conn, actor)  # a shelf may have come below a banned one
+            await _import_products(conn, actor, goods)
+            await _import_variants(conn, actor, kinds)
+            if approve:
+                await _approve(conn, actor, goods)
+            await audit.record(conn, actor, "catalog.import", None, counts_of(reports))
+            take_back_if(dry_run or (all_or_nothing and any_left_out(reports)))
     for report in reports.values():
         report.errors.sort(key=lambda error: error.line)
     wake_relay()
     return reports
+
+
+class TakenBack(Exception):
+    """Ends the transaction of an import that is not to be stored."""
+
+
+def take_back_if(so: bool) -> None:
+    """Raise `TakenBack` if so."""
+    if so:
+        raise TakenBack
+
+
+def any_left_out(reports: dict[str, ImportReport]) -> bool:
+    """Whether a row of any file was left out."""
+    return any(report.errors for report in reports.values())
 
 
 def counts_of(reports: dict[str, ImportReport]) -> Values:
@@ -198,9 +219,9 @@ def as_json(rows: list[Values]) -> str:
 
 
 def _read(
-    file: BinaryIO, name: str, columns: tuple[str, ...], key: str, more: tuple[str, ...] = ()
+    file: BinaryIO | None, name: str, columns: tuple[str, ...], key: str, more: tuple[str, ...] = ()
 ) -> _Part:
-    rows, errors = read_csv(file, name, columns, more)
+    rows, errors = read_csv(file, name, columns, more) if file is not None else ([], [])
     part = _Part({}, ImportReport(errors=errors))
     for row in rows:
         if row[key] in part.rows:

@@ -51,6 +51,7 @@ class Prefix(StrEnum):
     ATTEMPT = "att"
     WEBHOOK_ENDPOINT = "whe"
     WEBHOOK_DELIVERY = "whd"
+    JOB = "job"
     EVENT = "evt"
     CLAIM_LINK = "clm"
     NOTIFICATION = "ntf"

@@ -1,7 +1,7 @@
 """Prices from a CSV file, and the whole catalogue folder that ends with it."""
 
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -12,6 +12,7 @@ from domain.kernel import (
     Connection,
     Invalid,
     Refused,
+    new_id,
     record_events,
     transaction,
     wake_relay,
@@ -28,13 +29,13 @@ Listed = dict[UUID, dict[str, tuple[TierPrice, catalog.CsvRow]]]
 
 
 async def import_folder(
-    actor: Actor, folder: Path, *, approve: bool = False
+    actor: Actor, folder: Path, *, approve: bool = False, dry_run: bool = False
 ) -> dict[str, catalog.ImportReport]:
     """Import categories.csv, products.csv, variants.csv and prices.csv of a folder, in this order.
 
     With `approve` the submitted products are approved at once, see `catalog.import_catalog`.
     A report for each file. Refuses with IMPORT_FILE_INVALID when one is missing or cannot be read;
-    all four are looked at before anything is written.
+    all four are looked at before anything is written. `dry_run` writes nothing.
     """
     for name in FOLDER_FILES:
         if not (folder / name).is_file():
@@ -44,33 +45,56 @@ async def import_folder(
         files = [opened.enter_context((folder / name).open("rb")) for name in FOLDER_FILES]
         catalog.read_csv(files[3], FILE, COLUMNS)
         files[3].seek(0)
-        reports = await catalog.import_catalog(actor, *files[:3], approve=approve)
-        reports[FILE] = await import_prices(actor, files[3])
+        reports = await catalog.import_catalog(actor, *files[:3], approve=approve, dry_run=dry_run)
+        coming = _coming_skus(files[2], reports["variants.csv"]) if dry_run else frozenset()
+        reports[FILE] = await import_prices(actor, files[3], dry_run=dry_run, coming=coming)
     return reports
 
 
-async def import_prices(actor: Actor, file: BinaryIO) -> catalog.ImportReport:
-    """Create or update the prices of a CSV file (UTF-8, opened in binary), in one transaction.
+def _coming_skus(variants: BinaryIO, report: catalog.ImportReport) -> frozenset[str]:
+    """The SKUs of a file that a dry run has found sound: prices may be meant for them."""
+    variants.seek(0)
+    rows, _ = catalog.read_csv(variants, "variants.csv", catalog.VARIANT_COLUMNS, ("type_code",))
+    wrong = {error.line for error in report.errors}
+    return frozenset(row["sku"] for row in rows if row.line not in wrong)
+
+
+async def import_prices(
+    actor: Actor,
+    file: BinaryIO,
+    *,
+    dry_run: bool = False,
+    all_or_nothing: bool = False,
+    coming: frozenset[str] = frozenset(),
+) -> catalog.ImportReport:
+    """Create or update the prices of a file (CSV in UTF-8, or a workbook), in one transaction.
 
     Needs `prices:write`. A row is left out and reported when it is wrong by itself or when the
     variant's price list would be (row E2). Running the file again changes nothing. Audited once.
+    `dry_run` writes nothing, and knows the SKUs in `coming` as if they were there; `all_or_nothing`
+    stores nothing when a row is left out.
     """
     actor.require_scope(WRITE_SCOPE)
     rows, errors = catalog.read_csv(file, FILE, COLUMNS)
     report = catalog.ImportReport(errors=errors)
     skus = await catalog.variants_by_sku(list({row["sku"] for row in rows}))
-    ids = {sku: variant.id for sku, variant in skus.items()}
+    ids = {sku: new_id() for sku in coming} | {sku: each.id for sku, each in skus.items()}
     by_currency: dict[str, Listed] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         try:
             _sort_in(row, ids, by_currency)
         except Refused as refused:
             report.errors.append(row.error(refused.refusals[0]))
-    async with transaction() as conn:
-        await conn.execute(catalog.LOCK_IMPORT)
-        for currency, listed in sorted(by_currency.items()):
-            await _import_currency(conn, currency, listed, report)
-        await audit.record(conn, actor, "price.import", None, catalog.counts_of({FILE: report}))
+    with suppress(catalog.TakenBack):
+        async with transaction() as conn:
+            await conn.execute(catalog.LOCK_IMPORT)
+            for currency, listed in sorted(by_currency.items()):
+                changed = await _changed(conn, currency, listed, report)
+                if not dry_run:
+                    await _save(conn, changed, currency)
+            counts = catalog.counts_of({FILE: report})
+            await audit.record(conn, actor, "price.import", None, counts)
+            catalog.take_back_if(dry_run or (all_or_nothing and bool(report.errors)))
     report.errors.sort(key=lambda error: error.line)
     wake_relay()
     return report
@@ -93,9 +117,10 @@ def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, L
     prices[row["tier"]] = (TierPrice(row["tier"], units, row.units("compare_at")), row)
 
 
-async def _import_currency(
+async def _changed(
     conn: Connection, currency: str, listed: Listed, report: catalog.ImportReport
-) -> None:
+) -> list[tuple[UUID, TierPrice]]:
+    """The prices that are new or other than those that stand; all are counted."""
     standing = await standing_prices(conn, list(listed), currency)
     changed: list[tuple[UUID, TierPrice]] = []
     for variant_id, given in sorted(listed.items()):
@@ -109,6 +134,10 @@ async def _import_currency(
             else:
                 report.updated += 1
             changed.append((variant_id, price))
+    return changed
+
+
+async def _save(conn: Connection, changed: list[tuple[UUID, TierPrice]], currency: str) -> None:
     await save_prices(conn, changed, currency)
     touched = sorted({variant_id for variant_id, _ in changed})
     for start in range(0, len(touched), 1_000):

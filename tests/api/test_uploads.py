@@ -15,11 +15,11 @@ from domain.identity.models import UserRole
 from domain.kernel import Prefix, connection, decode_id
 from server import uploads
 from server.settings import Settings
-from server.uploads import card_import_route
+from server.uploads import upload_routes
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
-APP = Starlette(routes=[card_import_route(Settings(_env_file=None))])
+APP = Starlette(routes=upload_routes(Settings(_env_file=None)))
 
 
 @dataclass
