@@ -19,6 +19,7 @@ from adapters.suppliers.generic_http import GenericHttp
 from domain.kernel import clock
 from domain.suppliers import (
     Accepted,
+    Category,
     Completed,
     Connection,
     NotFound,
@@ -63,15 +64,26 @@ def connection(simulator: str) -> Connection:
     return Connection(SUPPLIER, f"{simulator}/{SUPPLIER}", sandbox_secret(SUPPLIER), 0.6)
 
 
-async def wanted(simulator: str, quantity: int = 2, fault: Fault | None = None) -> Submission:
-    """An order for an item of its own, whose first submission meets the fault."""
+async def wanted(
+    simulator: str,
+    quantity: int = 2,
+    fault: Fault | None = None,
+    account: dict[str, str] | None = None,
+) -> Submission:
+    """An order for an item of its own, whose first submission meets the fault.
+
+    With an account the item is a direct top-up that asks for what the account names.
+    """
     item = f"item-{uuid4().hex[:12]}"
-    await load_items(simulator, [{"supplier_code": SUPPLIER, "supplier_item": item, "cost": "80"}])
+    row = {"supplier_code": SUPPLIER, "supplier_item": item, "cost": "80"}
+    mapping = "|".join(f"{name}={name}" for name in account or ())
+    await load_items(simulator, [{**row, "field_mapping": mapping}])
     if fault:
         switch = {"supplier": SUPPLIER, "fault": fault.value, "item": item, "hold_seconds": 2}
         assert httpx.post(f"{simulator}/control/faults", json=switch).status_code == 200
     valid_until = clock.now() + timedelta(seconds=20)
-    return Submission(f"k{uuid4().hex}", item, quantity, COST, "CNY", valid_until)
+    reference = f"k{uuid4().hex}"
+    return Submission(reference, item, quantity, COST, "CNY", valid_until, account or {})
 
 
 def booked(simulator: str, submission: Submission) -> dict[str, Any] | None:
@@ -138,6 +150,43 @@ async def test_no_fault_makes_it_say_rejected_of_a_purchase(
         assert len(told.codes) == book["codes"]
     if fault in HIDES_WHAT_IT_DID:
         assert isinstance(told, Completed), told
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_no_fault_makes_it_say_rejected_of_a_top_up(
+    port: GenericHttp, connection: Connection, simulator: str, fault: Fault
+) -> None:
+    submission = await wanted(simulator, fault=fault, account={"mobile": "+8613800138000"})
+    first = await port.submit(connection, submission)
+    if fault in REJECTED_AT_ONCE | {Fault.INVALID_ACCOUNT}:
+        assert isinstance(first, Rejected), first
+    if fault in HIDES_WHAT_IT_DID | DID_NOTHING_UNSAID:
+        assert isinstance(first, Uncertain), first
+    told = await told_in_the_end(port, connection, submission, first)
+    book = booked(simulator, submission)
+    topped_up = book is not None and book["state"] in ("completed", "partial", "accepted")
+    if isinstance(told, Rejected):
+        assert not topped_up, book
+    elif isinstance(told, NotFound):
+        assert book is None, book
+    elif topped_up and fault is not Fault.NEVER_FINAL:
+        assert isinstance(told, Completed), told
+        assert (told.codes, told.receipt) == ((), book["receipt"])
+        assert told.whole is (fault is not Fault.PARTIAL_DELIVERY)
+    if fault in HIDES_WHAT_IT_DID:
+        assert isinstance(told, Completed), told
+
+
+@pytest.mark.parametrize("account", [{"mobile": ""}, {"mobile": "+8613800130404"}])
+async def test_an_account_that_the_supplier_does_not_know_is_rejected(
+    port: GenericHttp, connection: Connection, simulator: str, account: dict[str, str]
+) -> None:
+    submission = await wanted(simulator, account=account)
+    result = await port.submit(connection, submission)
+    assert isinstance(result, Rejected)
+    assert result.category is Category.INVALID_ACCOUNT
+    assert booked(simulator, submission)["charged"] == "0.0000"
+    assert account["mobile"] not in repr(submission) or not account["mobile"]
 
 
 async def test_nobody_there_is_a_rejection_and_a_wrong_secret_too(

@@ -295,6 +295,25 @@ async def test_to_anybody_else_it_is_masked(game: str) -> None:
     assert shown == {"area": "***", "server": "***", "uid": "12***01", "level": "***"}
 
 
+async def test_a_guest_with_the_orders_token_is_its_buyer(game: str) -> None:
+    guest = replace(await make.buyer(), kind=ActorKind.GUEST)
+    buying = BUY.replace("replayed", "guestToken").replace("order { id", "order { id number")
+    line = {"sku": game, "quantity": 1, "account": entries(FILLED)}
+    wish = {"idempotencyKey": "key", "lines": [line]}
+    bought = (await data_of(shop, buying, guest, input=wish))["orderCreate"]
+    line_id = bought["order"]["lines"][0]["id"]
+    await done(CLAIM, "line", lineId=line_id)
+    await done(DELIVER, "line", lineId=line_id, note="hero 7", idempotencyKey="k")
+    look = (
+        "query Look($number: String!, $token: String)"
+        f" {{ orderByGuest(number: $number, token: $token) {{ lines {{ {LINE} }} }} }}"
+    )
+    proof = {"number": bought["order"]["number"], "token": bought["guestToken"]}
+    (seen,) = (await data_of(shop, look, **proof))["orderByGuest"]["lines"]
+    assert {each["key"]: each["value"] for each in seen["account"]} == FILLED
+    assert seen["delivery"]["note"] == "hero 7"
+
+
 async def test_a_changed_type_leaves_lines_as_they_were_checked(game: str) -> None:
     buyer = await make.buyer()
     bought = (await buy(buyer, game, FILLED))["order"]

@@ -9,6 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from adapters.sandbox.simulator import load_items
+from domain.catalog import DeliveryKind
 from domain.invariants import find_violations
 from domain.kernel import connection
 from tests import make
@@ -107,6 +108,41 @@ async def test_a_job_dies_while_buying_upstream(
     await no_violations()
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        "fulfilment.attempt_committed",
+        "fulfilment.supplier_answered",
+        "fulfilment.outcome_committed",
+    ],
+)
+async def test_a_job_dies_while_topping_up(installation: Installation, point: str) -> None:
+    """What a supplier tops up twice nobody brings back: one order in its book, one receipt."""
+    variant = await make.variant(price=make.yuan(100), delivery_kind=DeliveryKind.DIRECT_TOPUP)
+    items = [
+        await make.simulated_offer(
+            variant, installation.simulator, make.yuan(80), code, "mobile=account"
+        )
+        for code in ("alpha", "beta")
+    ]
+    client = Client(f"{installation.origin}/graphql/shop", await make.token(await make.buyer()))
+    for each in PROGRAMS:
+        installation.start(each, crash_at=point if each == "worker" else "")
+    await load_items(installation.simulator, items)
+    account = [{"key": "account", "value": "12340001"}]
+    payload = await run(client.buy, variant.sku, account=account)
+    assert payload["order"]["status"] == "PAID"
+    await run(installation.wait_for_crash, "worker")
+    installation.start("worker")
+    await when_closed()
+    order = await run(client.order, payload["order"]["id"])
+    assert order["status"] == "DELIVERED"
+    assert await number_of("fulfilment_attempts", "status = 'succeeded'") == 1
+    assert await run(bought_upstream, installation) == 1
+    assert await number_of("order_lines", "receipt LIKE 'R%'") == 1
+    await no_violations()
+
+
 @pytest.mark.parametrize("point", ["webhook.claimed", "webhook.answered", "webhook.booked"])
 async def test_a_webhook_job_dies(installation: Installation, point: str) -> None:
     variant = await make.variant(cards=3)
@@ -137,4 +173,4 @@ def types_of(received: list[tuple[dict[str, str], bytes]]) -> set[str]:
 def bought_upstream(installation: Installation) -> int:
     """How many orders stand in the supplier's own book."""
     answer = httpx.get(f"{installation.simulator}/control/book").json()
-    return len([order for order in answer["orders"] if order["codes"]])
+    return len([order for order in answer["orders"] if order["codes"] or order["receipt"]])

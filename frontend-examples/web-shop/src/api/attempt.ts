@@ -12,6 +12,7 @@ export interface Attempt {
   sku: string;
   quantity: number;
   expectedUnitPrice: { amount: string; currency: string };
+  account: { key: string; value: string }[];
 }
 
 const KEY = "kameng.attempt";

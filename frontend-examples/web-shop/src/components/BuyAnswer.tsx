@@ -2,13 +2,16 @@ import type { Buying, BuyRefusal } from "../api/useBuy";
 import { useI18n } from "../i18n";
 import { Failure, Notice } from "./states";
 
+/** Faults of what was filled in are told at their fields. */
+const shownHere = (refusal: BuyRefusal): boolean => refusal.__typename !== "AccountInvalidError";
+
 /** What became of the last press of "buy", when it did not become an order. */
 export function BuyAnswer({ buying }: { buying: Buying }) {
   const { t } = useI18n();
   if (buying.working) return null;
   return (
     <>
-      {buying.refusals.map((each) => (
+      {buying.refusals.filter(shownHere).map((each) => (
         <Notice key={each.code} text={each.message} code={each.code}>
           <Advice refusal={each} />
         </Notice>

@@ -1,8 +1,10 @@
+import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { useSession } from "../api/ShopProvider";
 import { useBuy } from "../api/useBuy";
 import { useI18n } from "../i18n";
 import { isLess, type Money, times } from "../money";
+import { AccountForm, entriesOf, type Filled } from "./AccountForm";
 import { BuyAnswer } from "./BuyAnswer";
 import { Icon } from "./Icon";
 import { QuantityStepper } from "./QuantityStepper";
@@ -31,6 +33,7 @@ export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale()
   const choice = useChoice(product);
   const { variant } = choice;
   const buying = useBuy(viewer?.id, variant?.sku);
+  const [filled, setFilled] = useState<Filled>({});
   if (!variant) return null;
   const quantity = buying.open?.quantity ?? choice.quantity;
   const price = buying.open?.expectedUnitPrice ?? variant.price;
@@ -39,7 +42,8 @@ export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale()
   const buy = async () => {
     if (!price) return;
     const { amount, currency } = price;
-    const order = await buying.buy({ sku: variant.sku, quantity, expectedUnitPrice: { amount, currency } });
+    const account = entriesOf(variant, filled);
+    const order = await buying.buy({ sku: variant.sku, quantity, expectedUnitPrice: { amount, currency }, account });
     if (order) navigate(`/orders/${encodeURIComponent(order)}`);
     else onStale();
   };
@@ -58,6 +62,13 @@ export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale()
         max={variant.maxQuantity}
         disabled={locked}
         onChange={(count) => choice.choose(variant.sku, count)}
+      />
+      <AccountForm
+        variant={variant}
+        filled={filled}
+        refusals={buying.refusals}
+        disabled={locked}
+        onChange={setFilled}
       />
       {price && <Total total={times(price, quantity)} />}
       <BuyAnswer buying={buying} />

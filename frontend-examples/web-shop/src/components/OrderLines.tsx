@@ -19,6 +19,15 @@ export function OrderLines({ order }: { order: ShopOrder }) {
             <span className="muted">
               {line.variant.name} · {money(line.unitPrice)} × {line.quantity}
             </span>
+            {line.account.map((entry) => (
+              <span key={entry.key} className="muted">
+                {entry.label}: {entry.value}
+              </span>
+            ))}
+            {line.delivery?.__typename === "TopupDelivery" && (
+              <span data-testid="receipt">{t("line.receipt", { number: line.delivery.receipt })}</span>
+            )}
+            {line.delivery?.__typename === "ManualDelivery" && <p className="note">{line.delivery.note}</p>}
             {line.failureCode && <span className="muted">{t("line.failure", { code: line.failureCode })}</span>}
           </span>
           <span className="order-row-end">

@@ -4,6 +4,7 @@ import { StockBadge } from "./StockBadge";
 
 export type ShopProduct = NonNullable<ProductQuery["product"]>;
 export type ShopVariant = ShopProduct["variants"][number];
+export type AccountField = ShopVariant["accountFields"][number];
 
 interface VariantChooserProps {
   variants: readonly ShopVariant[];

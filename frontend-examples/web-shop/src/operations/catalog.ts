@@ -26,6 +26,10 @@ export const ProductQuery = graphql(/* GraphQL */ `
       variants {
         id sku name deliveryKind stockLevel minQuantity maxQuantity
         faceValue { amount currency }
+        accountFields {
+          key kind label help required maxLength dependsOn
+          options { value label when }
+        }
         price { amount currency }
         compareAtPrice { amount currency }
       }

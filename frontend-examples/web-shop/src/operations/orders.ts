@@ -10,6 +10,7 @@ export const OrderCreateMutation = graphql(/* GraphQL */ `
         ... on StockShortError { available }
         ... on PriceChangedError { actual { amount currency } }
         ... on BalanceShortError { required { amount currency } }
+        ... on AccountInvalidError { key }
       }
     }
   }
@@ -26,6 +27,8 @@ export const OrderQuery = graphql(/* GraphQL */ `
         total { amount currency }
         variant { id name product { id slug name brand } }
         cards { id masked expiresOn firstRevealedAt revealCount }
+        account { key label value }
+        delivery { __typename ... on TopupDelivery { receipt } ... on ManualDelivery { note } }
       }
     }
   }
