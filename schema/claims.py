@@ -173,3 +173,32 @@ class ClaimsAdminMutation:
         permissions=[Scope("orders:deliver")],
         description="Take any link back. Links are made by buyers alone.",
     )
+
+
+@strawberry.type
+class ClaimsPartnerQuery:
+    claim_links: Connection[ClaimLink] = field(
+        resolvers.claim_links,
+        permissions=[Scope("orders:read")],
+        description="The links to cards of the partner's own order, newest first.",
+    )
+
+
+@strawberry.type
+class ClaimsPartnerMutation:
+    claim_link_create: ClaimLinkCreatePayload = mutation(
+        resolvers.claim_link_create,
+        payload=ClaimLinkCreatePayload,
+        permissions=[Scope("orders:write")],
+        rate=Rate(RateZone.REVEAL),
+        sensitive=True,
+        description="A link that hands cards of the partner's own order to a customer. The same"
+        " `idempotencyKey` again shows the same address.",
+    )
+    claim_link_revoke: ClaimLinkPayload = mutation(
+        resolvers.claim_link_revoke,
+        payload=ClaimLinkPayload,
+        entity="link",
+        permissions=[Scope("orders:write")],
+        description="Take a link back. What was shown stays known.",
+    )

@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.catalog import CatalogPartnerQuery
+from schema.claims import ClaimsPartnerMutation, ClaimsPartnerQuery
 from schema.documents import RootSchema
 from schema.ledger import BalanceShortError, LedgerPartnerQuery
 from schema.limits import PARTNER
@@ -19,12 +20,14 @@ from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 
 @strawberry.type
-class Query(CatalogPartnerQuery, OrderPartnerQuery, LedgerPartnerQuery, WebhooksQuery):
+class Query(
+    CatalogPartnerQuery, ClaimsPartnerQuery, OrderPartnerQuery, LedgerPartnerQuery, WebhooksQuery
+):
     """What may be read."""
 
 
 @strawberry.type
-class Mutation(OrderPartnerMutation, WebhooksMutation):
+class Mutation(ClaimsPartnerMutation, OrderPartnerMutation, WebhooksMutation):
     """What may be done."""
 
 

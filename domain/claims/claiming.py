@@ -66,9 +66,9 @@ CLAIMED, CHALLENGED = "claim_link.claimed", "claim_link.challenged"
 _NOBODY = Signed(UUID(int=0), UUID(int=0), datetime.fromtimestamp(0, UTC), 1, b"")
 
 _SHOWN = """
-SELECT c.id, c.masked, c.expires_on, c.first_revealed_at, l.variant_id
+SELECT c.id, c.masked, c.expires_on, c.first_revealed_at, c.variant_id
 FROM unnest($1::uuid[]) WITH ORDINALITY AS w (id, place) JOIN cards c ON c.id = w.id
-JOIN order_lines l ON l.order_id = $2 AND l.id = c.order_line_id ORDER BY w.place
+ORDER BY w.place
 """
 
 
@@ -102,7 +102,7 @@ async def view_link(token: str, language: str) -> ClaimView:
         shown: list[Any] = []
         if state is LinkState.OPEN:
             found = await orders.openable_cards(conn, row["order_id"], await _left(conn, row))
-            shown = await conn.fetch(_SHOWN, found, row["order_id"])
+            shown = await conn.fetch(_SHOWN, found)
     names = await _names([each["variant_id"] for each in shown], language)
     return ClaimView(
         state,

@@ -57,6 +57,15 @@ class Actor:
             raise Refused(SignInNeeded())
         return self.user_id
 
+    def is_staff(self, scope: str) -> bool:
+        """Whether an operator holds the scope (or `*`), or the system asks.
+
+        A key's scopes say what it may do for its owner, and never reach beyond what that owns.
+        """
+        if self.kind is ActorKind.SYSTEM:
+            return True
+        return self.kind is ActorKind.OPERATOR and bool({scope, "*"} & self.scopes)
+
     def require_scope(self, scope: str) -> None:
         """Refuses unless the caller is the system or holds the scope (or `*`)."""
         if self.kind is ActorKind.SYSTEM or scope in self.scopes or "*" in self.scopes:

@@ -70,6 +70,11 @@ class Text:
     body: str = field(repr=False)
 
 
+def spoken(language: str) -> str:
+    """The language to write in: a site may speak one that we have no words in."""
+    return language if language in LANGUAGES else "en"
+
+
 def known_placeholders(event: str, medium: Medium) -> tuple[str, ...]:
     """What a template may name; a group of staff is told nothing that opens the goods."""
     names = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS}.get(event, OF_ORDERS)

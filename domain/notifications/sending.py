@@ -31,7 +31,7 @@ from domain.kernel import (
 from domain.notifications import statements
 from domain.notifications.models import Medium, NotificationState
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
-from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders
+from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders, spoken
 from domain.notifications.service import opened_address, settings_of
 from domain.notifications.texts import own_text
 from domain.orders import Contact, ContactKind, OrderLine, unsealed_contact
@@ -104,7 +104,7 @@ async def send(notification_id: UUID) -> None:
         row = await conn.fetchrow(statements.CLAIM, notification_id, moment + LEASE, moment)
     if row is None:
         return
-    claimed = _Claimed(**row)
+    claimed = _Claimed(**{**row, "language": spoken(row["language"])})
     crash_point("notification.claimed")
     try:
         message = await _composed(claimed)

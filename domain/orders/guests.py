@@ -81,8 +81,8 @@ async def forget_keepsake(actor: Actor, order_id: UUID) -> Order:
     """
     async with transaction() as conn:
         buyer = await conn.fetchval("SELECT buyer_id FROM orders WHERE id = $1", order_id)
-        may = buyer == actor.user_id or bool({"orders:write", "*"} & actor.scopes)
-        refuse_unless(buyer is not None and may, NotFound(what="order", field=("orderId",)))
+        may = buyer is not None and (buyer == actor.user_id or actor.is_staff("orders:write"))
+        refuse_unless(may, NotFound(what="order", field=("orderId",)))
         gone = await conn.execute("DELETE FROM order_keepsakes WHERE order_id = $1", order_id)
         if gone != "DELETE 0":
             await audit.record(conn, actor, "order.keepsake_forget", order_id, {})

@@ -13,8 +13,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from domain.kernel import ANONYMOUS, Actor, ActorKind, clock
+from domain.kernel import ANONYMOUS, Actor, ActorKind, clock, new_id
 from schema.admin import schema as admin_schema
+from schema.partner import schema as partner_schema
 from schema.shop import schema
 from server.claim_page import PAGE, claim_page_route, policy_of
 from tests import make
@@ -105,7 +106,7 @@ async def test_who_may_list_and_revoke() -> None:
     link = await made(buyer, order["id"])
     stranger = await make.buyer()
     refused = await ask(schema, LIST, stranger, orderId=order["id"])
-    assert refused.errors[0].extensions["code"] == "FORBIDDEN"
+    assert refused.errors[0].extensions["code"] == "NOT_FOUND"
     wish = {"id": link["link"]["id"]}
     payload = (await data_of(schema, REVOKE, stranger, input=wish))["claimLinkRevoke"]
     assert payload["userErrors"] == [{"code": "NOT_FOUND"}]
@@ -133,3 +134,27 @@ def test_the_page_lets_in_its_own_script_and_nothing_else() -> None:
 def test_the_page_needs_nobody_else() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert not re.search(r"https?://|//[a-z]+\.|src=|@import|innerHTML|onclick=", text)
+
+
+@pytest.mark.usefixtures("db")
+async def test_a_partner_hands_on_what_its_owner_bought_and_nothing_else() -> None:
+    variant, owner, other = await make.variant(cards=2), await make.buyer(), await make.buyer()
+    own = (await buy(owner, sku=variant.sku))["order"]
+    foreign = (await buy(other, sku=variant.sku, key="other"))["order"]
+    theirs = await made(other, foreign["id"])
+    scopes = frozenset({"orders:read", "orders:write", "orders:deliver"})
+    key = Actor(kind=ActorKind.KEY, user_id=owner.user_id, key_id=new_id(), scopes=scopes)
+    ends = (clock.now() + timedelta(days=1)).isoformat()
+    wish = {"orderId": own["id"], "expiresAt": ends, "idempotencyKey": "k"}
+    payload = (await data_of(partner_schema, CREATE, key, input=wish))["claimLinkCreate"]
+    token = payload["address"]["url"].partition("#")[2]
+    assert len((await claimed(token))["secrets"]) == 1
+    refused = await data_of(
+        partner_schema, CREATE, key, input={**wish, "orderId": foreign["id"], "idempotencyKey": "f"}
+    )
+    assert refused["claimLinkCreate"]["userErrors"][0]["code"] == "NOT_FOUND"
+    listed = await ask(partner_schema, LIST, key, orderId=foreign["id"])
+    assert listed.errors[0].extensions["code"] == "NOT_FOUND"
+    stop = {"id": theirs["link"]["id"]}
+    answer = (await data_of(partner_schema, REVOKE, key, input=stop))["claimLinkRevoke"]
+    assert answer["userErrors"] == [{"code": "NOT_FOUND"}]

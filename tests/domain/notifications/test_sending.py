@@ -234,8 +234,8 @@ async def test_without_the_count_before_it_every_worker_sends(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin: a claim that only reads lets each of them send."""
-    await channel()
-    await bought()
+    await channel(Medium.SMS)
+    await bought(PHONE)
     (message_id,) = await relayed()
     looks = (
         "SELECT n.id, n.subject, n.order_id, n.site_id, n.event, n.medium, n.language,"
