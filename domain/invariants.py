@@ -7,7 +7,7 @@ settlements) come with these parts.
 
 from dataclasses import dataclass
 
-from domain import ledger
+from domain import cards, ledger
 from domain.kernel import clock, connection
 
 OVERDUE_SECONDS = 300
@@ -301,6 +301,35 @@ INVARIANTS = (
                     AND a.actor_kind = 'link' AND a.actor_id = u.link_id))
         """,
     ),
+    Invariant(
+        "I21",
+        "the events of each card are a path of listed moves to what it is, its sale among them",
+        """
+        WITH told AS (
+            SELECT card_id, at, id, old_state, new_state FROM card_events WHERE card_id IS NOT NULL
+            UNION ALL
+            SELECT encode(substr(e.marks, n * 16 + 1, 16), 'hex')::uuid, at, id, old_state,
+                new_state
+            FROM card_events e CROSS JOIN generate_series(0, e.cards - 1) n
+            WHERE e.action = 'moved' AND e.card_id IS NULL
+            UNION ALL
+            SELECT encode(substr(e.marks, n * 64 + 1, 16), 'hex')::uuid, at, id, NULL, new_state
+            FROM card_events e CROSS JOIN generate_series(0, e.cards - 1) n
+            WHERE e.action = 'stored'
+        ), path AS (
+            SELECT card_id, old_state, new_state, lag(new_state) OVER life AS before,
+                lead(new_state) OVER life IS NULL AS last
+            FROM told WINDOW life AS (PARTITION BY card_id ORDER BY at, id)
+        )
+        SELECT (SELECT count(*) FROM path WHERE old_state IS DISTINCT FROM before
+                OR old_state <> new_state AND NOT card_move_listed(old_state, new_state))
+            + (SELECT count(*) FROM cards c LEFT JOIN path p ON p.card_id = c.id AND p.last
+                WHERE p.new_state IS DISTINCT FROM c.state)
+            + (SELECT count(*) FROM cards c WHERE c.order_line_id IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM card_events e
+                WHERE e.card_id = c.id AND e.order_line_id = c.order_line_id))
+        """,
+    ),
 )
 
 
@@ -321,4 +350,7 @@ async def find_violations() -> list[Finding]:
     report = await ledger.verify()
     chain = "the hash chain over all transfers holds from end to end"
     findings.insert(2, Finding("I3", chain, len(report.faults)))
+    trace = await cards.verify_cards()
+    holds = "cards, sealed codes and batches are as their chained, signed trace says"
+    findings.append(Finding("B6", holds, trace.found))
     return findings

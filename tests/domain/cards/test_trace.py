@@ -5,6 +5,7 @@ import pytest
 from domain import cards, checkout, orders
 from domain.cards.models import Card, CardEvent, CardSeal
 from domain.checkout import LineWish, Purchase
+from domain.invariants import find_violations
 from domain.kernel import act_as, connection, transaction
 from tests import make
 
@@ -110,3 +111,33 @@ async def test_the_actor_ends_with_the_transaction() -> None:
     for _ in range(20):
         async with connection() as conn:
             assert not await conn.fetchval("SELECT current_setting('kameng.actor', true)")
+
+
+async def broken() -> dict[str, int]:
+    return {each.name: each.violations for each in await find_violations() if each.violations}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("UPDATE cards SET state = 'void' WHERE id = '{free}'", id="a move not told"),
+        pytest.param("DELETE FROM card_events WHERE card_id = '{sold}'", id="a sale not told"),
+        pytest.param(
+            "UPDATE card_events SET old_state = 'void' WHERE card_id = '{sold}'", id="not listed"
+        ),
+        pytest.param("DELETE FROM card_events WHERE action = 'stored'", id="not born"),
+    ],
+)
+async def test_the_invariant_sees_a_life_that_does_not_fit_its_events(change: str) -> None:
+    variant, buyer = await make.variant(), await make.buyer()
+    stored = await make.stock(variant, 150)
+    placed = await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 1),), "key"))
+    async with transaction() as conn:
+        await conn.execute("UPDATE cards SET state = 'frozen' WHERE state = 'available'")
+    sold = await Card.get(order_line_id=placed.lines[0].id)
+    free = next(card for card in stored if card.id != sold.id)
+    assert await broken() == {}
+    async with transaction() as conn:
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(change.format(free=free.id, sold=sold.id))
+    assert "I21" in await broken()
