@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -240,25 +240,27 @@ async def _steps(conn: Connection, card_ids: list[UUID]) -> dict[UUID, list[Any]
     return found
 
 
-def card_faults(card: Any, told: Expected | None, steps: list[Any]) -> Iterable[str]:
+def card_faults(card: Any, told: Expected | None, steps: list[Any]) -> list[str]:
     """What of a card is not as its events say: its marks, its path, its owner, its first reveal."""
-    name = _card(card["id"])
     if told is None:
-        yield f"{name} was put in past the store: no event tells of it"
-        return
-    for what in altered_parts(card, told.marks):
-        yield f"{name}: {what}"
-    path = sorted([*steps, *told.moves], key=lambda step: step["at"])
-    for fault in path_faults(told.born, card["state"], path):
-        yield f"{name}: {fault}"
-    owners = [step for step in steps if step["order_line_id"] is not None]
+        return [f"{_card(card['id'])} was put in past the store: no event tells of it"]
+    faults = altered_parts(card, told.marks)
+    path = sorted([*steps, *told.moves], key=_time) if steps or told.moves else ()
+    faults += path_faults(told.born, card["state"], path)
     if card["order_line_id"] is not None:
+        owners = [step for step in steps if step["order_line_id"] is not None]
         owner = (card["order_line_id"], card["unit_number"])
         if not owners or (owners[-1]["order_line_id"], owners[-1]["unit_number"]) != owner:
-            yield f"{name}: its events tell of another order line than the one it is sold to"
+            faults.append("its events tell of another order line than the one it is sold to")
     revealed = any(step["action"] == "revealed" for step in steps)
     if revealed != (card["first_revealed_at"] is not None) and not told.adopted:
-        yield f"{name}: its first reveal is not the one that was told"
+        faults.append("its first reveal is not the one that was told")
+    return [f"{_card(card['id'])}: {fault}" for fault in faults]
+
+
+def _time(step: Any) -> datetime:
+    moment: datetime = step["at"]
+    return moment
 
 
 def altered_parts(card: Any, told: dict[str, bytes]) -> list[str]:
