@@ -32,6 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             env={
                 **environment,
                 "PYTHONPATH": str(ROOT),
+                "KAMENG_SIMULATOR_PORT": str(free_port()),  # another demo may start meanwhile
                 "KAMENG_LOG_LEVEL": "DEBUG",  # the search for leaked codes reads all that is said
                 "KAMENG_SHOP_FOLDER": str(ROOT / "frontend-examples/web-shop/dist"),
             },
