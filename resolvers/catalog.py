@@ -156,12 +156,12 @@ def face_value(variant: Parent[catalog.Variant]) -> Money | None:
 
 def tier_amount(price: Parent[pricing.TierPrice]) -> Money:
     """The price of one unit."""
-    return Money(price.units, pricing.SHOP_CURRENCY)
+    return Money(price.units, price.currency)
 
 
 def tier_compare_at(price: Parent[pricing.TierPrice]) -> Money | None:
     """The struck-out price beside it."""
-    return None if price.compare_at is None else Money(price.compare_at, pricing.SHOP_CURRENCY)
+    return None if price.compare_at is None else Money(price.compare_at, price.currency)
 
 
 async def category_save(
@@ -252,12 +252,15 @@ async def variant_save(
 
 
 async def prices_set(
-    info: Info, variant_id: strawberry.ID, prices: list[TierPriceInput]
+    info: Info,
+    variant_id: strawberry.ID,
+    prices: list[TierPriceInput],
+    list_code: str | None = None,
 ) -> list[pricing.TierPrice]:
-    """Set prices of a variant for some tiers; the others keep theirs (back office)."""
+    """Set prices of a variant for some tiers on a list; the others keep theirs (back office)."""
     given = [_tier_price(price, index) for index, price in enumerate(prices)]
     variant = decode_id(Prefix.VARIANT, variant_id, field=("variantId",))
-    return await pricing.set_prices(info.context.actor, variant, given)
+    return await pricing.set_prices(info.context.actor, variant, given, list_code=list_code)
 
 
 def _category_id(category: strawberry.ID | None) -> UUID | None:

@@ -139,6 +139,16 @@ class Loaders:
         return Batch(catalog.translations_of, [])
 
     @cached_property
+    def listed_prices(self) -> "Batch[UUID, list[pricing.ListedPrice]]":
+        """The prices of a variant on every list, for the back office."""
+        return Batch(pricing.listed_prices_of, [])
+
+    @cached_property
+    def price_lists(self) -> "Batch[UUID, pricing.PriceList | None]":
+        """Price lists by id, for the back office."""
+        return Batch(pricing.price_lists_by_id, None)
+
+    @cached_property
     def authorisations(self) -> "Batch[UUID, list[catalog.BrandAuthorisation]]":
         """The documents of a brand, for the back office."""
         return Batch(catalog.authorisations_of, [])
@@ -257,7 +267,8 @@ class Loaders:
         return catalog.flatten(await self.category_tree())
 
     async def _fetch_prices(self, ids: list[UUID]) -> dict[UUID, pricing.UnitPrice]:
-        return await pricing.prices_of(ids, await self.tier())
+        site = await sites.get_site(self._actor.site_id)
+        return await pricing.prices_of(ids, await self.tier(), site.currency, site.id)
 
     async def _fetch_stock_levels(self, ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
         own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1, self._actor.site_id)

@@ -108,7 +108,7 @@ def _chosen(card_id: strawberry.ID | None, index: int) -> UUID | None:
 def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
     if money is None:
         return None
-    return money_of(money, "lines", str(index), name).units
+    return money_of(money, "lines", str(index), name, currency=checkout.CURRENCY).units
 
 
 async def order_cards_reveal(

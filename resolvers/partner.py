@@ -21,7 +21,7 @@ async def order_place(
     account: list[AccountEntryInput] | None = None,
 ) -> OrderOutcome:
     """A partner's purchase: its own id makes it happen once, for ever."""
-    limit = money_of(max_unit_cost, "maxUnitCost").units
+    limit = money_of(max_unit_cost, "maxUnitCost", currency=checkout.CURRENCY).units
     wish = checkout.LineWish(
         sku=sku, quantity=quantity, max_price=limit, account=filled_in(account)
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain import catalog, pricing
+from domain import catalog, pricing, sites
 from domain.kernel import Prefix, decode_id, encode_id, parse_units
 from resolvers.context import Info
 
@@ -120,12 +120,13 @@ async def search_of(
 ) -> catalog.Search:
     """What is asked for, in the words of the catalogue; refuses malformed ids and amounts."""
     tier = await info.context.loaders.tier()
+    site = await sites.get_site(info.context.actor.site_id)
     return catalog.Search(
         query=query or "",
         wanted=None if filter is None else _filter(filter),
         sort=sort,
-        place=await info.context.loaders.place(),
-        prices=pricing.least_prices(tier),
+        place=catalog.place_of(site),
+        prices=pricing.least_prices(tier, site.currency, site.id),
     )
 
 

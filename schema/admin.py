@@ -23,6 +23,7 @@ from schema.limits import ADMIN
 from schema.manual import ManualAdminMutation, ManualAdminQuery
 from schema.notifications import NotificationsAdminMutation, NotificationsAdminQuery
 from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
+from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
@@ -49,6 +50,7 @@ class Query(
     ManualAdminQuery,
     NotificationsAdminQuery,
     OrderAdminQuery,
+    PricesAdminQuery,
     ProductTypesAdminQuery,
     ReviewAdminQuery,
     SitesAdminQuery,
@@ -65,6 +67,7 @@ class Mutation(
     CustodyAdminMutation,
     AgentsAdminMutation,
     BrandsAdminMutation,
+    PricesAdminMutation,
     CardsAdminMutation,
     CatalogAdminMutation,
     DetailsAdminMutation,

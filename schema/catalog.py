@@ -11,6 +11,7 @@ from domain.kernel import Prefix
 from resolvers import brands as brand_resolvers
 from resolvers import catalog as resolvers
 from resolvers import details, review
+from resolvers import prices as price_resolvers
 from resolvers import product_types as types
 from resolvers.permissions import Scope
 from schema.brands import Brand
@@ -62,7 +63,8 @@ class Variant:
         types.account_fields_of_variant, size=2, description="What the buyer must fill in."
     )
     price: Money | None = field(
-        resolvers.price, description="For the caller's price grade; null: not for sale."
+        resolvers.price,
+        description="For the caller's price grade, in the site's currency; null: not for sale.",
     )
     compare_at_price: Money | None = field(resolvers.compare_at_price)
     stock_level: StockLevel = field(resolvers.stock_level)
@@ -129,6 +131,15 @@ class TierPrice:
     compare_at: Money | None = field(resolvers.tier_compare_at)
 
 
+@strawberry.type(description="The price of one unit for one tier, on one price list.")
+@presents(pricing.ListedPrice)
+class ListedPrice:
+    list_code: str
+    tier: Tier
+    price: Money
+    compare_at: Money | None
+
+
 @strawberry.type(description="A variant with all that an operator edits.")
 @presents(catalog.Variant)
 class VariantFile:
@@ -149,7 +160,10 @@ class VariantFile:
     version: int = field(description="Send it back as `expectedVersion`.")
     attributes: list[ProductAttribute] = field(details.attributes_of_variant_file)
     translations: list[Translation] = field(details.translations_of_variant)
-    prices: list[TierPrice] = field(resolvers.prices_of)
+    prices: list[TierPrice] = field(
+        resolvers.prices_of, description="On the base list of the shop's own currency."
+    )
+    listed_prices: list[ListedPrice] = field(price_resolvers.listed_prices_of, size=10)
 
 
 @strawberry.type(description="One move of a listing.")
@@ -271,7 +285,8 @@ class CatalogAdminMutation:
         payload=PricesSetPayload,
         entity="prices",
         permissions=[Scope("prices:write")],
-        description="Set prices of a variant for some tiers; the others keep theirs.",
+        description="Set prices of a variant for some tiers, on the price list of `listCode` or on"
+        " the base list; the other tiers keep theirs.",
     )
 
 

@@ -161,10 +161,10 @@ def _refusal_of(
 ) -> Refusal | None:
     price = price_of(shelf, buyer.tier)
     sellable = shelf.for_sale and shelf.delivery_kind in SOLD_KINDS
+    if sellable and shelf.withheld is not None:
+        return NotForSale(sku=wish.sku, reason=shelf.withheld, field=(*path, "sku"))
     if not sellable or price is None:
         return NotForSale(sku=wish.sku, field=(*path, "sku"))
-    if shelf.withheld is not None:
-        return NotForSale(sku=wish.sku, reason=shelf.withheld, field=(*path, "sku"))
     if not shelf.min_quantity <= wish.quantity <= shelf.max_quantity:
         return QuantityOutOfRange(
             minimum=shelf.min_quantity, maximum=shelf.max_quantity, field=(*path, "quantity")

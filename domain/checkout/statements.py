@@ -10,6 +10,7 @@ from domain.catalog import OFFER_AUTHORISED, WITHHELD
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 from domain.orders import INSERT_KEEPSAKE
+from domain.pricing import CHOSEN_LIST
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -36,11 +37,12 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     (SELECT balance FROM accounts WHERE id = $7) AS balance,
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
-    {WITHHELD.format(moment="$4")} AS withheld,
+    CASE WHEN st.currency <> $10 THEN 'currency_not_payable'
+        ELSE {WITHHELD.format(moment="$4")} END AS withheld,
     v.delivery_kind, v.type_id, t.version AS type_version, t.account_fields,
     v.min_quantity, v.max_quantity, v.sold_below_cost,
-    (SELECT jsonb_object_agg(tier, amount) FROM prices
-     WHERE variant_id = v.id AND currency = $10) AS prices,
+    (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id AND list_id =
+        {CHOSEN_LIST.format(variant="v.id", currency="$10", site="$12", moment="$4")}) AS prices,
     {RULES_OF_VARIANT.format(moment="$4")} AS rules,
     CASE WHEN w.chosen IS NULL THEN (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
         SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on

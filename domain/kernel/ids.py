@@ -27,6 +27,7 @@ class Prefix(StrEnum):
     PRODUCT = "prd"
     PRODUCT_TYPE = "typ"
     VARIANT = "var"
+    PRICE_LIST = "prl"
     LISTING_REVIEW = "rev"
     LISTING_BAN = "ban"
     ORDER = "ord"

@@ -2,8 +2,19 @@
 
 from domain.pricing.exporting import export_prices
 from domain.pricing.importing import import_folder, import_prices
-from domain.pricing.models import Price
-from domain.pricing.queries import UnitPrice, least_prices, prices_of, tier_prices_of
+from domain.pricing.lists import PriceListDraft, save_price_list
+from domain.pricing.models import Price, PriceChange, PriceList
+from domain.pricing.queries import (
+    ListedPrice,
+    UnitPrice,
+    least_prices,
+    list_price_lists,
+    listed_prices_of,
+    price_history,
+    price_lists_by_id,
+    prices_of,
+    tier_prices_of,
+)
 from domain.pricing.rules import RETAIL, SHOP_CURRENCY, TIERS, TierPrice
 from domain.pricing.service import set_prices
 from domain.pricing.uploaded import (
@@ -12,13 +23,19 @@ from domain.pricing.uploaded import (
     work_off_price_import,
     work_off_product_import,
 )
+from domain.pricing.statements import CHOSEN_LIST
 
 __all__ = [
+    "CHOSEN_LIST",
     "RETAIL",
     "SHOP_CURRENCY",
     "TIERS",
+    "ListedPrice",
     "Price",
     "TableWish",
+    "PriceChange",
+    "PriceList",
+    "PriceListDraft",
     "TierPrice",
     "UnitPrice",
     "begin_table_import",
@@ -26,7 +43,12 @@ __all__ = [
     "import_folder",
     "import_prices",
     "least_prices",
+    "list_price_lists",
+    "listed_prices_of",
+    "price_history",
+    "price_lists_by_id",
     "prices_of",
+    "save_price_list",
     "set_prices",
     "tier_prices_of",
     "work_off_price_import",

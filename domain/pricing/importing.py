@@ -91,7 +91,7 @@ async def import_prices(
             for currency, listed in sorted(by_currency.items()):
                 changed = await _changed(conn, currency, listed, report)
                 if not dry_run:
-                    await _save(conn, changed, currency)
+                    await _save(conn, actor, changed, currency)
             counts = catalog.counts_of({FILE: report})
             await audit.record(conn, actor, "price.import", None, counts)
             catalog.take_back_if(dry_run or (all_or_nothing and bool(report.errors)))
@@ -114,7 +114,10 @@ def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, L
     prices = by_currency[row["currency"]][variant_id]
     if row["tier"] in prices:
         raise Refused(Invalid(reason="twice_in_file", field=("sku",)))
-    prices[row["tier"]] = (TierPrice(row["tier"], units, row.units("compare_at")), row)
+    prices[row["tier"]] = (
+        TierPrice(row["tier"], units, row.units("compare_at"), row["currency"]),
+        row,
+    )
 
 
 async def _changed(
@@ -137,8 +140,10 @@ async def _changed(
     return changed
 
 
-async def _save(conn: Connection, changed: list[tuple[UUID, TierPrice]], currency: str) -> None:
-    await save_prices(conn, changed, currency)
+async def _save(
+    conn: Connection, actor: Actor, changed: list[tuple[UUID, TierPrice]], currency: str
+) -> None:
+    await save_prices(conn, actor, changed, currency)
     touched = sorted({variant_id for variant_id, _ in changed})
     for start in range(0, len(touched), 1_000):
         versions = await catalog.touch_variants(conn, touched[start : start + 1_000])

@@ -18,6 +18,7 @@ class TierPrice:
     tier: str
     units: int
     compare_at: int | None = None
+    currency: str = SHOP_CURRENCY
 
 
 def price_faults(prices: Mapping[str, TierPrice], currency: str) -> dict[str, Invalid]:

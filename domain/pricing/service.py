@@ -1,6 +1,7 @@
 """Use case of prices: an operator sets them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,43 +23,51 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
+from domain.pricing.models import PriceList
 from domain.pricing.queries import standing_prices
 from domain.pricing.rules import CURRENCIES, SHOP_CURRENCY, TIERS, TierPrice, price_faults
+from domain.pricing.statements import SAVE
 
 WRITE_SCOPE = "prices:write"
 
-_SAVE = """
-INSERT INTO prices (id, variant_id, tier, currency, amount, compare_at, updated_at)
-SELECT id, variant_id, tier, currency, amount, compare_at, $2
-FROM jsonb_to_recordset($1::jsonb)
-    AS r(id uuid, variant_id uuid, tier text, currency text, amount bigint, compare_at bigint)
-ON CONFLICT (variant_id, tier, currency) DO UPDATE SET amount = excluded.amount,
-    compare_at = excluded.compare_at, updated_at = excluded.updated_at
-"""
-
 
 async def set_prices(
-    actor: Actor, variant_id: UUID, prices: Sequence[TierPrice], currency: str = SHOP_CURRENCY
+    actor: Actor,
+    variant_id: UUID,
+    prices: Sequence[TierPrice],
+    currency: str = SHOP_CURRENCY,
+    list_code: str | None = None,
 ) -> list[TierPrice]:
     """Set prices of a variant for some tiers; the other tiers keep theirs. Audited (row E2).
 
-    Needs `prices:write`. Units of 1/10000. Refuses a price that is not above zero, a retail price
-    that cannot be charged, and tiers that do not fall from retail to gold, with the price at fault.
-    Returns all prices that stand afterwards, retail first.
+    They stand on the list of this code (mission row A9), or on the base list of the currency.
+    Needs `prices:write`. Units of 1/10000. Refuses an unknown list or variant, a price that is not
+    above zero, a retail price that cannot be charged, and tiers that do not fall from retail to
+    gold, with the price at fault. Returns all prices that stand on the list afterwards.
     """
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(currency in CURRENCIES, Invalid(reason="currency", field=("currency",)))
     _check_tiers(prices)
     async with transaction() as conn:
+        list_id: UUID | None = None
+        if list_code is not None:
+            listed = await PriceList.filter(code=list_code).first()
+            if listed is None:
+                raise Refused(NotFound(what="price list", field=("list",)))
+            list_id, currency = listed.id, listed.currency
+        prices = [replace(price, currency=currency) for price in prices]
         # Counting the change first locks the variant: two price lists never mix.
         versions = await catalog.touch_variants(conn, [variant_id])
         if variant_id not in versions:
             raise Refused(NotFound(what="variant", field=("variantId",)))
-        before = (await standing_prices(conn, [variant_id], currency)).get(variant_id, {})
+        standing = await standing_prices(conn, [variant_id], currency, list_id)
+        before = standing.get(variant_id, {})
         after = {**before, **{price.tier: price for price in prices}}
         _check_prices(prices, after, currency)
-        await save_prices(conn, [(variant_id, price) for price in prices], currency)
+        given = [(variant_id, price) for price in prices]
+        await save_prices(conn, actor, given, currency, list_id)
         details = {
+            "list": list_code,
             "currency": currency,
             "from": _told(before.values()),
             "to": _told(after.values()),
@@ -70,9 +79,14 @@ async def set_prices(
 
 
 async def save_prices(
-    conn: Connection, prices: Iterable[tuple[UUID, TierPrice]], currency: str
+    conn: Connection,
+    actor: Actor,
+    prices: Iterable[tuple[UUID, TierPrice]],
+    currency: str,
+    list_id: UUID | None = None,
 ) -> None:
-    """Write prices that were judged before, in the caller's transaction."""
+    """Write prices that were judged before, in the caller's transaction, on a list or on the base
+    list of the currency. The database keeps what each was before, and who changed it."""
     rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
@@ -85,7 +99,7 @@ async def save_prices(
         for variant_id, price in prices
     ]
     for batch in catalog.batches(rows):
-        await conn.execute(_SAVE, catalog.as_json(batch), clock.now())
+        await conn.execute(SAVE, catalog.as_json(batch), clock.now(), actor.user_id, list_id)
 
 
 def price_changed(variant_id: UUID, version: int, currency: str) -> Event:
