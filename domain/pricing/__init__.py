@@ -17,13 +17,13 @@ from domain.pricing.queries import (
 )
 from domain.pricing.rules import RETAIL, SHOP_CURRENCY, TIERS, TierPrice
 from domain.pricing.service import set_prices
+from domain.pricing.statements import CHOSEN_LIST
 from domain.pricing.uploaded import (
     TableWish,
     begin_table_import,
     work_off_price_import,
     work_off_product_import,
 )
-from domain.pricing.statements import CHOSEN_LIST
 
 __all__ = [
     "CHOSEN_LIST",
@@ -32,10 +32,10 @@ __all__ = [
     "TIERS",
     "ListedPrice",
     "Price",
-    "TableWish",
     "PriceChange",
     "PriceList",
     "PriceListDraft",
+    "TableWish",
     "TierPrice",
     "UnitPrice",
     "begin_table_import",
