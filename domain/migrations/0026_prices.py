@@ -78,7 +78,7 @@ CREATE TRIGGER prices_kept_delete AFTER DELETE ON prices REFERENCING OLD TABLE A
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0023_details')]
+    dependencies = [("domain", "0025_shared")]
 
 
     operations = with_constraints([
