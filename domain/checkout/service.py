@@ -121,8 +121,12 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
 
 async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: datetime) -> list[Any]:
     buyer = actor.require_user()
+    chosen = [wish.card_id for wish in purchase.lines]
+    statement, more = statements.READ, []
+    if any(chosen):
+        statement, more = statements.READ_CHOSEN, [chosen]
     rows: list[Any] = await conn.fetch(
-        statements.READ,
+        statement,
         actor.key_id or buyer,
         OPERATION,
         purchase.idempotency_key,
@@ -135,7 +139,7 @@ async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: date
         CURRENCY,
         moment.date(),
         actor.site_id,
-        [wish.card_id for wish in purchase.lines],
+        *more,
     )
     return rows
 

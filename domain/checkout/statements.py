@@ -15,6 +15,28 @@ from domain.pricing import CHOSEN_LIST
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
 
+_FREE = f"""
+(SELECT coalesce(jsonb_agg(picked), '[]') FROM (
+    SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+    FROM (
+        SELECT id, unit_cost, masked, expires_on FROM cards
+        WHERE variant_id = v.id AND state = 'available' AND (kept_for IS NULL OR kept_for = $12)
+            AND (expires_on IS NULL
+                OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
+        ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
+    ORDER BY random() LIMIT w.quantity) picked)
+"""
+# The very card that a buyer chose, where the variant lets them choose.
+_CHOSEN = f"""
+CASE WHEN w.chosen IS NULL THEN {_FREE}
+ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
+    SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+    FROM cards WHERE id = w.chosen AND variant_id = v.id AND state = 'available'
+        AND sp.choosable AND (kept_for IS NULL OR kept_for = $12)
+        AND (expires_on IS NULL OR expires_on > $11::date + sp.expiry_margin_days)) one)
+END
+"""
+
 READ = f"""
 WITH earlier AS (
     SELECT input_hash, result FROM idempotency_keys
@@ -44,22 +66,7 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id AND list_id =
         {CHOSEN_LIST.format(variant="v.id", currency="$10", site="$12", moment="$4")}) AS prices,
     {RULES_OF_VARIANT.format(moment="$4")} AS rules,
-    CASE WHEN w.chosen IS NULL THEN (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
-        SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
-        FROM (
-            SELECT id, unit_cost, masked, expires_on FROM cards
-            WHERE variant_id = v.id AND state = 'available'
-                AND (kept_for IS NULL OR kept_for = $12)
-                AND (expires_on IS NULL
-                    OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
-            ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
-        ORDER BY random() LIMIT w.quantity) picked)
-    ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
-        SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
-        FROM cards WHERE id = w.chosen AND variant_id = v.id AND state = 'available'
-            AND sp.choosable AND (kept_for IS NULL OR kept_for = $12)
-            AND (expires_on IS NULL OR expires_on > $11::date + sp.expiry_margin_days)) one)
-    END AS cards,
+    {_FREE} AS cards,
     CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
         SELECT c.id, c.masked, c.expires_on, used.number AS used
         FROM cards c CROSS JOIN LATERAL (SELECT CASE WHEN sp.shared_uses IS NOT NULL THEN (
@@ -73,7 +80,7 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
         WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
             AND {OFFER_AUTHORISED.format(moment="$4", supplier="o.supplier_id", brand="p.brand_id")}
         ) AS has_offer
-FROM unnest($8::text[], $9::int[], $13::uuid[]) AS w (sku, quantity, chosen)
+FROM unnest($8::text[], $9::int[]) AS w (sku, quantity)
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
@@ -82,6 +89,12 @@ LEFT JOIN sites st ON st.id = $12
 LEFT JOIN stock_policies sp ON sp.variant_id = v.id
 LEFT JOIN product_types t ON t.id = v.type_id
 """
+
+# The same where somebody chose a card; apart, because what is not run costs time as well.
+READ_CHOSEN = READ.replace(_FREE, _CHOSEN).replace(
+    "unnest($8::text[], $9::int[]) AS w (sku, quantity)",
+    "unnest($8::text[], $9::int[], $13::uuid[]) AS w (sku, quantity, chosen)",
+)
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
 # the planner expects few: of a bare LIMIT $n it expects a tenth of the pool, and reads all cards.
