@@ -42,6 +42,6 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0025_shared")]
+    dependencies = [("domain", "0026_prices")]
 
     operations = [RunSQL(SQL)]
