@@ -127,6 +127,14 @@ def sms_sink(status: int = 200) -> Iterator[SmsSink]:
             self.end_headers()
             self.wfile.write(answer)
 
+        def do_GET(self) -> None:
+            """The newest text, for a browser that waits for its code."""
+            answer = sink.texts[-1]["text"].encode() if sink.requests else b""
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
