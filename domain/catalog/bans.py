@@ -9,7 +9,7 @@ from uuid import UUID
 from domain import audit
 from domain.catalog.models import Category, ListingBan, ListingStatus
 from domain.catalog.moves import MAX_REASON_LETTERS
-from domain.catalog.review import move
+from domain.catalog.review import LOCK_ALONE, move
 from domain.kernel import (
     Actor,
     Conflict,
@@ -32,7 +32,6 @@ SCOPE = "listings:review"
 MAX_WORD_LETTERS = 64
 MIN_FOLDED_LETTERS = 2  # one letter would be found everywhere
 
-_LOCK_ALONE = "SELECT pg_advisory_xact_lock(hashtext('catalog.bans'))"
 _HIT = """
 WITH hit AS MATERIALIZED (
     SELECT p.id, ban_of(p) AS ban FROM products p
@@ -62,7 +61,7 @@ async def ban(
     refuse_unless(one, Invalid(reason="ban_of_one_thing", field=("word",)))
     try:
         async with transaction() as conn:
-            await conn.execute(_LOCK_ALONE)
+            await conn.execute(LOCK_ALONE)
             made = ListingBan(
                 id=new_id(),
                 word=word,

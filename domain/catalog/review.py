@@ -33,6 +33,7 @@ from domain.kernel import (
 )
 
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('catalog.bans'))"
+LOCK_ALONE = "SELECT pg_advisory_xact_lock(hashtext('catalog.bans'))"
 EDITED = "edited"
 
 _LOCK_APPROVED = """

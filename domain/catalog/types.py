@@ -18,7 +18,7 @@ from domain.catalog.fields import AccountField, as_rows, schema_faults
 from domain.catalog.models import DeliveryKind, ProductType, ProductTypeVersion
 from domain.catalog.plain import plain_type_id
 from domain.catalog.refusals import ListingBanned
-from domain.catalog.review import LOCK_SHARED, send_back
+from domain.catalog.review import LOCK_ALONE, LOCK_SHARED, send_back
 from domain.kernel import (
     Actor,
     Conflict,
@@ -112,7 +112,8 @@ async def save_type(
         raise Refused(*faults)
     try:
         async with transaction() as conn:
-            await conn.execute(LOCK_SHARED)
+            # Whoever may not approve waits for who does so just now: it would approve the old text.
+            await conn.execute(LOCK_SHARED if _may_review(actor) else LOCK_ALONE)
             saved = await put_type(conn, actor, draft, type_id, expected_version, preset)
     except IntegrityError as error:
         raise Refused(Conflict(what="product type", field=("code",))) from error
@@ -230,10 +231,14 @@ def _texts_in(value: Any) -> list[str]:
 
 
 async def _review_again(conn: Connection, actor: Actor, type_id: UUID) -> None:
-    if REVIEW_SCOPE in actor.scopes or "*" in actor.scopes:
+    if _may_review(actor):
         return
     rows = await conn.fetch(_APPROVED, type_id)
     await send_back(conn, actor, [row["id"] for row in rows])
+
+
+def _may_review(actor: Actor) -> bool:
+    return REVIEW_SCOPE in actor.scopes or "*" in actor.scopes
 
 
 def _saved(row: ProductType) -> Event:

@@ -24,6 +24,13 @@ def test_there_is_enough_to_see() -> None:
     assert all(each["name_zh"] and each["name_en"] for each in products)
 
 
+def test_tags_are_single_words() -> None:
+    """The import parts them by |; with another sign they would be one long tag."""
+    tags = {tag for each in rows("products.csv") for tag in each["tags"].split("|")}
+    assert len(tags) > 20
+    assert not [tag for tag in tags if ";" in tag or "," in tag]
+
+
 def test_every_reference_leads_somewhere() -> None:
     shelves = {each["slug"] for each in rows("categories.csv")}
     products = {each["slug"] for each in rows("products.csv")}

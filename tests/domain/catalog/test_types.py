@@ -1,5 +1,6 @@
 """Product types as data: made, changed, archived; never a banned word, always reviewed (A3, A7)."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,11 @@ from domain.catalog import (
     ListingStatus,
     ProductTypeDraft,
     VariantDraft,
+    review,
+    types,
 )
 from domain.catalog.models import Product, ProductType, ProductTypeVersion, Variant
-from domain.kernel import Actor, PageRequest, Refused, connection, new_id
+from domain.kernel import Actor, PageRequest, Refused, connection, new_id, transaction
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -97,6 +100,41 @@ async def test_a_change_that_buyers_see_is_reviewed_unless_a_reviewer_made_it() 
     assert await status_of(shown.id) is ListingStatus.APPROVED
     await catalog.save_type(WRITER, TOPUP, type_id=made.id)
     assert await status_of(shown.id) is ListingStatus.SUBMITTED
+
+
+async def saved_during_an_approval() -> ListingStatus:
+    """A writer saves a type while a reviewer, who has seen the old one, approves its product."""
+    made = await catalog.save_type(make.OPERATOR, TOPUP)
+    shown = await listing(made.code, ListingStatus.DRAFT)
+    move = catalog.ListingMove(shown.id, ListingStatus.SUBMITTED)
+    await catalog.move_listing(make.OPERATOR, move)
+    moved = (ListingStatus.SUBMITTED, ListingStatus.APPROVED)
+    looking = asyncio.Event()
+
+    async def approve() -> None:
+        async with transaction() as conn:
+            await conn.execute(review.LOCK_SHARED)
+            looking.set()
+            await asyncio.sleep(0.3)
+            await review.move(conn, make.OPERATOR, [shown.id], moved, "")
+
+    async def save() -> None:
+        await looking.wait()
+        await catalog.save_type(WRITER, replace(TOPUP, name_en="Other"), type_id=made.id)
+
+    await asyncio.gather(approve(), save())
+    return await status_of(shown.id)
+
+
+async def test_what_a_reviewer_has_not_seen_is_not_on_the_shelf() -> None:
+    assert await saved_during_an_approval() is ListingStatus.SUBMITTED
+
+
+async def test_without_the_lock_it_would_be() -> None:
+    """The twin."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(types, "LOCK_ALONE", review.LOCK_SHARED)
+        assert await saved_during_an_approval() is ListingStatus.APPROVED
 
 
 @pytest.mark.parametrize(
