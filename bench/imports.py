@@ -19,13 +19,15 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import httpx2 as httpx
 
 from bench.filling import fill_for_browsing
 from bench.installation import FOLDER, Installation, installed, write_results
+from domain import identity
 from domain.kernel import new_id
 from server.processes import CannotStart
 from server.settings import Settings
-from server.wiring import PLANNING
+from server.wiring import PLANNING, connect, disconnect
 
 PROGRAMS = ("serve", "worker", "scheduler")
 CHUNK = 5_000
@@ -51,14 +53,30 @@ SELECT id, uuid_send(id) || uuid_send(id) || uuid_send(id) || uuid_send(id), 1 F
 
 def measure(cards: int) -> list[dict[str, Any]]:
     """One row for each way in: cards a second, the limit, and the most memory of each process."""
-    with installed(PROGRAMS, partial(fill_for_browsing, products=4)) as (installation, shop):
-        limit = asyncio.run(_bare(installation.settings, shop.skus[0], min(cards, 200_000)))
-        rows = [_by_command(installation, shop.skus[1], _file(cards, 1))]
+    with installed(PROGRAMS, _prepare) as (installation, (skus, token)):
+        limit = asyncio.run(_bare(installation.settings, skus[0], min(cards, 200_000)))
+        rows = [
+            _by_command(installation, skus[1], _file(cards, 1)),
+            _by_upload(installation, skus[2], _file(cards, 2), token),
+        ]
         for row in rows:
             row |= {"cards": cards, "limit": round(limit, 1)}
             row["ratio"] = round(row["rate"] / limit, 3)
     write_results("import", rows)
     return rows
+
+
+async def _prepare(settings: Settings) -> tuple[list[str], str]:
+    """Variants to fill, and the token of an operator."""
+    shop = await fill_for_browsing(settings, products=4)
+    await connect(settings, "bench")
+    try:
+        password = new_id().hex
+        await identity.create_operator("bench-operator", password, ["*"])
+        signed_in = await identity.sign_in("bench-operator", password, "bench")
+    finally:
+        await disconnect()
+    return shop.skus, signed_in.access_token
 
 
 def _file(cards: int, seed: int) -> Path:
@@ -98,6 +116,47 @@ def _by_command(installation: Installation, sku: str, path: Path) -> dict[str, A
         "importer_mib": round(used.ru_maxrss / 1024, 1),
         "api_mib": _most_memory("serve"),
     }
+
+
+def _by_upload(installation: Installation, sku: str, path: Path, token: str) -> dict[str, Any]:
+    started = time.perf_counter()
+    headers = {"authorization": f"Bearer {token}"}
+    with path.open("rb") as file:
+        sent = httpx.post(
+            f"{installation.origin}/admin/imports/cards",
+            params={"sku": sku, "unit_cost": "40"},
+            content=iter(partial(file.read, 256 * 1024), b""),
+            headers=headers,
+            timeout=120,
+        )
+    sent.raise_for_status()
+    received = time.perf_counter() - started
+    while (job := _job(installation, sent.json()["jobId"], headers))["finishedAt"] is None:
+        time.sleep(0.2)
+    seconds = time.perf_counter() - started
+    if job["state"] != "SUCCEEDED":
+        raise CannotStart(f"the job ended as {job['state']}, see {FOLDER / 'log' / 'worker.log'}")
+    accepted = asyncio.run(_accepted(installation.settings, sku))
+    return {
+        "name": "import_by_upload",
+        "rate": round(accepted / seconds, 1),
+        "seconds": round(seconds, 1),
+        "received_seconds": round(received, 1),
+        "importer_mib": _most_memory("worker"),
+        "api_mib": _most_memory("serve"),
+    }
+
+
+def _job(installation: Installation, job_id: str, headers: dict[str, str]) -> dict[str, Any]:
+    query = "query Job($id: ID!) { job(id: $id) { state finishedAt } }"
+    answer = httpx.post(
+        f"{installation.origin}/graphql/admin",
+        json={"query": query, "variables": {"id": job_id}},
+        headers=headers,
+        timeout=60,
+    )
+    found: dict[str, Any] = answer.json()["data"]["job"]
+    return found
 
 
 def _environment(installation: Installation) -> dict[str, str]:

@@ -72,5 +72,5 @@ def _show(rows: list[dict[str, Any]]) -> None:
     shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
     table = Table(*shown)
     for row in rows:
-        table.add_row(*(str(row[key]) for key in shown))
+        table.add_row(*(str(row.get(key, "")) for key in shown))
     console.print(table)

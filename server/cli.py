@@ -3,19 +3,16 @@
 import asyncio
 import os
 import sys
-from datetime import date
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.server import Server as Granian
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from domain.kernel import Refused
-from server import benchmarks, sealing, tracing
+from server import benchmarks, sealing, tracing, transfers
 from server.connected import connected, operator
 from server.settings import Settings, settings
 
@@ -36,6 +33,10 @@ app.add_typer(sealing.commands, name="keys")
 app.add_typer(tracing.commands, name="checkpoints")
 app.command(name="verify-cards")(tracing.verify_cards)
 cards_commands.command(name="fingerprint")(tracing.fingerprint)
+cards_commands.command(name="import")(transfers.cards_import)
+catalog_commands.command(name="import")(transfers.catalog_import)
+catalog_commands.command(name="import-file")(transfers.catalog_import_file)
+app.command(name="export")(transfers.export)
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -257,31 +258,6 @@ def disable_totp(
     console.print(f"{login} has no authenticator app now. / {login} 的动态令牌已解除。")
 
 
-@catalog_commands.command("import")
-def catalog_import(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    approve: Annotated[bool, typer.Option(help="Approve the file's products at once.")] = False,
-) -> None:
-    """Import categories, products, variants and prices from a folder of CSV files.
-
-    Without --approve the products wait for a review. Example: kameng catalog import demo --approve
-    """
-    from domain import pricing
-
-    reports = asyncio.run(
-        connected(lambda: pricing.import_folder(operator(), folder, approve=approve))
-    )
-    table = Table("file", "created", "updated", "unchanged", "refused")
-    for name, report in reports.items():
-        counts = (report.created, report.updated, report.unchanged, len(report.errors))
-        table.add_row(name, *map(str, counts))
-    console.print(table)
-    refused = [error for report in reports.values() for error in report.errors]
-    for error in refused:
-        errors.print(f"{error.file}:{error.line}: {error.reason} {error.text}", markup=False)
-    raise typer.Exit(1 if refused else 0)
-
-
 @catalog_commands.command("presets")
 def catalog_presets() -> None:
     """Make the product types that come with the software, where they are missing.
@@ -292,46 +268,6 @@ def catalog_presets() -> None:
 
     made = asyncio.run(connected(lambda: catalog.load_presets(operator())))
     console.print(", ".join(made) if made else "All are there. / 已全部存在。")
-
-
-@cards_commands.command("import")
-def cards_import(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    sku: Annotated[str, typer.Option(help="The variant that the cards are of.")],
-    cost: Annotated[str, typer.Option(help="What one card cost, e.g. 45.50.")],
-    source: Annotated[str, typer.Option(help="Where they came from.")] = "import",
-    expires: Annotated[str | None, typer.Option(help="Last day of validity, 2030-12-31.")] = None,
-) -> None:
-    """Import a file of card codes: CSV (secret, or number,secret) or text, one card a line.
-
-    The same file again changes nothing. Example: kameng cards import codes.csv --sku STEAM-CNY-50
-    --cost 45.50
-    """
-    from domain import cards, kernel
-    from domain.checkout import CURRENCY
-
-    wish = cards.ImportWish(
-        sku=sku,
-        source=source,
-        unit_cost=kernel.parse_units(cost),
-        currency=CURRENCY,
-        expires_on=date.fromisoformat(expires) if expires else None,
-    )
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with bar as progress, file.open("rb") as opened:
-        task = progress.add_task(f"Importing {file.name}", total=file.stat().st_size)
-
-        def note(done: int) -> None:
-            progress.update(task, completed=done)
-
-        work = connected(lambda: cards.import_cards(operator(), wish, opened, progress=note))
-        report = asyncio.run(work)
-    console.print(
-        f"accepted {report.accepted}, duplicates {report.duplicates}, rejected {report.rejected}"
-        + (" (this file was imported before)" if report.replayed else "")
-    )
-    for problem in report.problems:
-        errors.print(f"line {problem.line}: {problem.reason}", markup=False)
 
 
 @app.command(name="check-invariants")

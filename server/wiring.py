@@ -125,8 +125,8 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     giftcards.limits.valid_days = settings.gift_card_valid_days
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     bulk.register("card_import", cards.work_off_card_import)
-    bulk.register("product_import", pricing.work_off_product_import)
-    bulk.register("price_import", pricing.work_off_price_import)
+    bulk.register("product_import", pricing.work_off_table_import)
+    bulk.register("price_import", pricing.work_off_table_import)
     config = tortoise_config(settings.database_url, settings.pool_size, application)
     await kernel.install_keys(_keys(settings))
     await Tortoise.init(config=config, _enable_global_fallback=True)

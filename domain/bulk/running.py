@@ -72,7 +72,7 @@ log = logging.getLogger("kameng.bulk")
 class Times:
     """How long a silent worker is believed to live, and when a job is tried again."""
 
-    lease_seconds: float = 30.0
+    lease_seconds: float = 15.0
     beat_seconds: float = 1.0
     again_seconds: float = 10.0
 

@@ -43,6 +43,12 @@ class Sheet:
     name: str
     _sheet: python_calamine.CalamineSheet
 
+    @property
+    def last_row(self) -> int:
+        """The number of its last row that holds anything."""
+        end: tuple[int, int] | None = self._sheet.end
+        return end[0] + 1 if end else 0
+
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """The rows that are not empty, with their numbers as the spreadsheet shows them."""
         for number, row in enumerate(self._sheet.iter_rows(), 1):

@@ -172,6 +172,8 @@ class _SheetReader:
         self._today = today
         sheets = read_workbook(file)
         self._rows = sheets[0].rows() if sheets else iter(())
+        self._size = file.seek(0, 2)
+        self._last = max(sheets[0].last_row, 1) if sheets else 1
         self._waiting: list[tuple[int, list[Cell]]] = list(islice(self._rows, 1))
         self._columns = self._header(*self._waiting[0]) if self._waiting else ()
 
@@ -186,7 +188,8 @@ class _SheetReader:
         self.ended = not self._waiting
         found = found[:lines]
         if found:
-            self.position = Position(found[-1][0])
+            line = found[-1][0]  # of a packed file nobody knows the bytes: told by its rows
+            self.position = Position(line, self._size * line // self._last)
         return [self._row(line, cells) for line, cells in found]
 
     def _header(self, line: int, cells: list[Cell]) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from domain.pricing.statements import CHOSEN_LIST
 from domain.pricing.uploaded import (
     TableWish,
     begin_table_import,
-    work_off_price_import,
-    work_off_product_import,
+    import_table,
+    work_off_table_import,
 )
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "export_prices",
     "import_folder",
     "import_prices",
+    "import_table",
     "least_prices",
     "list_price_lists",
     "listed_prices_of",
@@ -51,6 +52,5 @@ __all__ = [
     "save_price_list",
     "set_prices",
     "tier_prices_of",
-    "work_off_price_import",
-    "work_off_product_import",
+    "work_off_table_import",
 ]

@@ -36,12 +36,25 @@ async def begin_table_import(actor: Actor, wish: TableWish) -> bulk.Upload:
     return await bulk.begin_upload(actor, PRODUCTS, asdict(wish))
 
 
-async def work_off_product_import(work: bulk.Work) -> bulk.Outcome:
-    """Import the products of a job's input, all in one transaction."""
-    wish, file = TableWish(**work.wish), await _in_memory(work)
-    files = {table: BytesIO(file.getvalue()) for table in _tables(wish.table, file)}
+async def import_table(
+    actor: Actor, wish: TableWish, file: BinaryIO
+) -> dict[str, catalog.ImportReport]:
+    """Import a file of products or prices, each in one transaction; a report for each table.
+
+    Refuses, before anything is written, a file that cannot be read as a whole.
+    """
+    if wish.table == "prices":
+        report = await import_prices(
+            actor, file, dry_run=wish.dry_run, all_or_nothing=wish.all_or_nothing
+        )
+        return {FILE: report}
+    refuse_unless(wish.table in TABLES, Invalid(reason="table", field=("table",)))
+    tables = _tables(wish.table, file)
+    file.seek(0)
+    content = file.read()
+    files = {table: BytesIO(content) for table in tables}
     reports = await catalog.import_catalog(
-        work.actor,
+        actor,
         files.get("categories"),
         files.get("products"),
         files.get("variants"),
@@ -49,20 +62,14 @@ async def work_off_product_import(work: bulk.Work) -> bulk.Outcome:
         dry_run=wish.dry_run,
         all_or_nothing=wish.all_or_nothing,
     )
-    return _outcome(wish, reports)
+    return {name: report for name, report in reports.items() if name.partition(".")[0] in files}
 
 
-async def work_off_price_import(work: bulk.Work) -> bulk.Outcome:
-    """Import the prices of a job's input, all in one transaction."""
-    wish, file = TableWish(**work.wish), await _in_memory(work)
-    report = await import_prices(
-        work.actor, file, dry_run=wish.dry_run, all_or_nothing=wish.all_or_nothing
-    )
-    return _outcome(wish, {FILE: report})
-
-
-async def _in_memory(work: bulk.Work) -> BytesIO:
-    return BytesIO(await asyncio.to_thread(work.input.read))
+async def work_off_table_import(work: bulk.Work) -> bulk.Outcome:
+    """Import the products or prices of a job's input."""
+    wish = TableWish(**work.wish)
+    file = BytesIO(await asyncio.to_thread(work.input.read))
+    return _outcome(wish, await import_table(work.actor, wish, file))
 
 
 def _tables(table: str, file: BinaryIO) -> list[str]:

@@ -273,7 +273,7 @@ async def test_the_list_of_cards_holds_no_code_and_no_canary() -> None:
     content = io.BytesIO(b"number,secret\n,CANARYSECRET-77\n62001234,CANARYSECRET-78\n")
     await cards.import_cards(make.OPERATOR, wish, content)
     await make.variant(cards=1)
-    await cards.plant_canaries(make.OPERATOR, cards.CanaryWish(variant.id, 1))
+    await cards.plant_canaries(make.OPERATOR, cards.CanaryWish(variant.id, 1, "key"))
     token, _ = await operator("cards:read")
     out = await call("GET", "/admin/exports/cards", token, format="csv", sku=variant.sku)
     assert len(out.rows) == 3

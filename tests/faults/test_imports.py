@@ -1,5 +1,6 @@
 """kill -9 of an import at each chunk: run again, it ends with every code once and right books."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain import ledger
+from domain import bulk, cards, ledger
 from domain.catalog.models import Variant
 from domain.invariants import find_violations
 from domain.kernel import connection
@@ -19,6 +20,18 @@ from tests.faults.conftest import CRASHED, ROOT, Installation
 pytestmark = pytest.mark.xdist_group("kills")
 CODES = 22_000  # five chunks
 COST = make.yuan("1.5")
+
+
+def command(installation: Installation, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "server.cli", *words],
+        cwd=ROOT,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def start(
@@ -43,11 +56,11 @@ async def value(sql: str, *args: object) -> Any:
 
 
 async def sound() -> None:
-    cards, paid = (
+    stored, paid = (
         await value("SELECT count(*) FROM cards"),
         account_id(AccountKind.BANK, None, "CNY"),
     )
-    assert await ledger.balance_of(paid) == cards * COST
+    assert await ledger.balance_of(paid) == stored * COST
     assert {each.name: each.violations for each in await find_violations() if each.violations} == {}
 
 
@@ -94,3 +107,55 @@ async def test_an_importer_that_is_killed_at_any_moment_is_gone_on_with(
     assert start(installation, file, variant).wait(60) == 0
     assert await value("SELECT accepted FROM card_batches WHERE stage = 'stored'") == CODES
     await sound()
+
+
+async def test_a_worker_that_dies_in_a_job_is_followed_by_another(
+    installation: Installation, file: Path
+) -> None:
+    variant = await make.variant()
+    upload = await cards.begin_card_import(make.OPERATOR, cards.ImportWish(variant.sku, COST))
+    await upload.write(await asyncio.to_thread(file.read_bytes))
+    job = await upload.finish()
+    installation.start("scheduler")
+    installation.start("worker", crash_at="cards.chunk_committed")
+    await asyncio.to_thread(installation.wait_for_crash, "worker")
+    assert 0 < await value("SELECT count(*) FROM cards") < CODES
+    assert (await bulk.get_job(make.OPERATOR, job.id)).state is bulk.JobState.RUNNING
+    installation.start("worker")
+    for _ in range(600):
+        job = await bulk.get_job(make.OPERATOR, job.id)
+        if job.finished_at is not None:
+            break
+        await asyncio.sleep(0.1)
+    assert (job.state, job.attempts) == (bulk.JobState.SUCCEEDED, 2), installation.log_of("worker")
+    assert job.result is not None
+    assert (job.result["accepted"], job.result["resumed"]) == (CODES, True)
+    assert await value("SELECT count(*) FROM bulk_pieces") == 0
+    await sound()
+
+
+async def test_the_commands_rehearse_tell_and_take_away(
+    installation: Installation, tmp_path: Path
+) -> None:
+    variant = await make.variant()
+    codes, left_out = tmp_path / "codes.txt", tmp_path / "left-out.csv"
+    codes.write_text("A-1\nA-2\na1\n")
+    words = ("cards", "import", str(codes), "--sku", variant.sku, "--cost", "1.5")
+    told = command(installation, *words, "--dry-run")
+    assert "accepted 2, duplicates 1, rejected 0 (nothing was stored)" in told.stdout, told.stderr
+    told = command(installation, *words, "--all-or-nothing", "--problems", str(left_out))
+    assert told.returncode == 1
+    assert left_out.read_text().split() == ["line,reason", "3,card_twice_in_file"]
+    assert await value("SELECT count(*) FROM cards") == 0
+    assert command(installation, *words).returncode == 0
+    assert await value("SELECT count(*) FROM cards") == 2
+    for what in ("products", "prices", "cards"):
+        assert command(installation, "export", what, "--to", str(tmp_path)).returncode == 0
+    listed = (tmp_path / "cards.csv").read_text()
+    assert listed.count(variant.sku) == 2
+    assert "A-1" not in listed
+    back = command(
+        installation, "catalog", "import-file", str(tmp_path / "prices.csv"), "--table", "prices"
+    )
+    assert back.returncode == 0, back.stderr
+    assert "Nothing was stored" not in back.stdout
