@@ -32,6 +32,16 @@ SEAL_LAG = Gauge(
     "Age of the oldest transfer behind the end of the hash chain.",
     registry=REGISTRY,
 )
+CARD_SEAL_LAG = Gauge(
+    "kameng_card_seal_lag_seconds",
+    "Age of the oldest card event behind the end of its hash chain.",
+    registry=REGISTRY,
+)
+CHECKPOINT_AGE = Gauge(
+    "kameng_checkpoint_age_seconds",
+    "Time since both hash chains were signed last; 0 before the first time.",
+    registry=REGISTRY,
+)
 ALARMS = Gauge(
     "kameng_card_alarms",
     "Cards that did not open, and planted cards that were seen, since the beginning.",
@@ -61,6 +71,15 @@ SELECT extract(epoch FROM now() - t.posted_at) FROM transfers t
 WHERE t.id > coalesce((SELECT transfer_id FROM seals ORDER BY sequence DESC LIMIT 1),
     '00000000-0000-0000-0000-000000000000')
 ORDER BY t.id LIMIT 1
+"""
+_CARD_SEAL_LAG = """
+SELECT extract(epoch FROM now() - e.at) FROM card_events e
+WHERE e.id > coalesce((SELECT event_id FROM card_seals ORDER BY sequence DESC LIMIT 1),
+    '00000000-0000-0000-0000-000000000000')
+ORDER BY e.id LIMIT 1
+"""
+_CHECKPOINT_AGE = """
+SELECT extract(epoch FROM now() - taken_at) FROM trace_checkpoints ORDER BY number DESC LIMIT 1
 """
 _ALARMS = """
 SELECT action, count(*) AS seen FROM audit_entries WHERE action = ANY($1) GROUP BY action
@@ -96,6 +115,8 @@ async def render() -> bytes:
         attempts = await conn.fetch(_ATTEMPTS)
         alarms = await conn.fetch(_ALARMS, list(ALARM_KINDS))
         seal_lag = await conn.fetchval(_SEAL_LAG)
+        card_seal_lag = await conn.fetchval(_CARD_SEAL_LAG)
+        checkpoint_age = await conn.fetchval(_CHECKPOINT_AGE)
     for kind in KINDS:
         BACKLOG.labels(kind).set(row[kind])
     OLDEST.set(float(row["oldest"]))
@@ -106,4 +127,6 @@ async def render() -> bytes:
     for action, kind in ALARM_KINDS.items():
         ALARMS.labels(kind).set(seen.get(action, 0))
     SEAL_LAG.set(max(0.0, float(seal_lag or 0)))
+    CARD_SEAL_LAG.set(max(0.0, float(card_seal_lag or 0)))
+    CHECKPOINT_AGE.set(max(0.0, float(checkpoint_age or 0)))
     return generate_latest(REGISTRY)

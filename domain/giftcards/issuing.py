@@ -16,6 +16,7 @@ from domain.kernel import (
     NotFound,
     Prefix,
     Refused,
+    act_as,
     claim_key,
     clock,
     crash_point,
@@ -94,6 +95,7 @@ async def _issue(
     fresh: cards.FreshKey,
     quantity: int,
 ) -> None:
+    await act_as(conn, actor, "issued")
     batch = await cards.open_issue(
         conn,
         fresh,

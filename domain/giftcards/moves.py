@@ -23,6 +23,7 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Refused,
+    act_as,
     clock,
     record_events,
     refuse_unless,
@@ -77,6 +78,7 @@ async def move_cards(
         _allow(rows, to, why)
         await _move(conn, actor, rows, to, why)
         if to is GiftCardStatus.VOID:
+            await act_as(conn, actor, why)
             await _withdraw(conn, rows)
             await _pay_back(conn, rows)
         for row in rows:

@@ -31,6 +31,7 @@ from domain.kernel import (
     Money,
     Refusal,
     Refused,
+    act_as,
     claim_key,
     clock,
     connection,
@@ -270,6 +271,7 @@ async def _taken(
         at=moment,
     )
     if empty:
+        await act_as(conn, actor)
         await cards.mark_redeemed(conn, row["card_id"])
     kind, currency = TransferKind.GIFT_CARD_REDEMPTION, row["currency"]
     if units:

@@ -1,8 +1,10 @@
 """The figures say what waits."""
 
+from datetime import timedelta
+
 import pytest
 
-from domain import checkout, ledger
+from domain import cards, checkout, ledger
 from domain.checkout import LineWish, Purchase
 from domain.fulfilment import AttemptStatus, FulfilmentAttempt
 from domain.kernel import clock, connection, new_id
@@ -35,6 +37,21 @@ async def test_the_chain_lags_until_it_is_sealed() -> None:
     assert figure((await metrics.render()).decode(), name) > 0
     await ledger.seal_committed()
     assert figure((await metrics.render()).decode(), name) == 0
+
+
+async def test_the_chain_of_cards_lags_until_it_is_sealed_and_its_checkpoint_ages() -> None:
+    lag, age = "kameng_card_seal_lag_seconds", "kameng_checkpoint_age_seconds"
+    text = (await metrics.render()).decode()
+    assert (figure(text, lag), figure(text, age)) == (0, 0)
+    await make.stock(await make.variant(), 1)
+    assert figure((await metrics.render()).decode(), lag) > 0
+    await cards.seal_card_events()
+    earlier = clock.now() - timedelta(hours=1)
+    with clock.fixed(lambda: earlier):
+        await cards.take_checkpoint()
+    text = (await metrics.render()).decode()
+    assert figure(text, lag) == 0
+    assert 3_500 < figure(text, age) < 3_700
 
 
 async def test_open_attempts_are_counted_by_status_and_fall_back_to_zero() -> None:

@@ -31,7 +31,7 @@ from tests.shop_client import ERRORS, Client
 
 pytestmark = pytest.mark.xdist_group("demo")
 OWN, BOUGHT = "ROBLOX-USD-10", "ROBLOX-USD-25"
-CSV_CODES, API_CODES, SUPPLIER_CODES = 600, 300, 100
+CSV_CODES, JOB_CODES, API_CODES, SUPPLIER_CODES = 400, 200, 300, 100
 PIECES = 10  # a purchase
 IMPORT = (
     "mutation Import($input: CardImportInput!) { cardImport(input: $input) {"
@@ -118,7 +118,7 @@ def import_all(demo: dict[str, Any], operator: Client, planting: Planting, kept:
     again = kept.post(url, "number,secret\n" + rows + "\n", headers).json()
     assert again["duplicates"] == CSV_CODES // 2
     broken = "".join(f"{code}\x07\n{code},{code},{code},{code}\n" for code in planting.plant(5))
-    for content in (f"number;pin\n{rows}", f"secret\n{broken}", rows.encode("utf-16")):
+    for content in (f"number,pin\n{rows}", f"secret\n{broken}", rows.encode("utf-16")):
         kept.post(url, content, headers)
     kept.post(url.replace(OWN, codes[0]), rows, headers)
     kept.post(url, rows, {"authorization": f"Bearer {codes[1]}"})
@@ -129,6 +129,25 @@ def import_all(demo: dict[str, Any], operator: Client, planting: Planting, kept:
     assert report["accepted"] == API_CODES - 5
     kept.of(operator, IMPORT, input={**wish, "sku": "NO-SUCH"})
     kept.of(operator, IMPORT, input={**wish, "source": codes[0] * 9})
+
+
+def import_by_a_job(
+    demo: dict[str, Any], operator: Client, planting: Planting, kept: Answers
+) -> None:
+    """A file that is kept, sealed, until the worker has stored it; and one that it refuses."""
+    origin = demo["admin"].removesuffix("/graphql/admin")
+    url = f"{origin}/admin/imports/cards?sku={OWN}&unit_cost=1&source=leaks"
+    headers = {"authorization": f"Bearer {demo['operator']['token']}"}
+    codes = planting.plant(JOB_CODES)
+    rows = "".join(f"{code}\n" for code in [*codes, codes[0].upper(), f"{codes[1]}\x07"])
+    ask = """query J($id: ID!) { job(id: $id) { state finishedAt fault { code reason line }
+        problems(first: 5) { line reason text } } }"""
+    for content, state in ((f"secret\n{rows}", "SUCCEEDED"), (f"number,pin\n{rows}", "FAILED")):
+        job_id = kept.post(url, content, headers).json()["jobId"]
+        wait_for(lambda id=job_id: operator.data(ask, id=id)["job"]["finishedAt"], "the job")
+        assert kept.of(operator, ask, id=job_id)["data"]["job"]["state"] == state
+        left_out = httpx.get(f"{origin}/admin/jobs/{job_id}/problems.csv", headers=headers)
+        kept.keep(left_out.content)
 
 
 def ask_wrongly(demo: dict[str, Any], operator: Client, planting: Planting, kept: Answers) -> None:
@@ -274,6 +293,7 @@ def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
     assert operator.data(top_up, input=credit)["walletTopup"]["userErrors"] == []
     with hooked(demo) as received:
         import_all(demo, operator, planting, kept)
+        import_by_a_job(demo, operator, planting, kept)
         ask_wrongly(demo, operator, planting, kept)
         orders = [buyer.buy(OWN, PIECES)["order"] for _ in range(5)]
         orders += sell_upstream(operator, buyer, planting)
@@ -283,7 +303,7 @@ def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
             seen |= {shown["secret"] for shown in buyer.reveal(order["id"])}
         partner_buys(demo)
         wait_for(lambda: len(received) >= 2, "webhooks")
-    assert len(planting.codes) == CSV_CODES + API_CODES + SUPPLIER_CODES
+    assert len(planting.codes) == CSV_CODES + JOB_CODES + API_CODES + SUPPLIER_CODES == 1_000
     assert len(seen & set(planting.codes)) == len(orders) * PIECES  # what was sold are these codes
     trace_complaint(demo, operator, max(seen & set(planting.codes[-SUPPLIER_CODES:])), kept)
     for command in ("verify-cards", "check-invariants"):

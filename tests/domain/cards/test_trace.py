@@ -1,8 +1,13 @@
 """Events of cards and batches: who moved what, and digests that vouch for a million cards."""
 
+import asyncio
+from importlib import import_module
+
+import asyncpg
 import pytest
 
 from domain import cards, checkout, orders
+from domain.cards import tracing
 from domain.cards.models import Card, CardEvent, CardSeal
 from domain.checkout import LineWish, Purchase
 from domain.invariants import find_violations
@@ -73,6 +78,63 @@ async def test_a_move_of_a_whole_batch_is_told_by_few_events() -> None:
         ("available", "void", "undone")
     }
     await cards.seal_card_events()
+    assert await faults() == []
+
+
+async def test_two_sealers_at_once_make_one_chain() -> None:
+    for _ in range(5):
+        await make.stock(await make.variant(), 2)
+    added = await asyncio.gather(*(cards.seal_card_events() for _ in range(4)))
+    assert sum(added) == await CardEvent.all().count() == await CardSeal.all().count()
+    assert await faults() == []
+
+
+async def test_what_commits_late_is_sealed_all_the_same(database_url: str) -> None:
+    """Events of a long transaction are older than what was sealed meanwhile."""
+    first, second = await make.stock(await make.variant(), 2)
+    late = await asyncpg.connect(database_url)
+    try:
+        long = late.transaction()
+        await long.start()
+        await late.execute("UPDATE cards SET state = 'frozen' WHERE id = $1", first.id)
+        async with transaction() as conn:
+            await conn.execute("UPDATE cards SET state = 'frozen' WHERE id = $1", second.id)
+        before = await cards.seal_card_events()
+        assert before == await CardEvent.all().count()
+        await long.commit()
+    finally:
+        await late.close()
+    assert await cards.seal_card_events() == 1
+    last = await CardSeal.all().order_by("-sequence").first()
+    assert last is not None
+    assert last.event_id == (await events_of(first))[0].id
+    assert await faults() == []
+
+
+async def test_a_backlog_is_sealed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "BATCH_EVENTS", 2)
+    for _ in range(4):
+        await make.stock(await make.variant(), 1)
+    events = await CardEvent.all().count()
+    assert events > 6
+    assert await cards.seal_card_events() == events
+    assert await faults() == []
+
+
+async def test_cards_from_before_the_trace_are_adopted_as_they_are() -> None:
+    variant, buyer = await make.variant(cards=3), await make.buyer()
+    await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 1),), "key"))
+    async with transaction() as conn:
+        await conn.execute("TRUNCATE card_events, card_seals")
+    assert await faults() != []
+    migration = import_module("domain.migrations.0010_trace")
+    async with transaction() as conn:
+        await conn.execute(migration.ADOPTED)
+    await cards.seal_card_events()
+    assert await faults() == []
+    assert "I21" not in await broken()
+    async with transaction() as conn:
+        await conn.execute("UPDATE cards SET state = 'revealed' WHERE state = 'sold'")
     assert await faults() == []
 
 
