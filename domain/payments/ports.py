@@ -7,21 +7,21 @@ the currency; an adapter turns them into the vendor's cents or yuan texts and ba
 
 What the vendors map to:
 
-| here            | WeChat Pay v3                   | Alipay                        | Stripe            |
-|-----------------|---------------------------------|-------------------------------|-------------------|
-| `merchant`      | mchid (sub_mchid)               | app_id (seller_id in extras)  | account           |
-| `reference`     | out_trade_no                    | out_trade_no                  | client_reference  |
-| `provider_id`   | transaction_id                  | trade_no                      | payment_intent    |
-| Way.QR          | native: `QrCode(code_url)`      | precreate: `QrCode(qr_code)`  | -                 |
-| Way.PAGE        | -                               | page.pay: `Redirect`          | checkout session  |
-| Way.MOBILE_PAGE | h5: `Redirect(h5_url)`          | wap.pay: `Redirect`           | checkout session  |
-| Way.IN_APP      | jsapi, mini-program: `Embedded` | trade.create: `Embedded`      | -                 |
-| `Pending`       | NOTPAY, USERPAYING              | WAIT_BUYER_PAY                | open              |
-| `Paid`          | SUCCESS, REFUND                 | TRADE_SUCCESS, TRADE_FINISHED | paid              |
-| `Closed`        | CLOSED, REVOKED, PAYERROR       | TRADE_CLOSED, nothing paid    | expired           |
-| `NotFound`      | ORDER_NOT_EXIST                 | ACQ.TRADE_NOT_EXIST           | resource_missing  |
-| callback        | signed, AES-GCM body            | signed form                   | signed JSON       |
-| age of callback | Wechatpay-Timestamp             | notify_time                   | t= of the header  |
+| here            | WeChat Pay v3                   | Alipay                        | Stripe       |
+|-----------------|---------------------------------|-------------------------------|--------------|
+| `merchant`      | mchid                           | app_id                        | account      |
+| `reference`     | out_trade_no                    | out_trade_no                  | client_ref.. |
+| `provider_id`   | transaction_id                  | trade_no                      | pay.. intent |
+| Way.QR          | native: `QrCode(code_url)`      | precreate: `QrCode(qr_code)`  | -            |
+| Way.PAGE        | -                               | page.pay: `Redirect`          | checkout     |
+| Way.MOBILE_PAGE | h5: `Redirect(h5_url)`          | wap.pay: `Redirect`           | checkout     |
+| Way.IN_APP      | jsapi, mini-program: `Embedded` | trade.create: `Embedded`      | -            |
+| `Pending`       | NOTPAY, USERPAYING              | WAIT_BUYER_PAY                | open         |
+| `Paid`          | SUCCESS, REFUND                 | TRADE_SUCCESS, TRADE_FINISHED | paid         |
+| `Closed`        | CLOSED, REVOKED, PAYERROR       | TRADE_CLOSED, nothing paid    | expired      |
+| `NotFound`      | ORDER_NOT_EXIST                 | ACQ.TRADE_NOT_EXIST           | missing      |
+| callback        | signed, AES-GCM body            | signed form                   | signed JSON  |
+| age of callback | Wechatpay-Timestamp             | notify_time                   | t= (header)  |
 
 A trade that was paid and then refunded is still `Paid`: refunds are asked for by `refund_query`.
 """
