@@ -4,7 +4,7 @@ from uuid import UUID
 
 import dramatiq
 
-from domain import custody
+from domain import vault
 
 QUEUE = "exports"
 
@@ -12,4 +12,4 @@ QUEUE = "exports"
 @dramatiq.actor(queue_name=QUEUE)
 async def write_export(export_id: str) -> None:
     """Write what is missing of an archive; does nothing when it is done or another one works."""
-    await custody.write_export(UUID(export_id))
+    await vault.write_export(UUID(export_id))

@@ -7,7 +7,7 @@ import structlog
 from dramatiq import Message
 
 from domain import bulk as long_work
-from domain import custody
+from domain import vault
 from domain.kernel import OutboxRow, Prefix, decode_id
 from domain.orders import LineStatus, events
 from jobs import bulk, exports, fulfilment
@@ -35,7 +35,7 @@ def _run_job(event: OutboxRow) -> list[Message[Any]]:
 REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
     events.PAID: (_buy_queued_lines,),
     long_work.QUEUED: (_run_job,),
-    custody.EXPORT_APPROVED: (_write_export,),
+    vault.EXPORT_APPROVED: (_write_export,),
 }
 
 

@@ -6,12 +6,12 @@ from domain import (
     bulk,
     cards,
     catalog,
-    custody,
     fulfilment,
     giftcards,
     ledger,
     notifications,
     orders,
+    vault,
     webhooks,
 )
 from domain.kernel import clock, forget_old_rows
@@ -31,7 +31,7 @@ async def sweep() -> int:
     due = await fulfilment.list_due(SWEEP)
     deliveries = await webhooks.list_due(SWEEP)
     imports = await bulk.list_due(SWEEP)
-    exports = await custody.exports_due(SWEEP)
+    exports = await vault.exports_due(SWEEP)
     told = await notifications.list_due(SWEEP)
     waiting = [
         *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
@@ -94,5 +94,5 @@ async def keep_house() -> int:
     await ledger.take_checkpoints()
     while await giftcards.expire_due():
         pass
-    await custody.expire_exports()
+    await vault.expire_exports()
     return await forget_old_rows() + await bulk.forget_old_jobs()

@@ -20,7 +20,6 @@ from domain.catalog import (
     VariantStatus,
 )
 from domain.claims import LinkState
-from domain.custody import ExportStatus, RevealStatus
 from domain.fulfilment import AttemptStatus
 from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
@@ -28,6 +27,7 @@ from domain.notifications import Medium, NotificationState
 from domain.orders import LineStatus, OrderStatus
 from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
+from domain.vault import ExportStatus, RevealStatus
 from domain.webhooks import DeliveryState
 
 DESCRIBED = {

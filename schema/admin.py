@@ -12,7 +12,6 @@ from schema.catalog import (
     ReviewAdminQuery,
 )
 from schema.claims import ClaimsAdminMutation, ClaimsAdminQuery
-from schema.custody import CustodyAdminMutation, CustodyAdminQuery
 from schema.details import DetailsAdminMutation, DetailsAdminQuery
 from schema.documents import RootSchema
 from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
@@ -32,12 +31,13 @@ from schema.sites import SitesAdminMutation, SitesAdminQuery
 from schema.stock import StockAdminMutation, StockAdminQuery
 from schema.suppliers import SuppliersAdminMutation, SuppliersAdminQuery
 from schema.trace import TraceAdminQuery
+from schema.vault import VaultAdminMutation, VaultAdminQuery
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 
 @strawberry.type
 class Query(
-    CustodyAdminQuery,
+    VaultAdminQuery,
     AgentsAdminQuery,
     BrandsAdminQuery,
     CardsAdminQuery,
@@ -64,7 +64,7 @@ class Query(
 
 @strawberry.type
 class Mutation(
-    CustodyAdminMutation,
+    VaultAdminMutation,
     AgentsAdminMutation,
     BrandsAdminMutation,
     PricesAdminMutation,

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domain import custody
+from domain import vault
 from domain.kernel import ActorKind, Prefix, Refused, decode_id
 from schema.faults import INTERNAL, RequestRefused
 from schema.locale import negotiate, refusal_text
@@ -45,13 +45,13 @@ def card_export_route(config: Settings) -> Route:
     return Route("/admin/card-exports/{id}", answer, methods=["POST"])
 
 
-async def _take(request: Request, config: Settings) -> custody.Archive:
+async def _take(request: Request, config: Settings) -> vault.Archive:
     address = address_of(request, config)
     actor = await actor_for(request.headers, address, request.state.request_id, b"")
     if actor.kind is ActorKind.KEY:
         raise RequestRefused("FORBIDDEN")  # partners' keys are for the partners' door
     export = decode_id(Prefix.CARD_EXPORT, request.path_params["id"])
-    return await custody.take_export(actor, export)
+    return await vault.take_export(actor, export)
 
 
 def _refused(code: str, message: str) -> Response:

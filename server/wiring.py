@@ -15,13 +15,13 @@ from domain import (
     bulk,
     cards,
     claims,
-    custody,
     giftcards,
     identity,
     kernel,
     notifications,
     pricing,
     suppliers,
+    vault,
 )
 from domain.kernel.migrating import without_waste
 from server import keyfile
@@ -37,7 +37,7 @@ CONTEXTS_WITH_TABLES = (
     "catalog",
     "agents",
     "cards",
-    "custody",
+    "vault",
     "pricing",
     "suppliers",
     "orders",
@@ -117,7 +117,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     identity.lifetimes.step_up = timedelta(minutes=settings.step_up_minutes)
     here = f"http://{settings.host}:{settings.port}"
     claims.places.public_url = settings.public_url or here
-    _limit_custody(settings)
+    _limit_vault(settings)
     claims.places.reach = notifications.reaches
     notifications.allowed.private_addresses = settings.webhook_private_addresses
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
@@ -132,11 +132,11 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     await Tortoise.init(config=config, _enable_global_fallback=True)
 
 
-def _limit_custody(settings: Settings) -> None:
-    custody.limits.reveals_per_day = settings.staff_reveals_per_day
-    custody.limits.exports_per_day = settings.card_exports_per_day
-    custody.limits.export_life = timedelta(hours=settings.card_export_hours)
-    custody.limits.export_canaries = settings.card_export_canaries
+def _limit_vault(settings: Settings) -> None:
+    vault.limits.reveals_per_day = settings.staff_reveals_per_day
+    vault.limits.exports_per_day = settings.card_exports_per_day
+    vault.limits.export_life = timedelta(hours=settings.card_export_hours)
+    vault.limits.export_canaries = settings.card_export_canaries
 
 
 def _keys(settings: Settings) -> kernel.KeyProvider:

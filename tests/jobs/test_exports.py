@@ -7,8 +7,8 @@ import pytest
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
-from domain import custody
-from domain.custody import ExportWish
+from domain import vault
+from domain.vault import ExportWish
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -18,8 +18,8 @@ KEY = "age1xkmwvscpfkvy7wp2g8fsuyws2l5kp9mrr5a5ukma7d84dh5t237s3la7t5"
 async def approved() -> UUID:
     variant, taker = await make.variant(cards=2), await make.operator("cards:export")
     wish = ExportWish(KEY, "moving", "key", variant_id=variant.id)
-    export = await custody.request_export(taker, wish)
-    await custody.decide_export(await make.operator("cards:approve"), export.id, True)
+    export = await vault.request_export(taker, wish)
+    await vault.decide_export(await make.operator("cards:approve"), export.id, True)
     return export.id
 
 

@@ -1,13 +1,13 @@
-"""Reads of custody: who approves sees all requests, others their own."""
+"""Reads of vault: who approves sees all requests, others their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.custody.models import CardExport, ExportStatus, RevealStatus, StaffReveal
-from domain.custody.reveals import APPROVE_SCOPE, REVEAL_SCOPE
 from domain.kernel import Actor, Page, PageRequest, connection, page_of
+from domain.vault.models import CardExport, ExportStatus, RevealStatus, StaffReveal
+from domain.vault.reveals import APPROVE_SCOPE, REVEAL_SCOPE
 
 _LOOKS = """
 SELECT card_id, count(*) AS looks, max(at) AS last_at FROM staff_looks

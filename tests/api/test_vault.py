@@ -12,7 +12,7 @@ import pyrage
 import pytest
 from starlette.applications import Starlette
 
-from domain import custody, identity
+from domain import identity, vault
 from domain.cards.models import Card
 from domain.identity.models import User
 from domain.kernel import Actor, ActorKind, Prefix, connection, encode_id, new_id
@@ -67,10 +67,10 @@ EXPORTS = f"query {{ cardExports {{ nodes {{ {EXPORT_FIELDS} }} }} }}"
 
 @pytest.fixture(autouse=True)
 def _one_a_day() -> Iterator[None]:
-    before = custody.limits.reveals_per_day
-    custody.limits.reveals_per_day = 1
+    before = vault.limits.reveals_per_day
+    vault.limits.reveals_per_day = 1
     yield
-    custody.limits.reveals_per_day = before
+    vault.limits.reveals_per_day = before
 
 
 async def stocked(count: int) -> list[str]:
@@ -206,8 +206,8 @@ async def test_an_export_over_graphql_and_http() -> None:
     assert (asked["status"], asked["path"]) == ("WAITING", None)
     approved = await run(EXPORT_APPROVE, chief, id=asked["id"])
     assert approved["export"]["status"] == "APPROVED"
-    (row,) = await custody.CardExport.all()
-    await custody.write_export(row.id)
+    (row,) = await vault.CardExport.all()
+    await vault.write_export(row.id)
     (listed,) = (await data_of(schema, EXPORTS, taker))["cardExports"]["nodes"]
     assert (listed["status"], listed["cards"]) == ("READY", 5)
     path = listed["path"]

@@ -10,13 +10,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import cards, custody, orders
+from domain import cards, orders, vault
 from domain.cards import opening
 from domain.cards.models import Card
 from domain.checkout import LineWish, Purchase, place_order
-from domain.custody import RevealStatus, StaffReveal, StaffWish, reveals
 from domain.invariants import find_violations
 from domain.kernel import Actor, ActorKind, Refused, clock, connection, new_id
+from domain.vault import RevealStatus, StaffReveal, StaffWish, reveals
 from tests import make
 from tests.statements import count_statements
 
@@ -26,10 +26,10 @@ LOOKER, APPROVER = "cards:reveal", "cards:approve"
 
 @pytest.fixture(autouse=True)
 def _few_a_day() -> Iterator[None]:
-    before = custody.limits.reveals_per_day
-    custody.limits.reveals_per_day = 3
+    before = vault.limits.reveals_per_day
+    vault.limits.reveals_per_day = 3
     yield
-    custody.limits.reveals_per_day = before
+    vault.limits.reveals_per_day = before
 
 
 def wish(of: list[Card], key: str = "key", **changes: Any) -> StaffWish:
@@ -64,21 +64,21 @@ async def test_an_operator_sees_codes_and_the_buyers_first_look_is_still_to_come
     placed = await place_order(buyer, Purchase((LineWish(variant.sku, 2),), "key"))
     sold = await Card.filter(order_line_id=placed.lines[0].id).order_by("unit_number")
     clerk = await make.operator(LOOKER)
-    shown = await custody.reveal(clerk, wish(sold))
+    shown = await vault.reveal(clerk, wish(sold))
     assert shown.request.status is RevealStatus.GRANTED
     assert await traces() == (2, 2, 1)
     for card in await Card.all():
         assert (card.first_revealed_at, card.reveal_count, card.state.value) == (None, 0, "sold")
-    looks = await custody.looks_of([sold[0].id])
+    looks = await vault.looks_of([sold[0].id])
     assert looks[sold[0].id].count == 1
     own = await orders.reveal_cards(buyer, placed.order.id, None)
     assert [each.secret for each in own] == [each.secret for each in shown.secrets]
-    assert (await custody.looks_of([sold[0].id]))[sold[0].id].count == 1
+    assert (await vault.looks_of([sold[0].id]))[sold[0].id].count == 1
 
 
 async def test_the_event_names_the_cards_and_no_code() -> None:
     stock, clerk = await stocked(1), await make.operator(LOOKER)
-    (opened,) = (await custody.reveal(clerk, wish(stock))).secrets
+    (opened,) = (await vault.reveal(clerk, wish(stock))).secrets
     async with connection() as conn:
         row = await conn.fetchrow("SELECT payload FROM outbox_events WHERE type = 'card.revealed'")
         for table in ("outbox_events", "audit_entries", "staff_reveals", "staff_looks"):
@@ -100,26 +100,26 @@ async def test_the_audit_row_is_committed_before_anything_is_decrypted(
     monkeypatch.setattr(opening, "plaintext_of", broken)
     stock, clerk = await stocked(1), await make.operator(LOOKER)
     with pytest.raises(RuntimeError):
-        await custody.reveal(clerk, wish(stock))
+        await vault.reveal(clerk, wish(stock))
     assert seen == [(1, 1, 1)]
 
 
 async def test_a_key_again_shows_the_same_cards_and_is_audited_again() -> None:
     stock, clerk = await stocked(3), await make.operator(LOOKER)
-    first = await custody.reveal(clerk, wish(stock))
-    again = await custody.reveal(clerk, wish(stock))
+    first = await vault.reveal(clerk, wish(stock))
+    again = await vault.reveal(clerk, wish(stock))
     assert (first.replayed, again.replayed) == (False, True)
     assert [each.secret for each in first.secrets] == [each.secret for each in again.secrets]
     assert again.request.id == first.request.id
     assert (await traces())[1] == 6
     other = wish(stock, reason="another")
-    assert await refused_with(custody.reveal(clerk, other)) == "IDEMPOTENCY_KEY_REUSED"
+    assert await refused_with(vault.reveal(clerk, other)) == "IDEMPOTENCY_KEY_REUSED"
     later = clock.now() + timedelta(minutes=16)
     with clock.fixed(lambda: later):
         fresh = await make.operator(LOOKER)
         twin = replace(clerk, session_id=fresh.session_id)
         await make.Session.filter(id=fresh.session_id).update(user_id=clerk.user_id)
-        assert await refused_with(custody.reveal(twin, wish(stock))) == "REQUEST_NOT_OPEN"
+        assert await refused_with(vault.reveal(twin, wish(stock))) == "REQUEST_NOT_OPEN"
     assert (await traces())[1] == 6
 
 
@@ -166,7 +166,7 @@ REFUSED = {
 async def test_nobody_else_looks_and_a_refused_try_leaves_nothing(who: str) -> None:
     stock, owner = await stocked(1), await make.buyer()
     actor = (await callers(owner))[who]
-    assert await refused_with(custody.reveal(actor, wish(stock))) == REFUSED[who]
+    assert await refused_with(vault.reveal(actor, wish(stock))) == REFUSED[who]
     assert await traces() == (0, 0, 0)
     assert await StaffReveal.all().count() == 0
     async with connection() as conn:
@@ -190,7 +190,7 @@ async def test_nobody_else_looks_and_a_refused_try_leaves_nothing(who: str) -> N
 )
 async def test_a_wish_that_cannot_stand_leaves_nothing(changes: dict[str, Any], code: str) -> None:
     stock, clerk = await stocked(1), await make.operator(LOOKER)
-    assert await refused_with(custody.reveal(clerk, wish(stock, **changes))) == code
+    assert await refused_with(vault.reveal(clerk, wish(stock, **changes))) == code
     assert await traces() == (0, 0, 0)
     assert await StaffReveal.all().count() == 0
 
@@ -198,7 +198,7 @@ async def test_a_wish_that_cannot_stand_leaves_nothing(changes: dict[str, Any], 
 async def waiting(clerk: Actor) -> tuple[StaffReveal, list[Card]]:
     """A request above the daily number."""
     stock = await stocked(4)
-    asked = await custody.reveal(clerk, wish(stock, key="waiting"))
+    asked = await vault.reveal(clerk, wish(stock, key="waiting"))
     assert (asked.request.status, asked.secrets) == (RevealStatus.WAITING, [])
     return asked.request, stock
 
@@ -207,14 +207,14 @@ async def test_above_the_daily_number_nothing_is_shown_before_a_second_person_sa
     clerk, chief = await make.operator(LOOKER), await make.operator(APPROVER)
     request, stock = await waiting(clerk)
     assert await traces() == (0, 0, 0)
-    again = await custody.reveal(clerk, wish(stock, key="waiting"))
+    again = await vault.reveal(clerk, wish(stock, key="waiting"))
     assert (again.request.id, again.secrets) == (request.id, [])
-    assert await refused_with(custody.open_request(clerk, request.id)) == "REQUEST_NOT_OPEN"
-    approved = await custody.decide_reveal(chief, request.id, True)
+    assert await refused_with(vault.open_request(clerk, request.id)) == "REQUEST_NOT_OPEN"
+    approved = await vault.decide_reveal(chief, request.id, True)
     assert (approved.status, approved.approver_id) == (RevealStatus.APPROVED, chief.user_id)
-    shown = await custody.reveal(clerk, wish(stock, key="waiting"))
+    shown = await vault.reveal(clerk, wish(stock, key="waiting"))
     assert len(shown.secrets) == 4
-    assert len((await custody.open_request(clerk, request.id)).secrets) == 4
+    assert len((await vault.open_request(clerk, request.id)).secrets) == 4
     async with connection() as conn:
         told = await conn.fetch(
             "SELECT type, sequence FROM outbox_events WHERE subject = $1 ORDER BY sequence",
@@ -236,18 +236,18 @@ async def test_above_the_daily_number_nothing_is_shown_before_a_second_person_sa
 async def test_the_daily_number_counts_what_was_seen_and_starts_anew() -> None:
     clerk = await make.operator(LOOKER)
     first, second = await stocked(2), await stocked(2)
-    granted = await custody.reveal(clerk, wish(first, key="a"))
-    asked = await custody.reveal(clerk, wish(second, key="b"))
+    granted = await vault.reveal(clerk, wish(first, key="a"))
+    asked = await vault.reveal(clerk, wish(second, key="b"))
     assert granted.request.status is RevealStatus.GRANTED
     assert asked.request.status is RevealStatus.WAITING
-    one = await custody.reveal(clerk, wish(second[:1], key="c"))
+    one = await vault.reveal(clerk, wish(second[:1], key="c"))
     assert one.request.status is RevealStatus.GRANTED
-    other = await custody.reveal(await make.operator(LOOKER), wish(second, key="d"))
+    other = await vault.reveal(await make.operator(LOOKER), wish(second, key="d"))
     assert other.request.status is RevealStatus.GRANTED
     tomorrow = clock.now() + timedelta(hours=25)
     with clock.fixed(lambda: tomorrow):
         await make.Session.filter(id=clerk.session_id).update(stepped_up_at=tomorrow)
-        fresh = await custody.reveal(clerk, wish(second, key="e"))
+        fresh = await vault.reveal(clerk, wish(second, key="e"))
     assert fresh.request.status is RevealStatus.GRANTED
 
 
@@ -255,7 +255,7 @@ async def at_once(clerk: Actor) -> list[RevealStatus]:
     """What four requests at once come to, each of which alone would use up the day."""
     stock = [await stocked(3) for _ in range(4)]
     shown = await asyncio.gather(
-        *(custody.reveal(clerk, wish(each, key=f"{n}")) for n, each in enumerate(stock))
+        *(vault.reveal(clerk, wish(each, key=f"{n}")) for n, each in enumerate(stock))
     )
     return sorted(each.request.status for each in shown)
 
@@ -283,7 +283,7 @@ async def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_the_requester_does_not_approve_even_with_all_scopes() -> None:
     clerk = await make.operator("*")
     request, _ = await waiting(clerk)
-    assert await refused_with(custody.decide_reveal(clerk, request.id, True)) == "FOUR_EYES"
+    assert await refused_with(vault.decide_reveal(clerk, request.id, True)) == "FOUR_EYES"
     async with connection() as conn:
         with pytest.raises(asyncpg.CheckViolationError) as refused:
             await conn.execute(
@@ -303,21 +303,21 @@ async def test_who_approves_needs_the_scope_a_session_and_a_step_up() -> None:
         (make.OPERATOR, "FORBIDDEN"),
         (await make.buyer(), "FORBIDDEN"),
     ):
-        assert await refused_with(custody.decide_reveal(actor, request.id, True)) == code
+        assert await refused_with(vault.decide_reveal(actor, request.id, True)) == code
     assert (await StaffReveal.get(id=request.id)).status is RevealStatus.WAITING
 
 
 async def test_a_rejection_says_why_and_is_the_end() -> None:
     clerk, chief = await make.operator(LOOKER), await make.operator(APPROVER)
     request, stock = await waiting(clerk)
-    silent = custody.decide_reveal(chief, request.id, False)
+    silent = vault.decide_reveal(chief, request.id, False)
     assert await refused_with(silent) == "INVALID"
-    rejected = await custody.decide_reveal(chief, request.id, False, "no case of that number")
+    rejected = await vault.decide_reveal(chief, request.id, False, "no case of that number")
     assert rejected.decision == "no case of that number"
     for work in (
-        custody.reveal(clerk, wish(stock, key="waiting")),
-        custody.open_request(clerk, request.id),
-        custody.decide_reveal(chief, request.id, True),
+        vault.reveal(clerk, wish(stock, key="waiting")),
+        vault.open_request(clerk, request.id),
+        vault.decide_reveal(chief, request.id, True),
     ):
         assert await refused_with(work) == "REQUEST_NOT_OPEN"
     assert await traces() == (0, 0, 0)
@@ -329,23 +329,23 @@ async def test_an_approval_is_good_for_an_hour_and_a_request_for_a_day() -> None
     lapsed = clock.now() + timedelta(hours=25)
     with clock.fixed(lambda: lapsed):
         await make.Session.filter(id=chief.session_id).update(stepped_up_at=lapsed)
-        late = custody.decide_reveal(chief, request.id, True)
+        late = vault.decide_reveal(chief, request.id, True)
         assert await refused_with(late) == "REQUEST_NOT_OPEN"
     await make.Session.filter(id=chief.session_id).update(stepped_up_at=clock.now())
-    await custody.decide_reveal(chief, request.id, True)
+    await vault.decide_reveal(chief, request.id, True)
     after = clock.now() + timedelta(minutes=61)
     with clock.fixed(lambda: after):
         await make.Session.filter(id=clerk.session_id).update(stepped_up_at=after)
-        work = custody.open_request(clerk, request.id)
+        work = vault.open_request(clerk, request.id)
         assert await refused_with(work) == "REQUEST_NOT_OPEN"
 
 
 async def test_the_request_of_another_operator_is_like_none() -> None:
     clerk, chief = await make.operator(LOOKER), await make.operator(APPROVER)
     request, _ = await waiting(clerk)
-    await custody.decide_reveal(chief, request.id, True)
+    await vault.decide_reveal(chief, request.id, True)
     other = await make.operator(LOOKER)
-    assert await refused_with(custody.open_request(other, request.id)) == "NOT_FOUND"
+    assert await refused_with(vault.open_request(other, request.id)) == "NOT_FOUND"
 
 
 async def decided_at_once(request: StaffReveal) -> list[bool]:
@@ -353,7 +353,7 @@ async def decided_at_once(request: StaffReveal) -> list[bool]:
     chiefs = [await make.operator(APPROVER) for _ in range(6)]
     outcomes = await asyncio.gather(
         *(
-            custody.decide_reveal(chief, request.id, number % 2 == 0, "because")
+            vault.decide_reveal(chief, request.id, number % 2 == 0, "because")
             for number, chief in enumerate(chiefs)
         ),
         return_exceptions=True,
@@ -381,13 +381,13 @@ async def test_without_the_condition_the_database_still_refuses_a_second_decisio
     clerk = await make.operator(LOOKER)
     request, _ = await waiting(clerk)
     chiefs = [await make.operator(APPROVER) for _ in range(2)]
-    await custody.decide_reveal(chiefs[0], request.id, True)
+    await vault.decide_reveal(chiefs[0], request.id, True)
     with pytest.raises(asyncpg.RestrictViolationError):
-        await custody.decide_reveal(chiefs[1], request.id, False, "because")
+        await vault.decide_reveal(chiefs[1], request.id, False, "because")
     async with connection() as conn:
         await conn.execute("ALTER TABLE staff_reveals DISABLE TRIGGER staff_reveals_move")
         try:
-            await custody.decide_reveal(chiefs[1], request.id, False, "because")
+            await vault.decide_reveal(chiefs[1], request.id, False, "because")
         finally:
             await conn.execute("ALTER TABLE staff_reveals ENABLE TRIGGER staff_reveals_move")
 
@@ -401,7 +401,7 @@ async def test_the_database_shows_no_card_that_nobody_allowed() -> None:
     async with connection() as conn:
         with pytest.raises(asyncpg.RestrictViolationError):
             await conn.execute(look, request.id, stock[0].id, clerk.user_id)
-        await custody.decide_reveal(chief, request.id, True)
+        await vault.decide_reveal(chief, request.id, True)
         for card_id, operator in ((foreign.id, clerk.user_id), (stock[0].id, chief.user_id)):
             with pytest.raises(asyncpg.RestrictViolationError) as refused:
                 await conn.execute(look, request.id, card_id, operator)
@@ -418,7 +418,7 @@ async def test_the_database_shows_no_card_that_nobody_allowed() -> None:
 
 async def test_a_look_without_its_audit_row_is_found_by_the_invariants() -> None:
     stock, clerk = await stocked(1), await make.operator(LOOKER)
-    await custody.reveal(clerk, wish(stock))
+    await vault.reveal(clerk, wish(stock))
 
     async def broken() -> list[str]:
         return [each.name for each in await find_violations() if each.violations]
@@ -439,7 +439,7 @@ async def test_a_canary_that_is_looked_at_raises_the_alarm() -> None:
     await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1, "key"))
     birds = await Card.filter(variant_id=variant.id)
     clerk = await make.operator(LOOKER)
-    await custody.reveal(clerk, wish(birds))
+    await vault.reveal(clerk, wish(birds))
     async with connection() as conn:
         row = await conn.fetchrow(
             "SELECT actor_id, target FROM audit_entries WHERE action = 'card.canary_touched'"
@@ -458,13 +458,13 @@ async def test_a_look_costs_one_decryption_a_card_and_reads_no_other(
         return real(*args)
 
     monkeypatch.setattr(opening, "unseal", counted)
-    custody.limits.reveals_per_day = 100
+    vault.limits.reveals_per_day = 100
     counts = {}
     for number in (2, 20):
         stock, clerk = await stocked(number), await make.operator(LOOKER)
         unsealed.clear()
         async with count_statements() as seen:
-            await custody.reveal(clerk, wish(stock))
+            await vault.reveal(clerk, wish(stock))
         assert len(unsealed) == number
         counts[number] = len([each for each in seen if "INSERT INTO audit_entries" not in each])
         audits = [each for each in seen if "INSERT INTO audit_entries" in each]

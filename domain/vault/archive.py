@@ -11,19 +11,6 @@ from uuid import UUID
 import orjson
 
 from domain import audit, cards
-from domain.custody.exports import FAILED, READY, tell
-from domain.custody.limits import limits
-from domain.custody.models import CardExport
-from domain.custody.rules import (
-    LEASE,
-    MAX_ATTEMPTS,
-    PART_CARDS,
-    ExportedCard,
-    csv_of,
-    part_name,
-    part_of_canary,
-    watermarked,
-)
 from domain.kernel import (
     SYSTEM,
     Connection,
@@ -38,6 +25,19 @@ from domain.kernel import (
     new_id,
     transaction,
     wake_relay,
+)
+from domain.vault.exports import FAILED, READY, tell
+from domain.vault.limits import limits
+from domain.vault.models import CardExport
+from domain.vault.rules import (
+    LEASE,
+    MAX_ATTEMPTS,
+    PART_CARDS,
+    ExportedCard,
+    csv_of,
+    part_name,
+    part_of_canary,
+    watermarked,
 )
 
 _CLAIM = """

@@ -1,4 +1,4 @@
-"""What custody refuses."""
+"""What vault refuses."""
 
 from dataclasses import dataclass
 from typing import ClassVar

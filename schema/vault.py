@@ -4,10 +4,10 @@ from datetime import datetime
 
 import strawberry
 
-from domain import custody
-from domain.custody import ExportStatus, RevealStatus
+from domain import vault
 from domain.kernel import Prefix
-from resolvers import custody as resolvers
+from domain.vault import ExportStatus, RevealStatus
+from resolvers import vault as resolvers
 from resolvers.permissions import AnyScope, Scope
 from schema.cards import CardSecret
 from schema.errors import UserError
@@ -20,7 +20,7 @@ EXPORTERS = AnyScope(("cards:export", "cards:approve"))
 
 
 @strawberry.type(description="An operator's wish to see the codes of some cards, and who let it.")
-@presents(custody.StaffReveal)
+@presents(vault.StaffReveal)
 class StaffReveal:
     id: strawberry.ID = id_field(Prefix.STAFF_REVEAL)
     requester_id: strawberry.ID = id_field(Prefix.USER, "requester_id")
@@ -38,14 +38,14 @@ class StaffReveal:
 
 
 @strawberry.type(description="How often the staff has seen a card. Its buyer's looks are no part.")
-@presents(custody.StaffLooks)
+@presents(vault.StaffLooks)
 class StaffLooks:
     count: int
     last_at: datetime | None
 
 
 @strawberry.type(description="An operator's wish to take unsold cards out, sealed for a key.")
-@presents(custody.CardExport)
+@presents(vault.CardExport)
 class CardExport:
     id: strawberry.ID = id_field(Prefix.CARD_EXPORT)
     requester_id: strawberry.ID = id_field(Prefix.USER, "requester_id")
@@ -95,7 +95,7 @@ class CardExportPayload:
 
 
 @strawberry.type
-class CustodyAdminQuery:
+class VaultAdminQuery:
     staff_reveals: Connection[StaffReveal] = field(
         resolvers.staff_reveals,
         permissions=[REVEALERS],
@@ -114,7 +114,7 @@ class CustodyAdminQuery:
 
 
 @strawberry.type
-class CustodyAdminMutation:
+class VaultAdminMutation:
     card_reveal_by_staff: StaffRevealPayload = mutation(
         resolvers.card_reveal_by_staff,
         payload=StaffRevealPayload,

@@ -11,18 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from domain import audit, cards, identity
-from domain.custody.limits import limits
-from domain.custody.models import RevealStatus, StaffReveal
-from domain.custody.refusals import FourEyes, NotOpen
-from domain.custody.rules import (
-    APPROVED_FOR,
-    DAY,
-    GRANTED_FOR,
-    MAX_CARDS_A_LOOK,
-    MAX_CASE_LETTERS,
-    MAX_REASON_LETTERS,
-    WAITS_FOR,
-)
 from domain.kernel import (
     Actor,
     ActorKind,
@@ -43,6 +31,18 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
+from domain.vault.limits import limits
+from domain.vault.models import RevealStatus, StaffReveal
+from domain.vault.refusals import FourEyes, NotOpen
+from domain.vault.rules import (
+    APPROVED_FOR,
+    DAY,
+    GRANTED_FOR,
+    MAX_CARDS_A_LOOK,
+    MAX_CASE_LETTERS,
+    MAX_REASON_LETTERS,
+    WAITS_FOR,
+)
 
 REVEAL_SCOPE = "cards:reveal"
 APPROVE_SCOPE = "cards:approve"
@@ -51,7 +51,7 @@ REQUESTED = "card_reveal.requested"
 DECIDED = {True: "card_reveal.approved", False: "card_reveal.rejected"}
 
 # Two looks of one operator at once must not both find room under the daily number.
-_ALONE = "SELECT pg_advisory_xact_lock(hashtext('custody.reveal'), hashtext($1))"
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('vault.reveal'), hashtext($1))"
 _KNOWN = "SELECT count(*) FROM cards WHERE id = ANY($1)"
 _TODAY = """
 SELECT count(DISTINCT (l.reveal_id, l.card_id)) FROM staff_looks l

@@ -1,10 +1,10 @@
-"""The face of custody."""
+"""The face of vault."""
 
-from domain.custody.archive import write_export
-from domain.custody.exports import (
+from domain.vault.archive import write_export
+from domain.vault.exports import (
     APPROVED as EXPORT_APPROVED,
 )
-from domain.custody.exports import (
+from domain.vault.exports import (
     Archive,
     ExportWish,
     decide_export,
@@ -13,8 +13,8 @@ from domain.custody.exports import (
     request_export,
     take_export,
 )
-from domain.custody.limits import limits
-from domain.custody.models import (
+from domain.vault.limits import limits
+from domain.vault.models import (
     CardExport,
     CardExportPart,
     ExportStatus,
@@ -22,9 +22,9 @@ from domain.custody.models import (
     StaffLook,
     StaffReveal,
 )
-from domain.custody.queries import StaffLooks, list_exports, list_reveals, looks_of
-from domain.custody.refusals import ExportQuota, ExportTooLarge, FourEyes, NotOpen
-from domain.custody.reveals import (
+from domain.vault.queries import StaffLooks, list_exports, list_reveals, looks_of
+from domain.vault.refusals import ExportQuota, ExportTooLarge, FourEyes, NotOpen
+from domain.vault.reveals import (
     StaffRevealed,
     StaffWish,
     decide_reveal,

@@ -1,6 +1,6 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
-from domain.custody.models import ExportStatus, RevealStatus
+from domain.vault.models import ExportStatus, RevealStatus
 from domain.kernel.ids import new_id
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.base import OnDelete

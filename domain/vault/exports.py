@@ -10,19 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from domain import audit, identity
-from domain.custody.limits import limits
-from domain.custody.models import CardExport, ExportStatus
-from domain.custody.refusals import ExportQuota, ExportTooLarge, FourEyes, NotOpen
-from domain.custody.reveals import APPROVE_SCOPE, check_reason, require_operator
-from domain.custody.rules import (
-    DAY,
-    KEPT_AFTER_TAKEN,
-    MAX_EXPORTED,
-    TAR_END,
-    WAITS_FOR,
-    tar_header,
-    tar_padding,
-)
 from domain.kernel import (
     SYSTEM,
     Actor,
@@ -44,13 +31,26 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
+from domain.vault.limits import limits
+from domain.vault.models import CardExport, ExportStatus
+from domain.vault.refusals import ExportQuota, ExportTooLarge, FourEyes, NotOpen
+from domain.vault.reveals import APPROVE_SCOPE, check_reason, require_operator
+from domain.vault.rules import (
+    DAY,
+    KEPT_AFTER_TAKEN,
+    MAX_EXPORTED,
+    TAR_END,
+    WAITS_FOR,
+    tar_header,
+    tar_padding,
+)
 
 EXPORT_SCOPE = "cards:export"
 REQUESTED, READY, FAILED = "card_export.requested", "card_export.ready", "card_export.failed"
 APPROVED, REJECTED = "card_export.approved", "card_export.rejected"
 TAKEN, EXPIRED = "card_export.taken", "card_export.expired"
 
-_ALONE = "SELECT pg_advisory_xact_lock(hashtext('custody.export'), hashtext($1))"
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('vault.export'), hashtext($1))"
 _OF_BATCH = "SELECT variant_id FROM card_batches WHERE id = $1"
 _OF_VARIANT = "SELECT id FROM variants WHERE id = $1"
 _COUNT = """

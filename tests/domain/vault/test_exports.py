@@ -16,13 +16,13 @@ import asyncpg
 import pyrage
 import pytest
 
-from domain import cards, custody
+from domain import cards, vault
 from domain.cards.models import Card, CardState
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase, place_order
-from domain.custody import CardExport, CardExportPart, ExportStatus, ExportWish, archive, rules
 from domain.invariants import find_violations
 from domain.kernel import Actor, ActorKind, KeyServiceDown, Refused, clock, connection, new_id
+from domain.vault import CardExport, CardExportPart, ExportStatus, ExportWish, archive, rules
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -34,10 +34,10 @@ KEY = pyrage.x25519.Identity.generate()
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Parts of ten cards, so that an archive of some parts is made of few."""
     monkeypatch.setattr(archive, "PART_CARDS", 10)
-    before = replace(custody.limits)
+    before = replace(vault.limits)
     yield
     for name in ("reveals_per_day", "exports_per_day", "export_life", "export_canaries"):
-        setattr(custody.limits, name, getattr(before, name))
+        setattr(vault.limits, name, getattr(before, name))
 
 
 def wish(of: Variant, key: str = "key", **changes: Any) -> ExportWish:
@@ -52,20 +52,20 @@ async def refused_with(work: Any) -> str:
 
 
 async def approved(of: Variant, taker: Actor, **changes: Any) -> CardExport:
-    asked = await custody.request_export(taker, wish(of, **changes))
+    asked = await vault.request_export(taker, wish(of, **changes))
     assert asked.status is ExportStatus.WAITING
-    return await custody.decide_export(await make.operator(APPROVER), asked.id, True)
+    return await vault.decide_export(await make.operator(APPROVER), asked.id, True)
 
 
 async def written(of: Variant, taker: Actor, **changes: Any) -> CardExport:
     export = await approved(of, taker, **changes)
-    await custody.write_export(export.id)
+    await vault.write_export(export.id)
     return await CardExport.get(id=export.id)
 
 
 async def fetched(taker: Actor, export: CardExport) -> bytes:
     """The archive as it goes over the wire."""
-    taken = await custody.take_export(taker, export.id)
+    taken = await vault.take_export(taker, export.id)
     content = b"".join([piece async for piece in taken.pieces])
     assert len(content) == taken.size
     return content
@@ -127,7 +127,7 @@ async def test_an_export_is_asked_for_approved_written_and_fetched_once() -> Non
     assert manifest["watermark"] == str(export.watermark)
     assert manifest["cards"] == 27
     assert await deeds(export) == ["requested", "approved", "write", "ready", "taken"]
-    assert await refused_with(custody.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
+    assert await refused_with(vault.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
     assert await CardExportPart.filter(sealed__isnull=False).count() == 0
     assert await Card.filter(variant_id=variant.id, state=CardState.AVAILABLE).count() == 25
     bought = await place_order(await make.buyer(), Purchase((LineWish(variant.sku, 1),), "k"))
@@ -151,7 +151,7 @@ async def test_nobody_but_the_recipient_opens_it_and_no_code_lies_anywhere_in_th
 
 async def test_what_was_sold_or_is_no_stock_stays_where_it_is() -> None:
     variant, taker = await make.variant(cards=3), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     placed = await place_order(await make.buyer(), Purchase((LineWish(variant.sku, 1),), "k"))
     sold = await Card.get(order_line_id=placed.lines[0].id)
     async with connection() as conn:
@@ -164,7 +164,7 @@ async def test_what_was_sold_or_is_no_stock_stays_where_it_is() -> None:
 
 async def test_an_export_of_a_batch_holds_that_batch_alone() -> None:
     variant, taker = await make.variant(), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     first, _ = await make.stock(variant, 2), await make.stock(variant, 3)
     batch_id = first[0].batch_id
     export = await written(variant, taker, variant_id=None, batch_id=batch_id)
@@ -199,7 +199,7 @@ async def test_each_export_is_marked_and_its_own_canaries_tell_of_it() -> None:
 
 async def test_canaries_that_lay_there_before_go_out_too_without_alarm() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     keeper = replace(make.OPERATOR, scopes=frozenset({"cards:canary"}))
     await cards.plant_canaries(keeper, cards.CanaryWish(variant.id, 1, "key"))
     _, rows = unpacked(await fetched(taker, await written(variant, taker)))
@@ -228,7 +228,7 @@ async def test_the_audit_row_stands_before_the_first_code_is_opened() -> None:
         patch.object(cards, "open_codes", side_effect=RuntimeError("dies here")),
         pytest.raises(RuntimeError),
     ):
-        await custody.write_export(export.id)
+        await vault.write_export(export.id)
     assert (await deeds(export))[-1] == "write"
 
 
@@ -246,11 +246,11 @@ async def test_a_killed_job_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setattr(archive, "crash_point", dies)
         with pytest.raises(RuntimeError):
-            await custody.write_export(export.id)
+            await vault.write_export(export.id)
         await CardExport.filter(id=export.id).update(due_at=clock.now())  # the lease runs out
     monkeypatch.setattr(archive, "crash_point", real)
     done_before = {each.number for each in await CardExportPart.filter(export_id=export.id)}
-    await custody.write_export(export.id)
+    await vault.write_export(export.id)
     export = await CardExport.get(id=export.id)
     assert export.status is ExportStatus.READY
     _, rows = unpacked(await fetched(taker, export))
@@ -263,7 +263,7 @@ async def test_a_killed_job_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch
 async def test_two_jobs_at_once_write_one_archive() -> None:
     variant, taker = await make.variant(cards=25), await make.operator(TAKER)
     export = await approved(variant, taker)
-    await asyncio.gather(*(custody.write_export(export.id) for _ in range(4)))
+    await asyncio.gather(*(vault.write_export(export.id) for _ in range(4)))
     export = await CardExport.get(id=export.id)
     _, rows = unpacked(await fetched(taker, export))
     assert len(set(secrets_of(rows))) == len(secrets_of(rows)) == 27
@@ -278,8 +278,8 @@ async def test_two_jobs_of_one_lease_still_write_one_archive(
     monkeypatch.setattr(archive, "_CLAIM", blind)
     variant, taker = await make.variant(cards=25), await make.operator(TAKER)
     export = await approved(variant, taker)
-    await asyncio.gather(*(custody.write_export(export.id) for _ in range(4)))
-    await custody.write_export(export.id)
+    await asyncio.gather(*(vault.write_export(export.id) for _ in range(4)))
+    await vault.write_export(export.id)
     export = await CardExport.get(id=export.id)
     assert export.status is ExportStatus.READY
     _, rows = unpacked(await fetched(taker, export))
@@ -290,11 +290,11 @@ async def test_two_jobs_of_one_lease_still_write_one_archive(
 
 async def test_a_code_that_does_not_open_ends_the_export() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     export = await approved(variant, taker)
     async with connection() as conn:
         await conn.execute("UPDATE card_secrets SET sealed = 'altered altered altered'")
-    await custody.write_export(export.id)
+    await vault.write_export(export.id)
     export = await CardExport.get(id=export.id)
     assert (export.status, export.failure_code) == (ExportStatus.FAILED, "CARD_SEAL_BROKEN")
     assert (await deeds(export))[-1] == "failed"
@@ -302,17 +302,17 @@ async def test_a_code_that_does_not_open_ends_the_export() -> None:
 
 async def test_a_key_service_that_is_down_leaves_it_due_and_counts_no_attempt() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     export = await approved(variant, taker)
     down = Refused(KeyServiceDown())
     with patch("domain.cards.opening.unwrapped", side_effect=down), pytest.raises(Refused):
-        await custody.write_export(export.id)
+        await vault.write_export(export.id)
     export = await CardExport.get(id=export.id)
     assert (export.status, export.attempts) == (ExportStatus.APPROVED, 0)
     later = clock.now() + timedelta(minutes=3)
     with clock.fixed(lambda: later):
-        assert await custody.exports_due(10) == [export.id]
-        await custody.write_export(export.id)
+        assert await vault.exports_due(10) == [export.id]
+        await vault.write_export(export.id)
     assert (await CardExport.get(id=export.id)).status is ExportStatus.READY
 
 
@@ -320,17 +320,17 @@ async def test_a_job_that_dies_again_and_again_is_given_up() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     export = await approved(variant, taker)
     await CardExport.filter(id=export.id).update(attempts=rules.MAX_ATTEMPTS)
-    await custody.write_export(export.id)
+    await vault.write_export(export.id)
     export = await CardExport.get(id=export.id)
     assert (export.status, export.failure_code) == (ExportStatus.FAILED, "GAVE_UP")
 
 
 async def test_nothing_is_written_before_somebody_approves() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
-    export = await custody.request_export(taker, wish(variant))
-    await custody.write_export(export.id)
+    export = await vault.request_export(taker, wish(variant))
+    await vault.write_export(export.id)
     assert await CardExportPart.all().count() == 0
-    assert await refused_with(custody.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
+    assert await refused_with(vault.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
     async with connection() as conn:
         with pytest.raises(asyncpg.RestrictViolationError) as refused:
             await conn.execute(
@@ -343,8 +343,8 @@ async def test_nothing_is_written_before_somebody_approves() -> None:
 
 async def test_the_requester_does_not_approve_even_with_all_scopes() -> None:
     variant, taker = await make.variant(cards=2), await make.operator("*")
-    export = await custody.request_export(taker, wish(variant))
-    assert await refused_with(custody.decide_export(taker, export.id, True)) == "FOUR_EYES"
+    export = await vault.request_export(taker, wish(variant))
+    assert await refused_with(vault.decide_export(taker, export.id, True)) == "FOUR_EYES"
     async with connection() as conn:
         with pytest.raises(asyncpg.CheckViolationError) as own:
             await conn.execute(
@@ -368,11 +368,11 @@ async def test_the_requester_does_not_approve_even_with_all_scopes() -> None:
 
 async def test_of_six_who_decide_at_once_one_does() -> None:
     variant = await make.variant(cards=2)
-    export = await custody.request_export(await make.operator(TAKER), wish(variant))
+    export = await vault.request_export(await make.operator(TAKER), wish(variant))
     chiefs = [await make.operator(APPROVER) for _ in range(6)]
     outcomes = await asyncio.gather(
         *(
-            custody.decide_export(chief, export.id, number % 2 == 0, "because")
+            vault.decide_export(chief, export.id, number % 2 == 0, "because")
             for number, chief in enumerate(chiefs)
         ),
         return_exceptions=True,
@@ -385,9 +385,9 @@ async def test_of_four_who_fetch_at_once_one_gets_it() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     export = await written(variant, taker)
     outcomes = await asyncio.gather(
-        *(custody.take_export(taker, export.id) for _ in range(4)), return_exceptions=True
+        *(vault.take_export(taker, export.id) for _ in range(4)), return_exceptions=True
     )
-    assert sum(isinstance(each, custody.Archive) for each in outcomes) == 1
+    assert sum(isinstance(each, vault.Archive) for each in outcomes) == 1
 
 
 async def test_an_archive_that_nobody_fetches_is_forgotten() -> None:
@@ -396,9 +396,9 @@ async def test_an_archive_that_nobody_fetches_is_forgotten() -> None:
     late = clock.now() + timedelta(hours=25)
     with clock.fixed(lambda: late):
         await make.Session.filter(id=taker.session_id).update(stepped_up_at=late)
-        assert await refused_with(custody.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
-        assert await custody.expire_exports() == 1
-        assert await custody.expire_exports() == 0
+        assert await refused_with(vault.take_export(taker, export.id)) == "REQUEST_NOT_OPEN"
+        assert await vault.expire_exports() == 1
+        assert await vault.expire_exports() == 0
     assert (await CardExport.get(id=export.id)).status is ExportStatus.EXPIRED
     assert (await deeds(export))[-1] == "expired"
     parts = await CardExportPart.filter(export_id=export.id)
@@ -409,43 +409,43 @@ async def test_an_archive_that_nobody_fetches_is_forgotten() -> None:
 async def test_a_broken_off_download_is_forgotten_after_an_hour() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     export = await written(variant, taker)
-    await custody.take_export(taker, export.id)  # and nobody reads the pieces
+    await vault.take_export(taker, export.id)  # and nobody reads the pieces
     assert await CardExportPart.filter(sealed__isnull=False).count() == 2
     late = clock.now() + timedelta(minutes=61)
     with clock.fixed(lambda: late):
-        await custody.expire_exports()
+        await vault.expire_exports()
     assert await CardExportPart.filter(sealed__isnull=False).count() == 0
 
 
 async def test_the_same_key_answers_the_same_export() -> None:
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
-    first = await custody.request_export(taker, wish(variant))
-    again = await custody.request_export(taker, wish(variant))
+    first = await vault.request_export(taker, wish(variant))
+    again = await vault.request_export(taker, wish(variant))
     assert first.id == again.id
     assert await deeds(first) == ["requested"]
-    other = custody.request_export(taker, wish(variant, reason="another"))
+    other = vault.request_export(taker, wish(variant, reason="another"))
     assert await refused_with(other) == "IDEMPOTENCY_KEY_REUSED"
 
 
 async def test_the_quota_of_a_day_holds_also_at_once() -> None:
-    custody.limits.exports_per_day = 2
+    vault.limits.exports_per_day = 2
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     outcomes = await asyncio.gather(
-        *(custody.request_export(taker, wish(variant, key=f"{n}")) for n in range(5)),
+        *(vault.request_export(taker, wish(variant, key=f"{n}")) for n in range(5)),
         return_exceptions=True,
     )
     refused = [each.refusals[0].code for each in outcomes if isinstance(each, Refused)]
     assert refused == ["EXPORT_QUOTA"] * 3
     assert await CardExport.all().count() == 2
     other = await make.operator(TAKER)
-    await custody.request_export(other, wish(variant))
+    await vault.request_export(other, wish(variant))
 
 
 async def test_without_the_lock_the_quota_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: all count before any has written its request."""
-    from domain.custody import exports
+    from domain.vault import exports
 
-    custody.limits.exports_per_day = 2
+    vault.limits.exports_per_day = 2
     monkeypatch.setattr(exports, "_ALONE", "SELECT $1::text")
     counted = asyncio.Barrier(4)
     real = CardExport.create
@@ -457,7 +457,7 @@ async def test_without_the_lock_the_quota_would_not(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(CardExport, "create", create_together)
     variant, taker = await make.variant(cards=2), await make.operator(TAKER)
     await asyncio.gather(
-        *(custody.request_export(taker, wish(variant, key=f"{n}")) for n in range(4))
+        *(vault.request_export(taker, wish(variant, key=f"{n}")) for n in range(4))
     )
     assert await CardExport.all().count() == 4
 
@@ -476,18 +476,18 @@ async def test_without_the_lock_the_quota_would_not(monkeypatch: pytest.MonkeyPa
 )
 async def test_a_wish_that_cannot_stand_leaves_nothing(changes: dict[str, Any], code: str) -> None:
     variant, taker = await make.variant(cards=1), await make.operator(TAKER)
-    assert await refused_with(custody.request_export(taker, wish(variant, **changes))) == code
+    assert await refused_with(vault.request_export(taker, wish(variant, **changes))) == code
     assert await CardExport.all().count() == 0
 
 
 async def test_there_must_be_something_and_not_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    from domain.custody import exports
+    from domain.vault import exports
 
     taker = await make.operator(TAKER)
-    empty = custody.request_export(taker, wish(await make.variant()))
+    empty = vault.request_export(taker, wish(await make.variant()))
     assert await refused_with(empty) == "INVALID"
     monkeypatch.setattr(exports, "MAX_EXPORTED", 2)
-    large = custody.request_export(taker, wish(await make.variant(cards=3), key="b"))
+    large = vault.request_export(taker, wish(await make.variant(cards=3), key="b"))
     assert await refused_with(large) == "EXPORT_TOO_LARGE"
     assert await CardExport.all().count() == 0
 
@@ -507,7 +507,7 @@ async def test_nobody_else_exports() -> None:
         (await make.operator("cards:reveal", "cards:approve", "cards:write"), "FORBIDDEN"),
         (await make.operator(TAKER, stepped_up=False), "STEP_UP_REQUIRED"),
     ):
-        assert await refused_with(custody.request_export(actor, wish(variant))) == code, actor
+        assert await refused_with(vault.request_export(actor, wish(variant))) == code, actor
     assert await CardExport.all().count() == 0
     export = await written(variant, await make.operator(TAKER))
     for actor, code in (
@@ -516,13 +516,13 @@ async def test_nobody_else_exports() -> None:
         (posing, "FORBIDDEN"),
         (replace(whole, kind=ActorKind.KEY, key_id=new_id()), "FORBIDDEN"),
     ):
-        assert await refused_with(custody.take_export(actor, export.id)) == code, actor
+        assert await refused_with(vault.take_export(actor, export.id)) == code, actor
     assert (await CardExport.get(id=export.id)).status is ExportStatus.READY
 
 
 async def test_the_file_of_an_export_can_be_imported_again() -> None:
     variant, taker = await make.variant(cards=3), await make.operator(TAKER)
-    custody.limits.export_canaries = 0
+    vault.limits.export_canaries = 0
     content = await fetched(taker, await written(variant, taker))
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         sealed = tar.extractfile("cards-0001.csv.age").read()

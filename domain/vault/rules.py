@@ -1,4 +1,4 @@
-"""Pure rules of custody: limits, and how an archive is laid out."""
+"""Pure rules of vault: limits, and how an archive is laid out."""
 
 import io
 import tarfile

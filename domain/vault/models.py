@@ -1,4 +1,4 @@
-"""Tables of custody: looks of the staff at cards, and exports; both with a second person."""
+"""Tables of vault: looks of the staff at cards, and exports; both with a second person."""
 
 from enum import StrEnum
 
