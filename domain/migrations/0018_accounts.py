@@ -68,7 +68,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0017_vault")]
+    dependencies = [("domain", "0017_custody")]
 
     initial = False
 

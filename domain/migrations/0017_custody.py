@@ -95,7 +95,7 @@ ALTER TABLE card_canaries ADD CONSTRAINT canary_of_an_export
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0027_guard")]
+    dependencies = [("domain", "0016_levels")]
 
     initial = False
 
