@@ -141,7 +141,8 @@ class NotificationsAdminMutation:
         description="Make a channel, or change the one of this `code`. EMAIL:"
         " mailtos://user:password@host?from=...; SMS: the https:// address of a gateway, with the"
         " `secret` that signs; GROUP: wecombot://, dingtalk://, feishu://, lark://, tgram://,"
-        " discord://, slack://. Without `url` the stored address stays.",
+        " discord://, slack://. Without `url` the stored address stays; a new one needs a fresh"
+        " second factor.",
     )
     notification_template_save: NotificationTemplatePayload = mutation(
         resolvers.notification_template_save,
@@ -164,5 +165,5 @@ class NotificationsAdminMutation:
         payload=NotificationSettingsPayload,
         entity="settings",
         permissions=[Scope("notifications:codes")],
-        description="What a site allows its messages.",
+        description="What a site allows its messages. Needs a fresh second factor.",
     )

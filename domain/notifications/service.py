@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain import audit, sites
+from domain import audit, identity, sites
 from domain.kernel import (
     Actor,
     Conflict,
@@ -92,6 +92,7 @@ class TemplateWish:
 async def save_channel(actor: Actor, wish: ChannelWish) -> NotificationChannel:
     """Make or change a channel; needs `notifications:write`. Its address is never shown again.
 
+    A new address needs a fresh second factor: messages carry links and codes that open cards.
     Refuses an address of another kind or inside the house (CHANNEL_ADDRESS_INVALID), and a second
     channel to buyers by the same medium (CHANNEL_TAKEN).
     """
@@ -101,6 +102,8 @@ async def save_channel(actor: Actor, wish: ChannelWish) -> NotificationChannel:
     moment = clock.now()
     try:
         async with transaction() as conn:
+            if wish.url is not None:
+                await identity.require_step_up(actor)
             stored = NotificationChannel.filter(site_id=wish.site_id, code=wish.code)
             found = await stored.select_for_update().first()
             if found is not None and wish.expected_version not in (None, found.version):
@@ -118,7 +121,7 @@ async def save_channel(actor: Actor, wish: ChannelWish) -> NotificationChannel:
 
 
 async def save_template(actor: Actor, wish: TemplateWish) -> NotificationTemplate:
-    """Make or change a template; needs `notifications:write`. An empty one is NOT possible.
+    """Make or change a template; needs `notifications:write`.
 
     Refuses placeholders that its event does not have (PLACEHOLDER_UNKNOWN), and `{secrets}` on a
     site that does not allow codes in messages (NOTIFY_CODES_NOT_ALLOWED).
@@ -172,7 +175,8 @@ async def check_template(wish: TemplateWish) -> None:
 async def save_settings(
     actor: Actor, site_id: UUID, notify_codes: bool, link_days: int
 ) -> NotificationSettings:
-    """What a site allows its messages; needs `notifications:codes`, a scope of its own.
+    """What a site allows its messages; needs `notifications:codes`, a scope of its own, and a
+    fresh second factor.
 
     With `notify_codes` a template may name `{secrets}`: the codes then leave the house in clear.
     """
@@ -181,6 +185,7 @@ async def save_settings(
     refuse_unless(lasts, Invalid(reason="notification_link_days", field=("linkDays",)))
     await sites.get_site(site_id)
     async with transaction() as conn:
+        await identity.require_step_up(actor)
         row = await NotificationSettings.filter(site_id=site_id).select_for_update().first()
         fresh = row is None
         row = row or NotificationSettings(site_id=site_id, version=0)

@@ -48,7 +48,8 @@ async def saved(**changes: Any) -> dict[str, Any]:
         "url": SECRET_URL,
         **changes,
     }
-    answer = await data_of(schema, CHANNEL, make.OPERATOR, input=wish)
+    operator = await make.operator("notifications:write")
+    answer = await data_of(schema, CHANNEL, operator, input=wish)
     payload: dict[str, Any] = answer["notificationChannelSave"]
     return payload
 
@@ -110,11 +111,10 @@ async def test_a_template_is_previewed_and_saved() -> None:
 
 
 async def test_what_a_site_allows_is_a_scope_of_its_own() -> None:
-    answer = await data_of(schema, SETTINGS, make.OPERATOR, input={"notifyCodes": True})
+    operator = await make.operator("notifications:codes")
+    answer = await data_of(schema, SETTINGS, operator, input={"notifyCodes": True})
     assert answer["notificationSettingsSave"]["settings"] == {"notifyCodes": True, "linkDays": 7}
-    answer = await data_of(
-        schema, SETTINGS, make.OPERATOR, input={"notifyCodes": True, "linkDays": 91}
-    )
+    answer = await data_of(schema, SETTINGS, operator, input={"notifyCodes": True, "linkDays": 91})
     assert answer["notificationSettingsSave"]["userErrors"][0]["code"] == "INVALID"
 
 

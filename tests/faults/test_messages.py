@@ -65,7 +65,7 @@ async def test_a_worker_dies_while_it_sends(
     monkeypatch.setattr(notifications.allowed, "private_addresses", True)
     with mail_sink() as sink:
         wish = ChannelWish("mail", Medium.EMAIL, ["order.delivered"], sink.url)
-        await notifications.save_channel(make.OPERATOR, wish)
+        await notifications.save_channel(await make.operator("notifications:write"), wish)
         installation.start("serve", "scheduler")
         installation.start("worker", crash_at=point)
         order = {

@@ -76,7 +76,7 @@ async def test_a_bound_card_is_claimed_with_the_code_from_the_message(
     monkeypatch.setattr(notifications.allowed, "private_addresses", True)
     with sms_sink() as sink:
         wish = ChannelWish("sms", Medium.SMS, [CHALLENGED], sink.url, "0123456789abcdef")
-        await notifications.save_channel(make.OPERATOR, wish)
+        await notifications.save_channel(await make.operator("notifications:write"), wish)
         installation.start("serve", "worker", "scheduler")
         await handed_on(installation, tmp_path, {"phone": "13800138000"}, sink.url)
     assert [each["to"] for each in sink.texts] == ["+8613800138000"]

@@ -14,9 +14,8 @@ from tests.faults.conftest import Installation, installation  # noqa: F401 - the
 from tests.shop_client import ERRORS, Client
 from tests.sinks import MailSink, mail_sink
 
-SIGN_IN = """mutation In($input: SessionCreateInput!) { sessionCreate(input: $input) {
-    accessToken userErrors { code } } }"""
-GUEST_IN = SIGN_IN.replace("accessToken", "accessToken viewer { login }")
+GUEST_IN = """mutation In($input: SessionCreateInput!) { sessionCreate(input: $input) {
+    accessToken viewer { login } userErrors { code } } }"""
 TOPUP = """mutation Up($input: WalletTopupInput!) { walletTopup(input: $input) {
     wallet { available { amount } } userErrors { code } } }"""
 CHANNEL = """mutation Save($input: NotificationChannelSaveInput!) {
@@ -37,12 +36,6 @@ MESSAGES = """query Told($orderId: ID!) { notifications(orderId: $orderId) { nod
 PASSWORD = "correct-horse-42"
 
 
-def signed_in(client: Client, query: str, **way: Any) -> dict[str, Any]:
-    payload: dict[str, Any] = client.data(query, input=way)["sessionCreate"]
-    client.token = payload["accessToken"]
-    return payload
-
-
 def redeemed(shop: str, url: str) -> dict[str, Any]:
     wish = {"token": url.partition("#")[2], "idempotencyKey": uuid4().hex}
     payload: dict[str, Any] = Client(shop).data(REDEEM, input=wish)["claimLinkRedeem"]
@@ -53,10 +46,16 @@ async def test_a_guest_buys_looks_up_and_hands_on(
     installation: Installation,  # noqa: F811
 ) -> None:
     variant = await make.variant(cards=2)
-    await identity.create_operator("boss", "a-long-password-1", ["*"])
+    boss = await identity.create_operator("boss", "a-long-password-1", ["*"])
+    signed_in = await identity.open_session(boss, "test")
+    actor = await identity.actor_of_token(signed_in.access_token)
+    assert actor is not None
+    await make.step_up(actor)
     installation.start("serve", "worker", "scheduler")
     with mail_sink() as sink:
-        order_id = await asyncio.to_thread(a_day_in_the_shop, installation, sink, variant.sku)
+        order_id = await asyncio.to_thread(
+            a_day_in_the_shop, installation, sink, variant.sku, signed_in.access_token
+        )
     async with connection() as conn:
         looks = await conn.fetch(
             "SELECT actor_kind, count(*) AS looks FROM audit_entries"
@@ -68,10 +67,9 @@ async def test_a_guest_buys_looks_up_and_hands_on(
     assert order_id
 
 
-def a_day_in_the_shop(house: Installation, sink: MailSink, sku: str) -> str:
+def a_day_in_the_shop(house: Installation, sink: MailSink, sku: str, token: str) -> str:
     shop, admin = f"{house.origin}/graphql/shop", f"{house.origin}/graphql/admin"
-    boss, guest, anybody = Client(admin), Client(shop), Client(shop)
-    signed_in(boss, SIGN_IN, login="boss", password="a-long-password-1")
+    boss, guest, anybody = Client(admin, token), Client(shop), Client(shop)
     channel = {
         "code": "mail",
         "medium": "EMAIL",
@@ -80,7 +78,8 @@ def a_day_in_the_shop(house: Installation, sink: MailSink, sku: str) -> str:
     }
     saved = boss.data(CHANNEL, input=channel)["notificationChannelSave"]
     assert saved["userErrors"] == []
-    me = signed_in(guest, GUEST_IN, guest={"deviceId": uuid4().hex})["viewer"]["login"]
+    entered = guest.data(GUEST_IN, input={"guest": {"deviceId": uuid4().hex}})["sessionCreate"]
+    guest.token, me = entered["accessToken"], entered["viewer"]["login"]
     amount = {"amount": "100", "currency": "CNY"}
     boss.data(TOPUP, input={"idempotencyKey": "up", "login": me, "amount": amount})
 
@@ -93,20 +92,20 @@ def a_day_in_the_shop(house: Installation, sink: MailSink, sku: str) -> str:
     bought, again = [guest.data(BUY, input=wish)["orderCreate"] for _ in range(2)]
     assert (bought["order"]["status"], again["replayed"]) == ("DELIVERED", True)
     assert bought["guestToken"] == again["guestToken"]
-    order, token = bought["order"], bought["guestToken"]
+    order, guest_token = bought["order"], bought["guestToken"]
 
     number = order["number"]
-    for proof in ({"token": token}, {"password": PASSWORD}):
+    for proof in ({"token": guest_token}, {"password": PASSWORD}):
         assert anybody.data(LOOK, number=number, **proof)["orderByGuest"]["id"] == order["id"]
-    forged = token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB")
+    forged = guest_token[:-4] + ("BBBB" if guest_token.endswith("AAAA") else "AAAA")
     wrong = [
         anybody.send(LOOK, number=number, token=forged),
-        anybody.send(LOOK, number="261126-ABCDEFGHJK", token=token),
+        anybody.send(LOOK, number="261126-ABCDEFGHJK", token=guest_token),
         anybody.send(LOOK, number=number, password="wrong-horse-42"),
     ]
     assert [each["data"] for each in wrong] == [{"orderByGuest": None}] * 3
     assert not any(each.get("errors") for each in wrong)
-    proof = {"number": number, "token": token}
+    proof = {"number": number, "token": guest_token}
     shown = anybody.data(REVEAL, input=proof)["orderCardsRevealByGuest"]
     (secret,) = (card["secret"] for card in shown["secrets"])
 

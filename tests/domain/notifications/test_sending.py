@@ -79,7 +79,11 @@ async def channel(medium: Medium = Medium.EMAIL, code: str = "", **more: Any) ->
     events = more.pop("events", [DELIVERED, claims.CHALLENGED])
     secret = SMS_SECRET if medium is Medium.SMS else None
     wish = ChannelWish(code or medium.value, medium, events, url, secret, **more)
-    await notifications.save_channel(make.OPERATOR, wish)
+    await notifications.save_channel(await make.operator("notifications:write"), wish)
+
+
+async def allower() -> Actor:
+    return await make.operator("notifications:codes")
 
 
 async def bought(contact: Contact | None = MAIL, language: str = "en") -> tuple[Actor, Order]:
@@ -358,7 +362,7 @@ async def test_codes_leave_only_where_a_site_allows_it(provider: Provider) -> No
     with pytest.raises(Refused) as refused:
         await notifications.save_template(make.OPERATOR, template("{secrets}"))
     assert isinstance(refused.value.refusals[0], notifications.CodesNotAllowed)
-    await notifications.save_settings(make.OPERATOR, sites.MAIN_ID, True, 7)
+    await notifications.save_settings(await allower(), sites.MAIN_ID, True, 7)
     await notifications.save_template(make.OPERATOR, template("Your code:\n{secrets}"))
     _, order = await bought()
     (message_id,) = await relayed()
@@ -378,9 +382,9 @@ async def test_codes_leave_only_where_a_site_allows_it(provider: Provider) -> No
 
 async def test_codes_stay_when_the_site_has_changed_its_mind(provider: Provider) -> None:
     await channel()
-    await notifications.save_settings(make.OPERATOR, sites.MAIN_ID, True, 7)
+    await notifications.save_settings(await allower(), sites.MAIN_ID, True, 7)
     await notifications.save_template(make.OPERATOR, template("{secrets}"))
-    await notifications.save_settings(make.OPERATOR, sites.MAIN_ID, False, 7)
+    await notifications.save_settings(await allower(), sites.MAIN_ID, False, 7)
     await bought()
     (message_id,) = await relayed()
     await notifications.send(message_id)
@@ -521,3 +525,25 @@ async def test_who_is_forgotten_is_not_written_to(provider: Provider) -> None:
     row = await only()
     assert (row.state, row.last_error) == (NotificationState.FAILED, "recipient_gone")
     assert provider.sent == []
+
+
+async def test_where_messages_go_needs_a_second_factor() -> None:
+    url = "mailtos://u:p@smtp.example.com"
+    scopes = ("notifications:write", "notifications:codes")
+    operator = await make.operator(*scopes, stepped_up=False)
+    wish = ChannelWish("mail", Medium.EMAIL, [DELIVERED], url)
+    for work in (
+        notifications.save_channel(operator, wish),
+        notifications.save_settings(operator, sites.MAIN_ID, True, 7),
+    ):
+        with pytest.raises(Refused) as refused:
+            await work
+        assert refused.value.refusals[0].code == "STEP_UP_REQUIRED"
+    async with connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM notification_channels") == 0
+        assert await conn.fetchval("SELECT count(*) FROM notification_settings") == 0
+    await channel()
+    off = ChannelWish("email", Medium.EMAIL, [DELIVERED], enabled=False)
+    assert (await notifications.save_channel(operator, off)).enabled is False, (
+        "switched off at once"
+    )

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import checkout, orders
+from domain import checkout, kernel, orders
 from domain.checkout import LineWish, Purchase
 from domain.kernel import (
     ANONYMOUS,
@@ -14,9 +14,11 @@ from domain.kernel import (
     ActorKind,
     IdempotencyKeyReused,
     Invalid,
+    KeyRing,
     NotFound,
     Refused,
     connection,
+    sealing,
     transaction,
 )
 from domain.orders import ContactKind, GuestProof
@@ -241,3 +243,20 @@ async def test_what_was_left_with_an_order_is_forgotten_by_who_may() -> None:
     assert await audited("order.keepsake_forget") == [order.id]
     proof = GuestProof(order.number, password=PASSWORD)
     assert await orders.find_by_guest(ANONYMOUS, proof) is None
+
+
+async def test_a_token_outlives_a_rotation_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = await bought()
+    old = orders.guest_token(order.id)
+    ring = kernel.keys()
+    newer = max(ring.versions) + 1
+    rotated = KeyRing({**ring.versions, newer: b"n" * 32}, newer)
+    monkeypatch.setattr(sealing, "_ring", rotated)
+    fresh = orders.guest_token(order.id)
+    assert fresh.startswith(f"kmg_{newer}_")
+    for token in (old, fresh):
+        assert await orders.find_by_guest(ANONYMOUS, GuestProof(order.number, token)) is not None
+    monkeypatch.setattr(sealing, "_ring", ring)
+    monkeypatch.setattr(sealing, "_purposes", {})
+    lost = await orders.find_by_guest(ANONYMOUS, GuestProof(order.number, fresh))
+    assert lost is None, "of a version that is not here"
