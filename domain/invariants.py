@@ -74,7 +74,7 @@ INVARIANTS = (
         LEFT JOIN LATERAL (
             SELECT count(*) AS number FROM shared_deliveries d
             WHERE d.order_line_id = l.id) shared ON true
-        WHERE (l.status = 'DELIVERED') <> (t.id IS NOT NULL)
+        WHERE (l.status = 'DELIVERED' AND (l.unit_price > 0 OR l.cost > 0)) <> (t.id IS NOT NULL)
             OR booked.owed <> CASE WHEN l.status = 'DELIVERED' AND p.id IS NOT NULL
                 THEN l.quantity * coalesce(p.face_units, l.unit_price) ELSE 0 END
             OR booked.revenue + CASE WHEN p.id IS NULL THEN 0 ELSE booked.owed + booked.cost END <>
@@ -166,7 +166,7 @@ INVARIANTS = (
                 WHERE delivered_quantity NOT IN (0, quantity))
             + (SELECT count(*) FROM order_lines l
                 LEFT JOIN transfers t ON t.kind = 'refund' AND t.reference = l.id
-                WHERE (l.status = 'REFUNDED') <> (t.id IS NOT NULL))
+                WHERE (l.status = 'REFUNDED' AND l.unit_price > 0) <> (t.id IS NOT NULL))
             + (SELECT count(*) FROM order_lines l
                 LEFT JOIN product_types t ON t.id = l.type_id AND t.delivery_kind = l.delivery_kind
                 LEFT JOIN product_type_versions v
@@ -281,11 +281,18 @@ INVARIANTS = (
         "I18",
         "nothing was sold below its cost unless an operator allowed it",
         """
-        SELECT count(*) FROM order_lines l JOIN variants v ON v.id = l.variant_id
-        WHERE l.status = 'DELIVERED' AND l.cost > l.unit_price * l.quantity
-            AND NOT v.sold_below_cost AND l.delivery_kind <> 'MANUAL'
-            AND NOT EXISTS (SELECT 1 FROM fulfilment_attempts a
-                WHERE a.line_id = l.id AND a.status = 'succeeded')
+        SELECT (SELECT count(*) FROM order_lines l JOIN variants v ON v.id = l.variant_id
+            WHERE l.status = 'DELIVERED' AND l.cost > l.unit_price * l.quantity
+                AND l.bundle_sku IS NULL
+                AND NOT v.sold_below_cost AND l.delivery_kind <> 'MANUAL'
+                AND NOT EXISTS (SELECT 1 FROM fulfilment_attempts a
+                    WHERE a.line_id = l.id AND a.status = 'succeeded'))
+            + (SELECT count(*) FROM (
+                SELECT 1 FROM order_lines l JOIN variants v ON v.sku = l.bundle_sku
+                WHERE NOT v.sold_below_cost
+                GROUP BY l.order_id, l.bundle_sku
+                HAVING bool_and(l.status = 'DELIVERED' AND l.delivery_kind <> 'MANUAL')
+                    AND sum(l.cost) > sum(l.unit_price * l.quantity)) lost)
         """,
     ),
     Invariant(

@@ -114,6 +114,8 @@ def stock_level(
     """How well a variant can be delivered; a hand needs no stock."""
     if variant.delivery_kind is catalog.DeliveryKind.MANUAL:
         return catalog.StockLevel.IN_STOCK
+    if variant.delivery_kind is catalog.DeliveryKind.BUNDLE:
+        return info.context.loaders.bundle_levels.get(variant.id)
     return info.context.loaders.stock_levels.get(variant.id)
 
 

@@ -18,6 +18,7 @@ from domain.catalog import (
     ProductSort,
     StockLevel,
     VariantStatus,
+    WhenOut,
 )
 from domain.claims import LinkState
 from domain.fulfilment import AttemptStatus
@@ -39,6 +40,7 @@ DESCRIBED = {
     AttributeKind: "What the values of an attribute are; NUMBER: whole numbers.",
     MediaKind: "What an asset is, so that a front end knows how to show it.",
     ProductSort: "RELEVANCE is the order of the shelves where nothing is searched for.",
+    WhenOut: "SKIP: a bundle is sold without its gift; REFUSE: it is not sold.",
     ListingStatus: "Where a product stands on its way to the shelf; APPROVED ones are shown.",
     VariantStatus: "Only ACTIVE variants of an approved product are shown and sold.",
     StockLevel: "OUT also when nobody can deliver it.",
@@ -67,6 +69,7 @@ DESCRIBED = {
     DeliveryState: "DEAD: given up after all tries.",
 }
 NAMED = {
+    WhenOut: "WhenGiftOut",
     Medium: "NotificationMedium",
     LinkState: "ClaimLinkState",
     Activation: "GiftCardActivation",

@@ -224,6 +224,16 @@ class Loaders:
         return Batch(cards.cards_of_lines, [])
 
     @cached_property
+    def bundle_parts(self) -> "Batch[UUID, list[catalog.BundlePart]]":
+        """What a bundle holds."""
+        return Batch(catalog.bundle_parts_of, [])
+
+    @cached_property
+    def bundle_levels(self) -> "Batch[UUID, catalog.StockLevel]":
+        """How well a bundle can be delivered."""
+        return Batch(self._fetch_bundle_levels, catalog.StockLevel.OUT)
+
+    @cached_property
     def gift_programs(self) -> "Batch[UUID, giftcards.GiftCardProgram | None]":
         """The programs of gift cards, by id."""
         return Batch(giftcards.programs_by_id, None)
@@ -274,3 +284,33 @@ class Loaders:
         own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1, self._actor.site_id)
         offered = await suppliers.variants_with_offers(ids)
         return {id_: catalog.stock_level(own.get(id_, 0), id_ in offered) for id_ in ids}
+
+    async def _fetch_bundle_levels(self, ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
+        """The worst level of the parts that a bundle is not sold without."""
+        needed = {
+            bundle: [part for part in parts if part.when_out is not catalog.WhenOut.SKIP]
+            for bundle, parts in (await catalog.bundle_parts_of(ids)).items()
+        }
+        variants = list({part.variant_id for parts in needed.values() for part in parts})
+        most = max((part.quantity for parts in needed.values() for part in parts), default=1)
+        own = await cards.stock_of(
+            variants, (catalog.LOW_STOCK_CARDS + 1) * most, self._actor.site_id
+        )
+        offered = await suppliers.variants_with_offers(variants)
+        return {
+            bundle: catalog.bundle_level(
+                _level_of(part, own.get(part.variant_id, 0), part.variant_id in offered)
+                for part in parts
+            )
+            for bundle, parts in needed.items()
+        }
+
+
+def _level_of(part: catalog.BundlePart, own: int, offered: bool) -> catalog.StockLevel:
+    if not part.for_sale:
+        return catalog.StockLevel.OUT
+    if part.delivery_kind is catalog.DeliveryKind.MANUAL:
+        return catalog.StockLevel.IN_STOCK
+    own = own // part.quantity if part.delivery_kind in catalog.CARD_KINDS else 0
+    elsewhere = offered and part.delivery_kind is not catalog.DeliveryKind.GIFT_CARD
+    return catalog.stock_level(own, elsewhere)

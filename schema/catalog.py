@@ -1,16 +1,17 @@
 """The catalogue as shoppers, partners and the back office see it."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
 from domain import catalog, pricing
 from domain.agents import Tier
-from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus
+from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus, WhenOut
 from domain.kernel import Prefix
 from resolvers import brands as brand_resolvers
+from resolvers import bundles, details, review
 from resolvers import catalog as resolvers
-from resolvers import details, review
 from resolvers import prices as price_resolvers
 from resolvers import product_types as types
 from resolvers.permissions import Scope
@@ -80,6 +81,23 @@ class Variant:
         resolvers.choosable, description="A buyer may choose the very card: see `choosableCards`."
     )
     product: Product = field(resolvers.product_of)
+    parts: list["BundlePart"] = field(
+        bundles.parts_of, size=3, description="What a bundle holds; empty for every other variant."
+    )
+
+
+@strawberry.type(description="A part of a bundle: it is delivered, and refunded, by itself.")
+@presents(catalog.BundlePart)
+class BundlePart:
+    position: int = field(description="Fields to fill in may name it: `2.phone`.")
+    variant: Variant = field(bundles.variant_of_part)
+    quantity: int = field(description="Pieces in one bundle.")
+    share: Decimal = field(
+        bundles.share, description="Of the price: what is refunded when it cannot be delivered."
+    )
+    gift: bool = field(bundles.gift, description="Comes for nothing.")
+    gift_from: int | None = field(description="With so many bundles in one order, or more.")
+    when_out: WhenOut | None = field(description="What happens when the gift is out.")
 
 
 @strawberry.type
@@ -164,6 +182,7 @@ class VariantFile:
         resolvers.prices_of, description="On the base list of the shop's own currency."
     )
     listed_prices: list[ListedPrice] = field(price_resolvers.listed_prices_of, size=10)
+    parts: list[BundlePart] = field(bundles.parts_of, description="What a bundle holds.")
 
 
 @strawberry.type(description="One move of a listing.")
@@ -279,6 +298,14 @@ class CatalogAdminMutation:
         description="Create a variant, or replace the one of this id: of the type of `typeCode`, or"
         " of the plain type of `deliveryKind`. An approved product of which"
         " buyers would see the change goes back to review.",
+    )
+    bundle_save: VariantSavePayload = mutation(
+        bundles.bundle_save,
+        payload=VariantSavePayload,
+        entity="variant",
+        permissions=[Scope("products:write")],
+        description="Say what the bundle `sku` holds, in place of what it held. Other parts are"
+        " reviewed again; orders keep what they bought.",
     )
     prices_set: PricesSetPayload = mutation(
         resolvers.prices_set,

@@ -63,6 +63,9 @@ class OrderLine:
     quantity: int
     unit_price: Money = field(resolvers.unit_price)
     total: Money = field(resolvers.line_total)
+    bundle_sku: str | None = field(description="Of which bundle it is a part.")
+    bundle_position: int | None = field(description="Which part of that bundle.")
+    gift: bool = field(description="Comes with its bundle, and has no price.")
     status: LineStatus
     delivered_at: datetime | None
     failure_code: str | None = field(description="Why it was refunded.")

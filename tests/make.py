@@ -8,7 +8,7 @@ from itertools import count
 from uuid import UUID
 
 from adapters.sandbox.simulator import sandbox_secret
-from domain import cards, giftcards, identity, ledger, suppliers, webhooks
+from domain import cards, catalog, giftcards, identity, ledger, suppliers, webhooks
 from domain.agents.models import Agent, AgentStatus, Tier
 from domain.cards.models import Card
 from domain.catalog.models import (
@@ -283,6 +283,14 @@ async def gift_program(
     if cards:
         await giftcards.issue(OPERATOR, program.id, cards, f"issue{next(_numbers)}")
     return program
+
+
+async def bundle(*parts: catalog.PartDraft, price: int = 100 * SCALE, **changes: object) -> Variant:
+    """A bundle for sale that holds these parts."""
+    made = await variant(price=price, delivery_kind=DeliveryKind.BUNDLE, **changes)
+    await catalog.save_bundle(OPERATOR, made.sku, parts)
+    await Product.filter(id=made.product_id).update(status=ListingStatus.APPROVED)
+    return made
 
 
 def money(amount: int | str) -> Money:

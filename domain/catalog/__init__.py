@@ -25,6 +25,7 @@ from domain.catalog.brands import (
     save_brand,
     watch_authorisations,
 )
+from domain.catalog.bundles import BundlePart, PartDraft, bundle_parts_of, save_bundle
 from domain.catalog.categories import save_category
 from domain.catalog.csvfile import CsvRow, ImportReport, RowError, read_csv
 from domain.catalog.exporting import export_catalog
@@ -76,6 +77,7 @@ from domain.catalog.models import (
     Translation,
     Variant,
     VariantStatus,
+    WhenOut,
 )
 from domain.catalog.plain import open_plain_types, plain_code, plain_type_id
 from domain.catalog.presets import load_presets, presets
@@ -108,6 +110,7 @@ from domain.catalog.rules import (
     ProductDraft,
     StockLevel,
     VariantDraft,
+    bundle_level,
     stock_level,
 )
 from domain.catalog.searching import (
@@ -156,6 +159,7 @@ __all__ = [
     "BrandAuthorisation",
     "BrandDraft",
     "BrandNotAuthorised",
+    "BundlePart",
     "Category",
     "CategoryDraft",
     "CsvRow",
@@ -174,6 +178,7 @@ __all__ = [
     "ListingStatus",
     "Media",
     "MediaKind",
+    "PartDraft",
     "Place",
     "PriceView",
     "Product",
@@ -199,6 +204,7 @@ __all__ = [
     "VariantDraft",
     "VariantStatus",
     "VariantTerms",
+    "WhenOut",
     "any_left_out",
     "as_json",
     "as_text",
@@ -208,6 +214,8 @@ __all__ = [
     "batches",
     "brands_by_id",
     "brands_by_slug",
+    "bundle_level",
+    "bundle_parts_of",
     "category_tree",
     "check_filter",
     "count_facets",
@@ -245,6 +253,7 @@ __all__ = [
     "rules_of_sites",
     "save_attribute",
     "save_brand",
+    "save_bundle",
     "save_category",
     "save_product",
     "save_type",

@@ -363,6 +363,46 @@ class Variant(Model):
         )
 
 
+class WhenOut(StrEnum):
+    """What becomes of a bundle's sale when its gift cannot be delivered."""
+
+    SKIP = "skip"  # sold without the gift
+    REFUSE = "refuse"
+
+
+class BundleComponent(Model):
+    """A part of a bundle: so many pieces of a variant, and its share of the price.
+
+    The shares of a bundle sum to 10000; they are what is given back when a part cannot be
+    delivered. A gift has no share, and comes with `gift_from` bundles in one order or more.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    bundle_id = fields.UUIDField()
+    position = fields.SmallIntField()
+    variant_id = fields.UUIDField(db_index=True)
+    quantity = fields.IntField()
+    share = fields.IntField()
+    gift_from = fields.IntField(null=True)
+    when_out = fields.CharEnumField(WhenOut, max_length=8, null=True)
+
+    class Meta:
+        table = "bundle_components"
+        constraints = (
+            UniqueConstraint(fields=("bundle_id", "position"), name="bundle_component_place"),
+            CheckConstraint(
+                check="quantity BETWEEN 1 AND 100 AND position BETWEEN 1 AND 10",
+                name="bundle_component_range",
+            ),
+            CheckConstraint(
+                check="(gift_from IS NULL) = (when_out IS NULL)"
+                " AND (gift_from IS NULL) = (share > 0)"
+                " AND share BETWEEN 0 AND 10000 AND gift_from > 0",
+                name="bundle_component_paid_or_given",
+            ),
+        )
+
+
 class AssortmentRule(Model):
     """What a site's own selection says of one product, or of a category with all below it.
 

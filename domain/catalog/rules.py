@@ -90,6 +90,12 @@ def stock_level(own_cards: int, has_offer: bool) -> StockLevel:
     return StockLevel.LOW if own_cards > 0 else StockLevel.OUT
 
 
+def bundle_level(parts: Iterable[StockLevel]) -> StockLevel:
+    """A bundle is there as well as the worst of the parts that it is not sold without."""
+    order = (StockLevel.OUT, StockLevel.LOW, StockLevel.IN_STOCK)
+    return min(parts, key=order.index, default=StockLevel.OUT)
+
+
 def search_terms(texts: Iterable[str]) -> list[str]:
     """All terms under which texts are found, sorted.
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from domain.catalog import CARD_KINDS, AccountField, DeliveryKind, ValueFault, read_account
+from domain.catalog import (
+    CARD_KINDS,
+    AccountField,
+    DeliveryKind,
+    ValueFault,
+    WhenOut,
+    read_account,
+)
 from domain.checkout.refusals import (
     AccountInvalid,
     CardNotFree,
@@ -68,13 +75,41 @@ class Shelf:
     sold_below_cost: bool
     prices: Mapping[str, int]
     rules: Mapping[int, Rule]
-    own_cards: int  # counted up to the quantity asked for
-    has_offer: bool
+    own_cards: int  # counted up to the quantity asked for by all lines together
+    offer_cost: int | None  # of the cheapest offer; None: nobody offers it
     shared: bool = False  # its code is for many buyers
     withheld: str | None = None  # why it is not sold here or now, as a key of the texts
     type_id: UUID | None = None
     type_version: int = 0
     account_fields: tuple[AccountField, ...] = ()
+    parts: tuple["Part", ...] = ()  # of a bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a bundle holds: pieces in one of it, their share of its price, and their own shelf."""
+
+    position: int
+    pieces: int
+    share: int
+    gift_from: int | None
+    when_out: WhenOut | None
+    shelf: Shelf
+
+    @property
+    def is_gift(self) -> bool:
+        """Whether nothing is paid for it."""
+        return self.gift_from is not None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleMark:
+    """Of which bundle a line is a part, and whether that bundle may be sold at a loss."""
+
+    sku: str
+    position: int
+    gift: bool
+    sold_below_cost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +125,10 @@ class BuyerFacts:
 
 @dataclass(slots=True)
 class PlannedLine:
-    """One line as it will be written."""
+    """One line as it will be written; `place` is that of its wish."""
 
     position: int
+    place: int
     variant_id: UUID
     sku: str
     quantity: int
@@ -107,6 +143,9 @@ class PlannedLine:
     chosen: UUID | None = None
     shared: bool = False
     stored_value: bool = False  # an own gift card: what it holds is owed, and nobody earns on it
+    bundle: BundleMark | None = None
+    offer_cost: int | None = None
+    bears: int = 0  # of what the other parts of its bundle cost beyond their shares
     chain: list[Beneficiary] = field(default_factory=list)
     rules: Mapping[int, Rule] = field(default_factory=dict)
 
@@ -129,26 +168,51 @@ def check_wishes(lines: Sequence[LineWish]) -> None:
         refuse_unless(one, Invalid(reason="chosen_quantity", field=path))
 
 
-def plan(
-    wishes: Sequence[LineWish], shelves: Mapping[str, Shelf], buyer: BuyerFacts, currency: str
-) -> list[PlannedLine]:
-    """The lines to write, or every refusal at once."""
-    planned: list[PlannedLine] = []
-    refusals: list[Refusal] = []
-    for position, wish in enumerate(wishes):
-        shelf = shelves[wish.sku]
-        path = ("lines", str(position))
-        refusal = _refusal_of(wish, shelf, buyer, currency, path)
-        account, faults = read_account(shelf.account_fields, wish.account)
-        if refusal is None and not faults:
-            planned.append(_planned(position, wish, shelf, buyer, account))
-        elif refusal is not None:
-            refusals.append(refusal)
-        else:
-            refusals += [_account_refusal(fault, path) for fault in faults]
-    if refusals:
-        raise Refused(*refusals)
-    return planned
+class Pool:
+    """The own cards that are left for the lines of one order, by variant."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def left(self, shelf: Shelf) -> int:
+        """How many are left. Cards count for the kinds that are cards only: a top-up is never made
+        of them."""
+        if shelf.delivery_kind not in FROM_THE_POOL:
+            return 0
+        return shelf.own_cards - self._taken.get(shelf.sku, 0)
+
+    def take(self, shelf: Shelf, quantity: int) -> bool:
+        """Keep so many for a line, if they are there."""
+        if self.left(shelf) < quantity:
+            return False
+        self._taken[shelf.sku] = self._taken.get(shelf.sku, 0) + quantity
+        return True
+
+
+def plan_line(
+    place: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts, pool: Pool
+) -> tuple[list[PlannedLine], list[Refusal]]:
+    """The line of a wish that is offered, or why it cannot be delivered."""
+    path = ("lines", str(place))
+    available = pool.left(shelf)
+    if wish.card_id is not None:
+        if not shelf.own_cards or shelf.delivery_kind not in FROM_THE_POOL:
+            return [], [CardNotFree(sku=wish.sku, field=(*path, "cardId"))]
+        own = True  # this very card, which is none of the pool's
+    else:
+        own = pool.take(shelf, wish.quantity)
+    if not own and not made_elsewhere(shelf):
+        short = StockShort(
+            sku=wish.sku,
+            requested=wish.quantity,
+            available=available,
+            field=(*path, "quantity"),
+        )
+        return [], [short]
+    account, faults = read_account(shelf.account_fields, wish.account)
+    if faults:
+        return [], [account_refusal(fault, path) for fault in faults]
+    return [_planned(place, wish, shelf, buyer, account, own=own)], []
 
 
 def price_of(shelf: Shelf, tier: str) -> int | None:
@@ -156,11 +220,13 @@ def price_of(shelf: Shelf, tier: str) -> int | None:
     return shelf.prices.get(tier, shelf.prices.get(RETAIL))
 
 
-def _refusal_of(
+def not_offered(
     wish: LineWish, shelf: Shelf, buyer: BuyerFacts, currency: str, path: tuple[str, ...]
 ) -> Refusal | None:
+    """Why a wish is refused whatever the stock; None when it is not."""
     price = price_of(shelf, buyer.tier)
-    sellable = shelf.for_sale and shelf.delivery_kind in SOLD_KINDS
+    bundle = shelf.delivery_kind == DeliveryKind.BUNDLE and bool(shelf.parts)
+    sellable = shelf.for_sale and (bundle or shelf.delivery_kind in SOLD_KINDS)
     if sellable and shelf.withheld is not None:
         return NotForSale(sku=wish.sku, reason=shelf.withheld, field=(*path, "sku"))
     if not sellable or price is None:
@@ -177,31 +243,18 @@ def _refusal_of(
             actual=Money(price, currency),
             field=(*path, "expectedUnitPrice"),
         )
-    if wish.card_id is not None and not _own_cards(shelf):
-        return CardNotFree(sku=wish.sku, field=(*path, "cardId"))
-    if _own_cards(shelf) < wish.quantity and not _made_elsewhere(shelf):
-        return StockShort(
-            sku=wish.sku,
-            requested=wish.quantity,
-            available=_own_cards(shelf),
-            field=(*path, "quantity"),
-        )
     return None
 
 
-def _own_cards(shelf: Shelf) -> int:
-    """Cards of the pool count for the kinds that are cards only: a top-up is never made of them."""
-    return shelf.own_cards if shelf.delivery_kind in FROM_THE_POOL else 0
-
-
-def _made_elsewhere(shelf: Shelf) -> bool:
+def made_elsewhere(shelf: Shelf) -> bool:
     """Whether it can be delivered without own cards; nobody else makes own gift cards."""
     if shelf.delivery_kind == DeliveryKind.MANUAL:
         return True
-    return shelf.has_offer and shelf.delivery_kind != DeliveryKind.GIFT_CARD
+    return shelf.offer_cost is not None and shelf.delivery_kind != DeliveryKind.GIFT_CARD
 
 
-def _account_refusal(fault: ValueFault, path: tuple[str, ...]) -> AccountInvalid:
+def account_refusal(fault: ValueFault, path: tuple[str, ...]) -> AccountInvalid:
+    """What is wrong with one field, at its place in the input."""
     return AccountInvalid(key=fault.key, reason=fault.reason, field=(*path, "account", fault.key))
 
 
@@ -215,21 +268,28 @@ def _expectation(wish: LineWish, price: int) -> int | None:
 
 
 def _planned(
-    position: int, wish: LineWish, shelf: Shelf, buyer: BuyerFacts, account: dict[str, Any]
+    place: int,
+    wish: LineWish,
+    shelf: Shelf,
+    buyer: BuyerFacts,
+    account: dict[str, Any],
+    *,
+    own: bool,
 ) -> PlannedLine:
     price = price_of(shelf, buyer.tier)
     if price is None or shelf.variant_id is None or shelf.type_id is None:
         raise ValueError("a refused wish is not planned")
     stored_value = shelf.delivery_kind == DeliveryKind.GIFT_CARD
     return PlannedLine(
-        position=position,
+        position=place,
+        place=place,
         variant_id=shelf.variant_id,
         sku=shelf.sku,
         quantity=wish.quantity,
         unit_price=price,
         max_unit_cost=price,
         sold_below_cost=shelf.sold_below_cost,
-        from_own_stock=_own_cards(shelf) >= wish.quantity,
+        from_own_stock=own,
         chosen=wish.card_id,
         shared=shelf.shared,
         stored_value=stored_value,

@@ -7,7 +7,8 @@ gone, it holds them first. Plain SQL, because this is the hot path; a test holds
 
 import asyncio
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,18 +17,19 @@ import asyncpg
 import orjson
 
 from domain import commissions, ledger, orders
-from domain.catalog import from_rows
+from domain.catalog import WhenOut, from_rows
 from domain.checkout import statements
+from domain.checkout.bundles import guard_bundles
+from domain.checkout.planning import plan
 from domain.checkout.refusals import PriceBelowCost, StockShort
 from domain.checkout.rules import (
     RETAIL,
     BuyerFacts,
-    LineWish,
+    Part,
     PlannedLine,
     Purchase,
     Shelf,
     check_wishes,
-    plan,
 )
 from domain.checkout.writing import (
     CURRENCY,
@@ -154,9 +156,8 @@ async def _buy(
     in_a_crowd: bool,
 ) -> Placed:
     order_id, buyer = new_id(), _buyer_of(rows[0])
-    wishes = {wish.sku: wish for wish in purchase.lines}
-    seen = {row["sku"]: _seen(row, wishes[row["sku"]]) for row in rows}
-    shelves = {row["sku"]: _shelf_of(row, len(seen[row["sku"]])) for row in rows}
+    seen = _seen(rows)
+    shelves = _shelves(rows, seen)
     planned = plan(purchase.lines, shelves, buyer, CURRENCY)
     total = _total_of(planned, buyer)
     line_ids = {line.position: new_id() for line in planned}
@@ -178,16 +179,53 @@ async def _buy(
     return Placed(order, lines, cards, replayed=False)
 
 
-def _seen(row: Any, wish: LineWish) -> list[dict[str, Any]]:
-    """The cards that READ looked at for a line; a shared code once for each unit."""
-    if row["shared_card"] is None or wish.card_id is not None:
+@dataclass(slots=True)
+class _Seen:
+    """The cards that READ looked at: those of the shelf by sku, and those that were chosen."""
+
+    shelf: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    chosen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def for_row(self, row: Any) -> int:
+        """How many there are for a wish or a part, of which other lines may want some, too."""
+        found = self.shelf if row["chosen"] is None else self.chosen
+        return len(found[row["sku"]])
+
+    def take(self, line: PlannedLine) -> list[dict[str, Any]]:
+        """A line's cards; the next line of the variant gets others."""
+        if not line.from_own_stock:
+            return []
+        if line.chosen is not None:
+            return self.chosen[line.sku]
+        left = self.shelf[line.sku]
+        taken, left[: line.quantity] = left[: line.quantity], []
+        return taken
+
+
+def _seen(rows: list[Any]) -> _Seen:
+    """What READ saw; a shared code once for each unit that is wanted of it."""
+    seen = _Seen()
+    for row in rows:
+        if row["chosen"] is not None:
+            seen.chosen[row["sku"]] = orjson.loads(row["cards"])
+        elif row["turn"] == 1:
+            seen.shelf[row["sku"]] = _on_the_shelf(row)
+    picked = {card["id"] for cards in seen.chosen.values() for card in cards}
+    if picked:
+        for cards in seen.shelf.values():
+            cards[:] = [card for card in cards if card["id"] not in picked]
+    return seen
+
+
+def _on_the_shelf(row: Any) -> list[dict[str, Any]]:
+    if row["shared_card"] is None:
         found: list[dict[str, Any]] = orjson.loads(row["cards"])
         return found
     card = {**orjson.loads(row["shared_card"]), "unit_cost": 0, "shared": True}
     used = card.pop("used")
     return [
         {**card, "use": None if used is None else used + unit}
-        for unit in range(1, wish.quantity + 1)
+        for unit in range(1, row["wanted"] + 1)
     ]
 
 
@@ -214,7 +252,28 @@ def _buyer_of(row: Any) -> BuyerFacts:
     )
 
 
-def _shelf_of(row: Any, own_cards: int) -> Shelf:
+def _shelves(rows: list[Any], seen: _Seen) -> dict[str, Shelf]:
+    """The shelf of each wish, a bundle's with those of its parts."""
+    parts: dict[str, list[Part]] = {}
+    for row in rows:
+        if row["bundle"] is not None:
+            part = Part(
+                position=row["part"],
+                pieces=row["pieces"],
+                share=row["share"],
+                gift_from=row["gift_from"],
+                when_out=WhenOut(row["when_out"]) if row["when_out"] else None,
+                shelf=_shelf_of(row, seen.for_row(row)),
+            )
+            parts.setdefault(row["bundle"], []).append(part)
+    return {
+        row["sku"]: _shelf_of(row, seen.for_row(row), parts.get(row["sku"], ()))
+        for row in rows
+        if row["bundle"] is None
+    }
+
+
+def _shelf_of(row: Any, own_cards: int, parts: Sequence[Part] = ()) -> Shelf:
     return Shelf(
         sku=row["sku"],
         variant_id=row["variant_id"],
@@ -228,7 +287,8 @@ def _shelf_of(row: Any, own_cards: int) -> Shelf:
         rules=commissions.read_rules(orjson.loads(row["rules"])),
         own_cards=own_cards,
         shared=row["shared_card"] is not None,
-        has_offer=row["has_offer"],
+        offer_cost=row["offer_cost"],
+        parts=tuple(sorted(parts, key=lambda part: part.position)),
         type_id=row["type_id"],
         type_version=row["type_version"] or 0,
         account_fields=from_rows(orjson.loads(row["account_fields"] or "[]")),
@@ -248,7 +308,7 @@ def _total_of(planned: list[PlannedLine], buyer: BuyerFacts) -> int:
 
 
 def _picked(
-    planned: list[PlannedLine], line_ids: dict[int, UUID], seen: dict[str, list[dict[str, Any]]]
+    planned: list[PlannedLine], line_ids: dict[int, UUID], seen: _Seen
 ) -> dict[UUID, list[ClaimedCard]]:
     """The cards that READ has seen, as they will be once WRITE has got them."""
     cards: dict[UUID, list[ClaimedCard]] = {}
@@ -265,7 +325,7 @@ def _picked(
                 shared=card.get("shared", False),
                 use_number=card.get("use"),
             )
-            for unit, card in enumerate(seen[line.sku] if line.from_own_stock else (), start=1)
+            for unit, card in enumerate(seen.take(line), start=1)
         ]
     return cards
 
@@ -282,24 +342,37 @@ async def _claim(
     own = sorted((line for line in mine if line.chosen is None), key=lambda line: line.variant_id)
     claimed: dict[UUID, list[ClaimedCard]] = {line_id: [] for line_id in line_ids.values()}
     await _claim_chosen(conn, actor, [line for line in mine if line.chosen], line_ids, claimed)
-    if not own:
-        return claimed
-    rows = await conn.fetch(
-        statements.CLAIM,
-        [line_ids[line.position] for line in own],
-        [line.variant_id for line in own],
-        [line.quantity for line in own],
-        moment,
-        moment.date(),
-        actor.site_id,
-    )
-    for row in rows:
-        claimed[row["order_line_id"]].append(ClaimedCard(**row))
+    for together in _rounds(own):
+        rows = await conn.fetch(
+            statements.CLAIM,
+            [line_ids[line.position] for line in together],
+            [line.variant_id for line in together],
+            [line.quantity for line in together],
+            moment,
+            moment.date(),
+            actor.site_id,
+        )
+        for row in rows:
+            claimed[row["order_line_id"]].append(ClaimedCard(**row))
     for line in own:
         got = len(claimed[line_ids[line.position]])
         if got < line.quantity:
             await _explain_shortage(conn, actor, line, got, moment)
     return claimed
+
+
+def _rounds(lines: list[PlannedLine]) -> list[list[PlannedLine]]:
+    """Lines that may be claimed for at once: two of one variant would be shown the same cards. One
+    round for all but orders whose bundles share a variant."""
+    rounds: list[list[PlannedLine]] = []
+    for line in lines:
+        free = (r for r in rounds if all(line.variant_id != other.variant_id for other in r))
+        together = next(free, None)
+        if together is None:
+            rounds.append([line])
+        else:
+            together.append(line)
+    return rounds
 
 
 async def _claim_chosen(
@@ -328,11 +401,19 @@ async def _claim_chosen(
 def _refuse_below_cost(
     planned: list[PlannedLine], line_ids: dict[int, UUID], cards: dict[UUID, list[ClaimedCard]]
 ) -> None:
-    """No sale below what one of its cards cost, unless an operator allowed it (row E4)."""
+    """No sale below what one of its cards cost, unless an operator allowed it (row E4). A bundle is
+    looked at as a whole."""
+    own_costs = {
+        line.position: sum(card.unit_cost for card in cards[line_ids[line.position]])
+        for line in planned
+    }
+    guard_bundles(planned, own_costs)
     for line in planned:
+        if line.bundle is not None:
+            continue
         dearest = max((card.unit_cost for card in cards[line_ids[line.position]]), default=0)
         if dearest > line.unit_price and not line.sold_below_cost:
-            raise Refused(PriceBelowCost(sku=line.sku, field=("lines", str(line.position))))
+            raise Refused(PriceBelowCost(sku=line.sku, field=("lines", str(line.place))))
 
 
 async def _explain_shortage(
@@ -342,14 +423,15 @@ async def _explain_shortage(
     visible = await conn.fetchval(
         statements.VISIBLE, line.variant_id, line.quantity, moment.date(), actor.site_id
     )
-    if got + visible >= line.quantity:
+    # Of a bundle the next look says what is short, and whether it can be sold without its gift.
+    if got + visible >= line.quantity or line.bundle is not None:
         raise CardsTaken
     raise Refused(
         StockShort(
             sku=line.sku,
             requested=line.quantity,
             available=got + visible,
-            field=("lines", str(line.position), "quantity"),
+            field=("lines", str(line.place), "quantity"),
         )
     )
 

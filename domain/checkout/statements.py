@@ -15,22 +15,47 @@ from domain.pricing import CHOSEN_LIST
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
 
+# What is asked for, and behind a bundle its parts. A variant may come more than once then: the
+# cards for all of its lines are looked at in its first turn.
+_ASKED = "unnest($8::text[], $9::int[]) AS a (sku, quantity)"
+_NOT_CHOSEN = "NULL::uuid AS chosen"
+_WISHED = f"""
+    SELECT u.*, sum(u.quantity) OVER of_one AS wanted, row_number() OVER of_one AS turn
+    FROM (
+        SELECT a.sku, a.quantity, {_NOT_CHOSEN}, NULL::text AS bundle, NULL::int2 AS part,
+            NULL::int AS pieces, NULL::int AS share, NULL::int AS gift_from, NULL::text AS when_out
+        FROM {_ASKED}
+        UNION ALL
+        SELECT cv.sku, b.quantity * c.quantity, NULL, b.sku, c.position, c.quantity, c.share,
+            c.gift_from, c.when_out
+        FROM unnest($8::text[], $9::int[]) AS b (sku, quantity)
+        JOIN variants bv ON bv.sku = b.sku AND bv.delivery_kind = 'BUNDLE'
+        JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id
+    ) u WINDOW of_one AS (PARTITION BY u.sku, u.chosen ORDER BY u.part
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+"""
+_PICKED = "ORDER BY random() LIMIT w.wanted"
 _FREE = f"""
-(SELECT coalesce(jsonb_agg(picked), '[]') FROM (
-    SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+CASE WHEN w.turn > 1 THEN '[]' ELSE (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
+    SELECT id, unit_cost, masked, least(expires_on, $11::date + v.valid_days_after_sale)
+        AS expires_on
     FROM (
         SELECT id, unit_cost, masked, expires_on FROM cards
         WHERE variant_id = v.id AND state = 'available' AND (kept_for IS NULL OR kept_for = $12)
             AND (expires_on IS NULL
                 OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
-        ORDER BY expires_on, id LIMIT w.quantity + {CROWD}) front
-    ORDER BY random() LIMIT w.quantity) picked)
+        ORDER BY expires_on, id LIMIT w.wanted + {CROWD}) front
+    {_PICKED}) picked) END
 """
-# The very card that a buyer chose, where the variant lets them choose.
+# The very card that a buyer chose, where the variant lets them choose. It may be among those that
+# are looked at for another line, so there are as many more of these.
 _CHOSEN = f"""
-CASE WHEN w.chosen IS NULL THEN {_FREE}
+CASE WHEN w.chosen IS NULL THEN {
+    _FREE.replace(_PICKED, _PICKED + " + cardinality(array_remove($13::uuid[], NULL))")
+}
 ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
-    SELECT id, unit_cost, masked, least(expires_on, $11 + v.valid_days_after_sale) AS expires_on
+    SELECT id, unit_cost, masked, least(expires_on, $11::date + v.valid_days_after_sale)
+        AS expires_on
     FROM cards WHERE id = w.chosen AND variant_id = v.id AND state = 'available'
         AND sp.choosable AND (kept_for IS NULL OR kept_for = $12)
         AND (expires_on IS NULL OR expires_on > $11::date + sp.expiry_margin_days)) one)
@@ -74,13 +99,14 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
         ) used (number)
         WHERE c.variant_id = v.id AND c.state = 'shared'
             AND (c.expires_on IS NULL OR c.expires_on > $11::date + sp.expiry_margin_days)
-            AND (sp.shared_uses IS NULL OR used.number + w.quantity <= sp.shared_uses)
+            AND (sp.shared_uses IS NULL OR used.number + w.wanted <= sp.shared_uses)
         ORDER BY c.expires_on, c.id LIMIT 1) one) END AS shared_card,
-    EXISTS (SELECT 1 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
+    (SELECT min(o.cost) FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
         WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
             AND {OFFER_AUTHORISED.format(moment="$4", supplier="o.supplier_id", brand="p.brand_id")}
-        ) AS has_offer
-FROM unnest($8::text[], $9::int[]) AS w (sku, quantity)
+        ) AS offer_cost,
+    w.chosen, w.turn, w.wanted, w.bundle, w.part, w.pieces, w.share, w.gift_from, w.when_out
+FROM ({_WISHED}) AS w
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
@@ -91,9 +117,10 @@ LEFT JOIN product_types t ON t.id = v.type_id
 """
 
 # The same where somebody chose a card; apart, because what is not run costs time as well.
-READ_CHOSEN = READ.replace(_FREE, _CHOSEN).replace(
-    "unnest($8::text[], $9::int[]) AS w (sku, quantity)",
-    "unnest($8::text[], $9::int[], $13::uuid[]) AS w (sku, quantity, chosen)",
+READ_CHOSEN = (
+    READ.replace(_FREE, _CHOSEN)
+    .replace(_NOT_CHOSEN, "a.chosen")
+    .replace(_ASKED, "unnest($8::text[], $9::int[], $13::uuid[]) AS a (sku, quantity, chosen)")
 )
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
@@ -150,15 +177,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $60
 _LINES = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
     max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms,
-    delivery_kind, type_id, type_version, account)
+    delivery_kind, type_id, type_version, account, bundle_sku, bundle_position, gift)
 SELECT id, $1, position, variant, sku, quantity, price, max_cost, status, $10, delivered, cost,
-    due_at, delivered_at, terms, kind, type_id, type_version, account
+    due_at, delivered_at, terms, kind, type_id, type_version, account, bundle, part, gift
 FROM unnest($15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::int[], $20::bigint[],
     $21::bigint[], $22::text[], $23::int[], $24::bigint[],
     $25::timestamptz[], $26::timestamptz[], $27::jsonb[],
-    $62::text[], $63::uuid[], $64::int[], $65::jsonb[])
+    $62::text[], $63::uuid[], $64::int[], $65::jsonb[],
+    $71::text[], $72::int[], $73::bool[])
     AS l (id, position, variant, sku, quantity, price, max_cost, status, delivered, cost,
-          due_at, delivered_at, terms, kind, type_id, type_version, account)
+          due_at, delivered_at, terms, kind, type_id, type_version, account, bundle, part, gift)
 """
 _EVENTS = """
 INSERT INTO outbox_events (id, type, subject, sequence, payload, occurred_at)

@@ -107,14 +107,21 @@ def _draft_line(
         type_id=line.type_id,
         type_version=line.type_version,
         account=line.account,
+        bundle_sku=line.bundle.sku if line.bundle else None,
+        bundle_position=line.bundle.position if line.bundle else None,
+        gift=line.bundle is not None and line.bundle.gift,
         status=LineStatus.DELIVERED if own else LineStatus.QUEUED,
         consumer=order.consumer,
         delivered_quantity=line.quantity if own else 0,
         cost=sum(card.unit_cost for card in cards),
         due_at=None if own else _due_at(line, moment),
         delivered_at=moment if own else None,
-        terms=None if own or not order.consumer else commissions.terms_of(line.chain, line.rules),
+        terms=None if own or not order.consumer else _terms(line),
     )
+
+
+def _terms(line: PlannedLine) -> dict[str, Any]:
+    return commissions.terms_of(line.chain, line.rules, line.bears)
 
 
 def _due_at(line: PlannedLine, moment: datetime) -> datetime:
@@ -159,6 +166,7 @@ async def write(
             keepsake,
             *_kind_columns(lines),
             *shared,
+            *_bundle_columns(lines),
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "shared_use_once":
@@ -189,7 +197,7 @@ def _booked(
         shares = commissions.split(
             unit_price=line.unit_price,
             quantity=line.quantity,
-            cost=line.cost,
+            cost=line.cost + terms.bears,
             chain=terms.chain if order.consumer else [],
             rules=terms.rules,
         )
@@ -287,4 +295,12 @@ def _kind_columns(lines: list[OrderLine]) -> list[list[Any]]:
         [line.type_id for line in lines],
         [line.type_version for line in lines],
         [orjson.dumps(line.account).decode() if line.account else None for line in lines],
+    ]
+
+
+def _bundle_columns(lines: list[OrderLine]) -> list[list[Any]]:
+    return [
+        [line.bundle_sku for line in lines],
+        [line.bundle_position for line in lines],
+        [line.gift for line in lines],
     ]

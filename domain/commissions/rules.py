@@ -106,9 +106,13 @@ def _amount(
     return difference, difference
 
 
-def terms_of(chain: Sequence[Beneficiary], rules: Mapping[int, Rule]) -> dict[str, Any]:
-    """The snapshot kept on a line that is delivered later: who is in the chain, and the rules."""
+def terms_of(
+    chain: Sequence[Beneficiary], rules: Mapping[int, Rule], bears: int = 0
+) -> dict[str, Any]:
+    """The snapshot kept on a line that is delivered later: who is in the chain, the rules, and what
+    it bears of the other parts of its bundle."""
     return {
+        **({"bears": bears} if bears else {}),
         "chain": [
             {
                 "agentId": str(m.agent_id),
@@ -140,6 +144,11 @@ def read_terms(terms: Mapping[str, Any] | None) -> tuple[list[Beneficiary], dict
         for m in terms["chain"]
     ]
     return chain, read_rules(terms["rules"])
+
+
+def borne(terms: Mapping[str, Any] | None) -> int:
+    """What a line bears of its bundle's other parts: nobody earns on that."""
+    return int(terms.get("bears", 0)) if terms else 0
 
 
 def read_rules(rows: Sequence[Mapping[str, Any]]) -> dict[int, Rule]:

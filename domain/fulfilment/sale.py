@@ -23,7 +23,11 @@ async def book_sale(
     """
     chain, rules = commissions.read_terms(line.terms if line.consumer else None)
     earned = commissions.split(
-        unit_price=line.unit_price, quantity=line.quantity, cost=cost, chain=chain, rules=rules
+        unit_price=line.unit_price,
+        quantity=line.quantity,
+        cost=cost + commissions.borne(line.terms),
+        chain=chain,
+        rules=rules,
     )
     await orders.line_delivered(conn, line, cost, receipt=receipt, note=note)
     posting = orders.sale_posting(

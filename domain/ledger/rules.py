@@ -46,7 +46,9 @@ class Posting:
 
 
 def posting_columns(postings: list[Posting], moment: Any) -> tuple[list[Any], ...]:
-    """Columns to unnest: six of transfers, then three of entries. Legs of zero are left out."""
+    """Columns to unnest: six of transfers, then three of entries. Legs of zero are left out, and so
+    is a posting that moves nothing, such as that of a gift."""
+    postings = [each for each in postings if any(amount for _, amount in each.legs)]
     ids = [new_id() for _ in postings]
     legs = [
         (transfer, account, amount)

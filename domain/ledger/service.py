@@ -75,6 +75,8 @@ async def post(conn: Connection, postings: list[Posting]) -> None:
     """Book transfers in the caller's transaction; the same kind and reference twice is refused by
     the database, and so is a wallet below zero (`account_not_overdrawn`)."""
     columns = posting_columns(postings, clock.now())
+    if not columns[0]:
+        return
     await conn.execute(INSERT_TRANSFERS, *columns[:6])
     await conn.execute(INSERT_ENTRIES, *columns[6:])
 

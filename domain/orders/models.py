@@ -94,6 +94,9 @@ class OrderLine(Model):
     type_id = fields.UUIDField()  # what was asked of the buyer: this version of this type. No
     type_version = fields.IntField()  # foreign key: each purchase would lock the version's row
     account: dict[str, Any] | None = fields.JSONField(null=True)  # what the buyer filled in, typed
+    bundle_sku = fields.CharField(max_length=64, null=True)  # of which bundle it is a part, and
+    bundle_position = fields.SmallIntField(null=True)  # which one
+    gift = fields.BooleanField(default=False, db_default=False)  # comes with it, and has no price
     status = fields.CharEnumField(LineStatus, max_length=24)
     consumer = fields.BooleanField()
     delivered_quantity = fields.IntField(default=0)
@@ -114,7 +117,14 @@ class OrderLine(Model):
         unique_together = (("order", "position"),)
         constraints = (
             CheckConstraint(check="quantity > 0", name="line_quantity_above_zero"),
-            CheckConstraint(check="unit_price > 0", name="line_price_above_zero"),
+            CheckConstraint(check="unit_price > 0 OR gift", name="line_price_above_zero"),
+            CheckConstraint(
+                check="(bundle_sku IS NULL) = (bundle_position IS NULL)", name="line_bundle_whole"
+            ),
+            CheckConstraint(
+                check="NOT gift OR (unit_price = 0 AND bundle_sku IS NOT NULL)",
+                name="line_gift_of_a_bundle",
+            ),
             CheckConstraint(
                 check="(status = 'DELIVERED')"
                 " = (delivered_quantity = quantity AND delivered_at IS NOT NULL)",
