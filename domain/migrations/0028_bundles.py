@@ -85,7 +85,7 @@ CREATE TRIGGER order_lines_gift_cards_later AFTER UPDATE OF status ON order_line
 
 
 class Migration(migrations.Migration):
-    dependencies = [('domain', '0027_guard')]
+    dependencies = [("domain", "0027_guard")]
 
     initial = False
 
