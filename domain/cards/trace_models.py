@@ -23,7 +23,7 @@ class CardEvent(Model):
     id = fields.UUIDField(primary_key=True, default=new_id)
     card_id = fields.UUIDField(null=True)
     batch_id = fields.UUIDField()
-    sequence = fields.IntField()  # of the card; without a card, of the batch
+    sequence = fields.IntField()  # 1, 2, 3 of the card; without a card, rising and no more
     at = fields.DatetimeField()
     action = fields.CharField(max_length=16)
     old_state = fields.CharField(max_length=32, null=True)

@@ -40,7 +40,7 @@ LEFT JOIN LATERAL (SELECT * FROM card_events WHERE id = s.event_id LIMIT 1) e ON
 WHERE s.sequence > $1 ORDER BY s.sequence LIMIT $2
 """  # noqa: S608
 _FORGOTTEN = """
-SELECT e.id, e.card_id, e.batch_id, e.sequence FROM card_events e WHERE e.id < $1
+SELECT e.id, e.card_id, e.batch_id, e.sequence, e.action FROM card_events e WHERE e.id < $1
 AND (SELECT true FROM card_seals s WHERE s.event_id = e.id) IS NULL ORDER BY e.id LIMIT 100
 """
 _BATCHES = """
@@ -284,4 +284,4 @@ def _card(card_id: UUID) -> str:
 def _event(row: Any) -> str:
     if row["card_id"] is not None:
         return f"event {row['sequence']} of {_card(row['card_id'])}"
-    return f"event {row['sequence']} of batch {encode_id(Prefix.CARD_BATCH, row['batch_id'])}"
+    return f"the event {row['action']!r} of batch {encode_id(Prefix.CARD_BATCH, row['batch_id'])}"

@@ -111,6 +111,25 @@ async def test_what_commits_late_is_sealed_all_the_same(database_url: str) -> No
     assert await faults() == []
 
 
+async def test_who_moves_cards_waits_for_nobody_who_holds_their_batch(database_url: str) -> None:
+    """Else the two could wait for each other: one has the cards, the other the batch."""
+    stored = await make.stock(await make.variant(), 150)
+    other = await asyncpg.connect(database_url)
+    try:
+        async with other.transaction():
+            await other.execute(
+                "SELECT 1 FROM card_batches WHERE id = $1 FOR UPDATE", stored[0].batch_id
+            )
+            async with transaction() as conn:
+                await conn.execute("SET LOCAL lock_timeout = '200ms'")
+                await act_as(conn, make.OPERATOR)
+                await conn.execute("UPDATE cards SET state = 'frozen'")
+                await conn.execute("UPDATE cards SET expires_on = '2040-01-01'")
+    finally:
+        await other.close()
+    assert await faults() == []
+
+
 async def test_a_backlog_is_sealed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "BATCH_EVENTS", 2)
     for _ in range(4):

@@ -191,7 +191,7 @@ CASES = {
     ),
     "a link": (
         ["UPDATE card_seals SET digest = '\\x00' WHERE sequence = 1"],
-        ["link 1: event 1 of batch", "link 2: event 2 of batch"],
+        ["link 1: the event 'batch' of batch", "link 2: the event 'stored' of batch"],
     ),
     "a link in the middle": (
         ["DELETE FROM card_seals WHERE sequence = 2"],
