@@ -154,6 +154,6 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domain", "0027_guard")]
+    dependencies = [("domain", "0028_bundles")]
 
     operations = [RunSQL(sql) for sql in (NUMBERS, MOVED, TOLD)]
