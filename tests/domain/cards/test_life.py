@@ -25,13 +25,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain import cards, checkout, invariants, orders
+from domain import cards, checkout, invariants, orders, sites
 from domain.cards import batches
 from domain.cards.models import CardState as S
 from domain.cards.moves import FREE, MOVES, OWNED
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase
 from domain.kernel import Actor, Refused, clock, connection, new_id, transaction
+from jobs import schedule
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -402,3 +403,37 @@ async def test_a_store_that_sells_what_is_frozen_is_found_out(
     monkeypatch.setattr(batches, "SETTLED_AT_ONCE", 1)
     with pytest.raises(AssertionError):
         await live(Phase.generate)
+
+
+async def test_the_trace_vouches_for_everything_that_operators_and_schedulers_do() -> None:
+    variant, buyer = await make.variant(cards=12), await make.buyer()
+    await cards.save_policy(make.OPERATOR, variant.sku, cards.PolicyChange(safety_stock=99))
+    await cards.set_quota(make.OPERATOR, variant.sku, sites.MAIN_ID, 2)
+    soon = clock.now().date() + timedelta(days=1)
+    wish = cards.ImportWish(
+        variant.sku, COST, expires_on=soon, origin=cards.BatchOrigin(quarantine=True, note="x")
+    )
+    report = await cards.import_cards(make.OPERATOR, wish, io.BytesIO(b"E-1\nE-2\nE-3\nE-4\n"))
+    batch = report.batch_id
+    assert batch is not None
+    (check,) = await cards.sample_batch(make.OPERATOR, batch, 1)
+    await cards.judge_card(make.OPERATOR, check.card_id, cards.Verdict.INVALID, "dead")
+    await cards.release_batch(make.OPERATOR, batch)
+    await cards.freeze_batch(make.OPERATOR, batch, "doubt")
+    await cards.unfreeze_batch(make.OPERATOR, batch, "fine")
+    held = await make.hold(variant, 2)
+    await cards.tell_expiring()
+    placed = await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 2),), "key"))
+    await orders.reveal_cards(buyer, placed.order.id, None)
+    first = (await cards.cards_of_lines([placed.lines[0].id]))[placed.lines[0].id][0]
+    await cards.dispute_card(make.OPERATOR, first.id, "used")
+    later = clock.now() + timedelta(days=2)
+    with clock.fixed(lambda: later):
+        await schedule.watch_stock()
+        await schedule.expire_stock()
+    assert (await cards.CardHold.get(id=held.id)).state is cards.HoldState.LAPSED
+    whole = cards.WriteOffWish(cards.WriteOffKind.VOID, "end", "key", batch_id=batch)
+    await cards.write_off_cards(make.OPERATOR, whole)
+    await cards.seal_card_events()
+    assert (await cards.verify_cards()).faults == []
+    assert await _broken() == []
