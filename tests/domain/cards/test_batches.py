@@ -1,5 +1,6 @@
 """Batches: quarantine, checks, the rate that freezes, write-offs; and the books after each."""
 
+import asyncio
 import io
 from typing import Any
 from uuid import UUID
@@ -172,6 +173,43 @@ async def test_a_large_batch_is_frozen_in_slices_and_a_killed_run_is_finished(
     assert await states(batch) == {"frozen": 4, "available": 6}
     assert [await cards.settle_batches() for _ in range(3)] == [4, 2, 0]
     assert await states(batch) == {"frozen": 10}
+
+
+async def test_a_freeze_beside_purchases_gives_each_card_one_fate() -> None:
+    variant = await make.variant(price=make.yuan(49))
+    batch = await batch_of(variant, 60)
+    buyers = [await make.buyer() for _ in range(20)]
+
+    async def try_to_buy(buyer: Actor) -> int:
+        try:
+            return len(await buy(buyer, variant))
+        except Refused:
+            return 0
+
+    async def freeze() -> int:
+        await cards.freeze_batch(make.OPERATOR, batch, "a complaint")
+        return 0
+
+    work = [try_to_buy(each) for each in buyers]
+    sold = sum(await asyncio.gather(*work[:10], freeze(), *work[10:]))
+    found = await states(batch)
+    assert found == {"frozen": 60 - sold} | ({"sold": sold} if sold else {})
+    assert await broken() == []
+
+
+async def test_two_verdicts_at_once_freeze_once() -> None:
+    variant = await make.variant()
+    batch = await batch_of(variant, 8)
+    await cards.save_policy(make.OPERATOR, variant.sku, cards.PolicyChange(invalid_minimum=2))
+    picked = await cards.sample_batch(make.OPERATOR, batch, 4)
+    judge = cards.judge_card
+    await asyncio.gather(
+        *(judge(make.OPERATOR, each.card_id, cards.Verdict.INVALID, "dead") for each in picked)
+    )
+    assert [name for name, _ in await told(batch)].count("card_batch.frozen") == 1
+    assert await states(batch) == {"invalid": 4, "frozen": 4}
+    assert await balance(AccountKind.LOSS) == -4 * COST
+    assert await broken() == []
 
 
 async def test_a_held_card_of_a_frozen_batch_is_not_kept_for_its_buyer() -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 import pytest
 
@@ -150,6 +151,23 @@ async def test_a_crossing_is_told_once_however_many_look() -> None:
         "SELECT array_agg(sequence ORDER BY sequence) FROM outbox_events WHERE type = ANY($1)"
     )
     assert await value(sequences, [levels.LOW, levels.RECOVERED]) == [1, 2, 3]
+
+
+async def test_without_its_row_lock_a_crossing_would_be_told_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The twin: of those that look at once all tell, but for the number that an event has once."""
+    variant = await make.variant(cards=1)
+    for safety_stock in (2, 0, 2):  # the pool has its row, and is low again
+        await policy(variant, safety_stock=safety_stock)
+        if safety_stock == 2 and await told(levels.RECOVERED):
+            break
+        assert await cards.check_levels() == 1
+    monkeypatch.setattr(levels, "_LOCK", levels._LOCK.replace("FOR UPDATE", ""))
+    slow = levels._COUNT.replace("SELECT v.sku,", "SELECT pg_sleep(0.3), v.sku,")
+    monkeypatch.setattr(levels, "_COUNT", slow)
+    seen = await asyncio.gather(*(cards.check_levels() for _ in range(3)), return_exceptions=True)
+    assert any(isinstance(each, asyncpg.UniqueViolationError) for each in seen)
 
 
 async def test_a_pool_without_a_safety_stock_any_more_has_recovered() -> None:
