@@ -17,6 +17,7 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
+from domain.pricing.models import PriceList
 from domain.pricing.queries import standing_prices
 from domain.pricing.rules import CURRENCIES, TIERS, TierPrice, price_faults
 from domain.pricing.service import WRITE_SCOPE, price_changed, save_prices
@@ -24,8 +25,10 @@ from domain.pricing.service import WRITE_SCOPE, price_changed, save_prices
 FILE = "prices.csv"
 FOLDER_FILES = ("categories.csv", "products.csv", "variants.csv", FILE)
 COLUMNS = ("sku", "tier", "currency", "amount", "compare_at")
+LIST_COLUMN = "list"  # the code of a price list; without one, or left empty, the base list
 
 Listed = dict[UUID, dict[str, tuple[TierPrice, catalog.CsvRow]]]
+Place = tuple[str, str]  # list and currency
 
 
 async def import_folder(
@@ -43,7 +46,7 @@ async def import_folder(
             raise Refused(missing)
     with ExitStack() as opened:
         files = [opened.enter_context((folder / name).open("rb")) for name in FOLDER_FILES]
-        catalog.read_csv(files[3], FILE, COLUMNS)
+        catalog.read_csv(files[3], FILE, COLUMNS, (LIST_COLUMN,))
         files[3].seek(0)
         reports = await catalog.import_catalog(actor, *files[:3], approve=approve, dry_run=dry_run)
         coming = _coming_skus(files[2], reports["variants.csv"]) if dry_run else frozenset()
@@ -70,28 +73,31 @@ async def import_prices(
     """Create or update the prices of a file (CSV in UTF-8, or a workbook), in one transaction.
 
     Needs `prices:write`. A row is left out and reported when it is wrong by itself or when the
-    variant's price list would be (row E2). Running the file again changes nothing. Audited once.
+    variant's price list would be (row E2). Prices of other lists than the base list name theirs in
+    the column `list`. Running the file again changes nothing. Audited once.
     `dry_run` writes nothing, and knows the SKUs in `coming` as if they were there; `all_or_nothing`
     stores nothing when a row is left out.
     """
     actor.require_scope(WRITE_SCOPE)
-    rows, errors = catalog.read_csv(file, FILE, COLUMNS)
+    rows, errors = catalog.read_csv(file, FILE, COLUMNS, (LIST_COLUMN,))
     report = catalog.ImportReport(errors=errors)
     skus = await catalog.variants_by_sku(list({row["sku"] for row in rows}))
     ids = {sku: new_id() for sku in coming} | {sku: each.id for sku, each in skus.items()}
-    by_currency: dict[str, Listed] = defaultdict(lambda: defaultdict(dict))
+    lists = {each.code: each for each in await PriceList.all()}
+    by_place: dict[Place, Listed] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         try:
-            _sort_in(row, ids, by_currency)
+            _sort_in(row, ids, lists, by_place)
         except Refused as refused:
             report.errors.append(row.error(refused.refusals[0]))
     with suppress(catalog.TakenBack):
         async with transaction() as conn:
             await conn.execute(catalog.LOCK_IMPORT)
-            for currency, listed in sorted(by_currency.items()):
-                changed = await _changed(conn, currency, listed, report)
+            for (code, currency), listed in sorted(by_place.items()):
+                list_id = lists[code].id if code else None
+                changed = await _changed(conn, currency, list_id, listed, report)
                 if not dry_run:
-                    await _save(conn, actor, changed, currency)
+                    await _save(conn, actor, changed, currency, list_id)
             counts = catalog.counts_of({FILE: report})
             await audit.record(conn, actor, "price.import", None, counts)
             catalog.take_back_if(dry_run or (all_or_nothing and bool(report.errors)))
@@ -100,10 +106,20 @@ async def import_prices(
     return report
 
 
-def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, Listed]) -> None:
+def _sort_in(
+    row: catalog.CsvRow,
+    ids: dict[str, UUID],
+    lists: dict[str, PriceList],
+    by_place: dict[Place, Listed],
+) -> None:
     variant_id = ids.get(row["sku"])
     if variant_id is None:
         raise Refused(Invalid(reason="sku_unknown", field=("sku",)))
+    code = row.values.get(LIST_COLUMN, "")
+    if code and code not in lists:
+        raise Refused(Invalid(reason="price_list_unknown", field=(LIST_COLUMN,)))
+    if code and lists[code].currency != row["currency"]:
+        raise Refused(Invalid(reason="currency", field=("currency",)))
     if row["tier"] not in TIERS:
         raise Refused(Invalid(reason="tier", field=("tier",)))
     if row["currency"] not in CURRENCIES:
@@ -111,7 +127,7 @@ def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, L
     units = row.units("amount")
     if units is None:
         raise Refused(Invalid(reason="price_not_above_zero", field=("amount",)))
-    prices = by_currency[row["currency"]][variant_id]
+    prices = by_place[code, row["currency"]][variant_id]
     if row["tier"] in prices:
         raise Refused(Invalid(reason="twice_in_file", field=("sku",)))
     prices[row["tier"]] = (
@@ -121,10 +137,14 @@ def _sort_in(row: catalog.CsvRow, ids: dict[str, UUID], by_currency: dict[str, L
 
 
 async def _changed(
-    conn: Connection, currency: str, listed: Listed, report: catalog.ImportReport
+    conn: Connection,
+    currency: str,
+    list_id: UUID | None,
+    listed: Listed,
+    report: catalog.ImportReport,
 ) -> list[tuple[UUID, TierPrice]]:
     """The prices that are new or other than those that stand; all are counted."""
-    standing = await standing_prices(conn, list(listed), currency)
+    standing = await standing_prices(conn, list(listed), currency, list_id)
     changed: list[tuple[UUID, TierPrice]] = []
     for variant_id, given in sorted(listed.items()):
         before = standing.get(variant_id, {})
@@ -141,9 +161,13 @@ async def _changed(
 
 
 async def _save(
-    conn: Connection, actor: Actor, changed: list[tuple[UUID, TierPrice]], currency: str
+    conn: Connection,
+    actor: Actor,
+    changed: list[tuple[UUID, TierPrice]],
+    currency: str,
+    list_id: UUID | None,
 ) -> None:
-    await save_prices(conn, actor, changed, currency)
+    await save_prices(conn, actor, changed, currency, list_id)
     touched = sorted({variant_id for variant_id, _ in changed})
     for start in range(0, len(touched), 1_000):
         versions = await catalog.touch_variants(conn, touched[start : start + 1_000])

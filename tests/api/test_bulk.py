@@ -248,11 +248,18 @@ async def test_what_went_out_comes_in_again_and_changes_nothing(form: str) -> No
         counts = {each["name"]: each["value"] for each in job["counts"]}
         assert (counts["created"], counts["updated"], counts["rejected"]) == (0, 0, 0), job
         assert counts["unchanged"] == (2 if form == "csv" else 6)
+    summer_list = pricing.PriceListDraft("summer", "夏", "Summer", "CNY")
+    await pricing.save_price_list(make.OPERATOR, summer_list)
+    summer = "sku,tier,currency,amount,compare_at,list\n00123,retail,CNY,40,,summer\n"
+    summer += "00123,retail,CNY,40,,nowhere\n00123,retail,USD,40,,summer\n"
+    sent = await call("POST", "/admin/imports/prices", token, [summer.encode()])
+    job = await done(sent.json["jobId"], actor)
+    assert [each["reason"] for each in job["problems"]] == ["price_list_unknown", "currency"]
     out = await call("GET", "/admin/exports/prices", token, format=form)
     sent = await call("POST", "/admin/imports/prices", token, [out.body])
     job = await done(sent.json["jobId"], actor)
     counts = {each["name"]: each["value"] for each in job["counts"]}
-    assert counts == {"created": 0, "updated": 0, "unchanged": 2, "rejected": 0}
+    assert counts == {"created": 0, "updated": 0, "unchanged": 3, "rejected": 0}
 
 
 async def test_a_text_of_a_table_is_never_run() -> None:
