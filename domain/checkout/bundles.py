@@ -43,7 +43,8 @@ def plan_bundle(
     assert price is not None, "a bundle without price is not offered"
     chosen, refusal = _deliverable(wish, shelf, pool, path)
     accounts, faults = _accounts(shelf.parts, wish)
-    refusals: list[Refusal] = [account_refusal(fault, path) for fault in faults]
+    asked = [each for part in shelf.parts for each in part.shelf.account_fields]
+    refusals: list[Refusal] = [account_refusal(fault, asked, path) for fault in faults]
     if refusal is not None:
         refusals = [refusal]
     groups = split_price(price, shelf.parts)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from domain.kernel import Money, Refusal
+from domain.kernel import Money, Refusal, Spoken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,14 @@ class PriceChanged(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountInvalid(Refusal):
-    """What the buyer filled in for one field, `key`, cannot be taken; `reason` is a text's key."""
+    """What the buyer filled in for one field, `key`, cannot be taken; `reason` is a text's key.
+
+    `label` is how the field is called where it is filled in.
+    """
 
     code: ClassVar[str] = "ACCOUNT_INVALID"
     key: str
+    label: Spoken
     reason: str
 
 

@@ -1,6 +1,6 @@
 """Pure rules of the purchase: from what was read to what will be written, or to refusals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from domain.checkout.refusals import (
     StockShort,
 )
 from domain.commissions import Beneficiary, Rule
-from domain.kernel import Invalid, Money, Refusal, Refused, refuse_unless
+from domain.kernel import Invalid, Money, Refusal, Refused, Spoken, refuse_unless
 from domain.orders import MAX_LINES, Keepsake
 
 RETAIL = "retail"
@@ -211,7 +211,7 @@ def plan_line(
         return [], [short]
     account, faults = read_account(shelf.account_fields, wish.account)
     if faults:
-        return [], [account_refusal(fault, path) for fault in faults]
+        return [], [account_refusal(fault, shelf.account_fields, path) for fault in faults]
     return [_planned(place, wish, shelf, buyer, account, own=own)], []
 
 
@@ -253,9 +253,14 @@ def made_elsewhere(shelf: Shelf) -> bool:
     return shelf.offer_cost is not None and shelf.delivery_kind != DeliveryKind.GIFT_CARD
 
 
-def account_refusal(fault: ValueFault, path: tuple[str, ...]) -> AccountInvalid:
-    """What is wrong with one field, at its place in the input."""
-    return AccountInvalid(key=fault.key, reason=fault.reason, field=(*path, "account", fault.key))
+def account_refusal(
+    fault: ValueFault, asked: Iterable[AccountField], path: tuple[str, ...]
+) -> AccountInvalid:
+    """What is wrong with one field, at its place in the input, and as its buyer knows it."""
+    labels = {each.key: Spoken(each.label_en, each.label_zh) for each in asked}
+    label = labels.get(fault.key, Spoken(fault.key, fault.key))
+    place = (*path, "account", fault.key)
+    return AccountInvalid(key=fault.key, label=label, reason=fault.reason, field=place)
 
 
 def _expectation(wish: LineWish, price: int) -> int | None:

@@ -54,6 +54,7 @@ from domain.kernel.refusals import (
     NotFound,
     Refusal,
     Refused,
+    Spoken,
     refuse_unless,
 )
 from domain.kernel.sealing import (
@@ -121,6 +122,7 @@ __all__ = [
     "RingKeys",
     "SealBroken",
     "SignInNeeded",
+    "Spoken",
     "WrappedKey",
     "act_as",
     "alone",

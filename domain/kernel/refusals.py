@@ -6,6 +6,14 @@ from typing import ClassVar
 REGISTRY: dict[str, "type[Refusal]"] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words that an operator wrote in both languages, for a text to be filled with."""
+
+    en: str
+    zh: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """One expected refusal. Subclasses add the numbers that a screen needs."""

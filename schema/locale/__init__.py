@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from domain.kernel import Money, Refusal, plain
+from domain.kernel import Money, Refusal, Spoken, plain
 
 LANGUAGES = ("en", "zh")
 DEFAULT = "en"
@@ -111,6 +111,8 @@ def _say(name: str, value: object, language: str) -> str:
     if isinstance(value, Money):
         sign = SIGNS.get(value.currency)
         return f"{sign}{plain(value.units)}" if sign else str(value)
+    if isinstance(value, Spoken):
+        return value.zh if language == "zh" else value.en
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, date):

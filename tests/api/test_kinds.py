@@ -251,7 +251,8 @@ async def test_each_fault_is_named_by_its_field_and_nothing_is_bought(
     for each, (key, reason) in zip(payload["userErrors"], faults, strict=True):
         assert each["code"] == "ACCOUNT_INVALID"
         assert each["field"] == ["lines", "0", "account", key]
-        assert each["message"].startswith(key)
+        called = {field["key"]: field[f"label{language.title()}"] for field in GAME}
+        assert each["message"].startswith(called.get(key, key))
         assert reason not in each["message"]
     assert not await orders.Order.exists()
 

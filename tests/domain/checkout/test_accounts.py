@@ -7,7 +7,7 @@ import pytest
 from domain import catalog, checkout, orders, suppliers
 from domain.catalog import AccountField, DeliveryKind, FieldKind, ProductTypeDraft
 from domain.checkout import AccountInvalid, LineWish, NotForSale, Purchase, StockShort
-from domain.kernel import Refused, input_hash
+from domain.kernel import Refused, Spoken, input_hash
 from tests import make
 from tests.statements import count_statements
 
@@ -86,9 +86,17 @@ async def test_faults_of_all_lines_come_at_once() -> None:
     lines = (LineWish(second.sku, 1, account=(("x", "1"),)), LineWish(first.sku, 1))
     faults = await refused(Purchase(lines, "key"))
     assert faults == (
-        AccountInvalid(key="x", reason="account_unknown", field=("lines", "0", "account", "x")),
         AccountInvalid(
-            key="area", reason="account_required", field=("lines", "1", "account", "area")
+            key="x",
+            label=Spoken("x", "x"),
+            reason="account_unknown",
+            field=("lines", "0", "account", "x"),
+        ),
+        AccountInvalid(
+            key="area",
+            label=Spoken("Area", "大区"),
+            reason="account_required",
+            field=("lines", "1", "account", "area"),
         ),
     )
 
