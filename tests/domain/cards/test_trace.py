@@ -123,8 +123,7 @@ async def test_who_moves_cards_waits_for_nobody_who_holds_their_batch(database_u
             async with transaction() as conn:
                 await conn.execute("SET LOCAL lock_timeout = '200ms'")
                 await act_as(conn, make.OPERATOR)
-                await conn.execute("UPDATE cards SET state = 'frozen'")
-                await conn.execute("UPDATE cards SET expires_on = '2040-01-01'")
+                await conn.execute("UPDATE cards SET state = 'frozen', expires_on = '2040-01-01'")
     finally:
         await other.close()
     assert await faults() == []
