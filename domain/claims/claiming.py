@@ -40,7 +40,7 @@ from domain.claims.rules import (
     signed_tag,
     state_of,
 )
-from domain.claims.service import TOKEN_PURPOSE, as_link, link_event
+from domain.claims.service import TOKEN_PURPOSE, as_link, cards_to_hand_on, link_event
 from domain.kernel import (
     Actor,
     Connection,
@@ -64,12 +64,6 @@ KEY_PURPOSE = "claim-key"
 CODE_PURPOSE = "claim-code"
 CLAIMED, CHALLENGED = "claim_link.claimed", "claim_link.challenged"
 _NOBODY = Signed(UUID(int=0), UUID(int=0), datetime.fromtimestamp(0, UTC), 1, b"")
-
-_SHOWN = """
-SELECT c.id, c.masked, c.expires_on, c.first_revealed_at, c.variant_id
-FROM unnest($1::uuid[]) WITH ORDINALITY AS w (id, place) JOIN cards c ON c.id = w.id
-ORDER BY w.place
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +93,15 @@ async def view_link(token: str, language: str) -> ClaimView:
         row = await conn.fetchrow(statements.FIND, _id(token))
         _check_token(token, row)
         state = _state(row)
-        shown: list[Any] = []
+        found: list[UUID] = []
         if state is LinkState.OPEN:
-            found = await orders.openable_cards(conn, row["order_id"], await _left(conn, row))
-            shown = await conn.fetch(_SHOWN, found)
-    names = await _names([each["variant_id"] for each in shown], language)
+            found = await cards_to_hand_on(conn, row["order_id"], row["card_ids"])
     return ClaimView(
         state,
         row["expires_at"],
         max(0, row["max_uses"] - row["uses"]),
         row["recipient_masked"],
-        [
-            ClaimableCard(
-                names[each["variant_id"]],
-                each["masked"],
-                each["expires_on"],
-                each["first_revealed_at"] is not None,
-            )
-            for each in shown
-        ],
+        await _shown(row["order_id"], found, language),
     )
 
 
@@ -279,26 +263,35 @@ async def _count(conn: Connection, row: Any, key: bytes) -> None:
 
 
 async def _audited(conn: Connection, claimer: Actor, row: Any) -> list[cards.SealedCard]:
-    left = await _left(conn, row)
+    """The link's cards that can still be handed on, with their audit rows; refuses none at all."""
+    left = await cards_to_hand_on(conn, row["order_id"], row["card_ids"])
+    refuse_unless(bool(left), ClaimNothingLeft(field=("token",)))
     details = {"claimLinkId": str(row["id"])}
-    sealed = await orders.audited_cards(conn, claimer, row["order_id"], left, details)
-    refuse_unless(bool(sealed), ClaimNothingLeft(field=("token",)))
-    return sealed
-
-
-async def _left(conn: Connection, row: Any) -> list[UUID] | None:
-    """The link's cards that can still be shown; None for all of the order's."""
-    if row["card_ids"] is None:
-        return None
-    found = await orders.openable_cards(conn, row["order_id"], list(row["card_ids"]))
-    refuse_unless(bool(found), ClaimNothingLeft(field=("token",)))
-    return found
+    return await orders.audited_cards(conn, claimer, row["order_id"], left, details)
 
 
 async def _tell(conn: Connection, event: str, link_id: UUID, **more: Any) -> None:
     sequence = await conn.fetchval(statements.TOLD, link_id)
     link = await ClaimLink.get(id=link_id)
     await record_events(conn, [link_event(event, sequence, link, **more)])
+
+
+async def _shown(order_id: UUID, card_ids: Sequence[UUID], language: str) -> list[ClaimableCard]:
+    """Cards as the order's buyer has them, of a shared code its own share."""
+    lines = (await orders.lines_of([order_id]))[order_id] if card_ids else []
+    of_lines = await cards.cards_of_lines([line.id for line in lines])
+    by_id = {card.id: card for delivered in of_lines.values() for card in delivered}
+    wanted = [by_id[card_id] for card_id in card_ids]
+    names = await _names([card.variant_id for card in wanted], language)
+    return [
+        ClaimableCard(
+            names[card.variant_id],
+            card.masked,
+            card.expires_on,
+            card.first_revealed_at is not None,
+        )
+        for card in wanted
+    ]
 
 
 async def _names(variant_ids: Sequence[UUID], language: str) -> dict[UUID, str]:

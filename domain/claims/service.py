@@ -119,7 +119,7 @@ async def link_for_message(
     async with transaction() as conn:
         link = await ClaimLink.filter(origin=origin).first()
         if link is None:
-            if not await openable_cards(conn, order_id, None):
+            if not await cards_to_hand_on(conn, order_id, None):
                 return None
             wish = LinkWish(order_id, None, expires_at)
             link = await _written(wish, new_id(), language, origin=origin)
@@ -147,6 +147,15 @@ async def revoke_link(actor: Actor, link_id: UUID) -> ClaimLink:
         link = await ClaimLink.get(id=link_id)
     wake_relay()
     return link
+
+
+async def cards_to_hand_on(
+    conn: Connection, order_id: UUID, card_ids: Sequence[UUID] | None
+) -> list[UUID]:
+    """Which of these cards (all of the order without ids) may be handed on now."""
+    chosen = None if card_ids is None else list(card_ids)
+    found = await openable_cards(conn, order_id, chosen)
+    return [row["id"] for row in await conn.fetch(statements.GOOD_TO_HAND_ON, found)]
 
 
 async def url_of(link: ClaimLink) -> str:
@@ -208,9 +217,8 @@ async def _check_order(conn: Connection, buyer: UUID, wish: LinkWish) -> None:
     """The order is locked, so that its links are counted one after another."""
     owner = await conn.fetchval(statements.LOCK_ORDER, wish.order_id)
     refuse_unless(owner == buyer, NotFound(what="order", field=("orderId",)))
-    chosen = None if wish.card_ids is None else list(wish.card_ids)
-    found = await openable_cards(conn, wish.order_id, chosen)
-    whole = chosen is None or set(found) == set(chosen)
+    found = await cards_to_hand_on(conn, wish.order_id, wish.card_ids)
+    whole = wish.card_ids is None or set(found) == set(wish.card_ids)
     refuse_unless(whole, NotFound(what="card", field=("cardIds",)))
     refuse_unless(bool(found), ClaimNothingLeft(field=("orderId",)))
     made = await conn.fetchval(statements.LINKS_OF_ORDER, wish.order_id)

@@ -35,3 +35,8 @@ CODES_TO_RECIPIENT = """
 SELECT count(*) FROM claim_challenges c JOIN claim_links l ON l.id = c.link_id
 WHERE l.recipient_digest = $1 AND c.created_at > $2
 """
+# What its buyer may still look at is not always good to hand on: disputed, invalid, redeemed.
+GOOD_TO_HAND_ON = """
+SELECT id FROM unnest($1::uuid[]) WITH ORDINALITY AS w (id, place) JOIN cards c USING (id)
+WHERE c.state IN ('sold', 'revealed', 'shared') ORDER BY w.place
+"""

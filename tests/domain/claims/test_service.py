@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from domain import cards, checkout, claims
+from domain import cards, checkout, claims, orders
 from domain.catalog import DeliveryKind
 from domain.checkout import LineWish, Purchase
 from domain.claims import LinkState, LinkWish, MadeLink
@@ -425,3 +425,50 @@ async def test_a_line_of_links_is_handed_on_like_a_card() -> None:
     made = await linked(buyer, order)
     (opened,) = await claims.redeem(ANONYMOUS, token(made), key())
     assert opened.secret == "https://play.example/redeem/ABCDE"
+
+
+@pytest.mark.parametrize("state", ["disputed", "redeemed"])
+async def test_a_card_that_is_no_longer_good_is_not_handed_on(state: str) -> None:
+    buyer, order = await bought(2)
+    made = await linked(buyer, order)
+    async with transaction() as conn:
+        bad = await conn.fetchval("SELECT id FROM cards ORDER BY id LIMIT 1")
+        await conn.execute(
+            f"UPDATE cards SET state = '{state}', first_revealed_at = now() WHERE id = $1", bad
+        )
+    assert len((await claims.view_link(token(made), "en")).cards) == 1
+    (good,) = await claims.redeem(ANONYMOUS, token(made), key())
+    assert good.card_id != bad
+    assert (await refusal(linked(buyer, order, "bad", card_ids=[bad]))).code == "NOT_FOUND"
+
+
+async def test_a_link_without_a_good_card_counts_nothing() -> None:
+    buyer, order = await bought(1)
+    made = await linked(buyer, order)
+    async with transaction() as conn:
+        await conn.execute("UPDATE cards SET state = 'refunded'")
+    assert isinstance(
+        await refusal(claims.redeem(ANONYMOUS, token(made), key())), claims.ClaimNothingLeft
+    )
+    assert (await claims.view_link(token(made), "en")).uses_left == 1
+    assert isinstance(await refusal(linked(buyer, order, "late")), claims.ClaimNothingLeft)
+
+
+async def test_a_share_of_a_code_for_many_is_handed_on() -> None:
+    variant = await make.variant()
+    await cards.save_policy(make.OPERATOR, variant.sku, cards.PolicyChange(shared=True))
+    await make.stock(variant, 1)
+    first, earlier = await _share(variant.sku, 1)
+    second, order = await _share(variant.sku, 2)
+    await orders.reveal_cards(first, earlier.id, None)
+    made = await linked(second, order)
+    (view,) = (await claims.view_link(token(made), "en")).cards
+    assert view.seen_before is False, "another buyer's look is not this share's"
+    (opened,) = await claims.redeem(ANONYMOUS, token(made), key())
+    assert opened.secret
+
+
+async def _share(sku: str, number: int) -> tuple[Actor, Order]:
+    buyer = await make.buyer()
+    purchase = Purchase((LineWish(sku, 1),), f"share{number}")
+    return buyer, (await checkout.place_order(buyer, purchase)).order
