@@ -209,7 +209,8 @@ def _seen(rows: list[Any]) -> _Seen:
         if row["chosen"] is not None:
             seen.chosen[row["sku"]] = orjson.loads(row["cards"])
         elif row["turn"] == 1:
-            seen.shelf[row["sku"]] = _on_the_shelf(row)
+            before, found = seen.shelf.get(row["sku"], []), _on_the_shelf(row)
+            seen.shelf[row["sku"]] = max(before, found, key=len)
     picked = {card["id"] for cards in seen.chosen.values() for card in cards}
     if picked:
         for cards in seen.shelf.values():

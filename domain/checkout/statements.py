@@ -15,24 +15,24 @@ from domain.pricing import CHOSEN_LIST
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
 
-# What is asked for, and behind a bundle its parts. A variant may come more than once then: the
-# cards for all of its lines are looked at in its first turn.
+# What is asked for, and behind a bundle its parts. A variant may come more than once then: in the
+# first turn of its parts the cards for all of its lines are looked at.
 _ASKED = "unnest($8::text[], $9::int[]) AS a (sku, quantity)"
 _NOT_CHOSEN = "NULL::uuid AS chosen"
 _WISHED = f"""
-    SELECT u.*, sum(u.quantity) OVER of_one AS wanted, row_number() OVER of_one AS turn
-    FROM (
-        SELECT a.sku, a.quantity, {_NOT_CHOSEN}, NULL::text AS bundle, NULL::int2 AS part,
-            NULL::int AS pieces, NULL::int AS share, NULL::int AS gift_from, NULL::text AS when_out
-        FROM {_ASKED}
-        UNION ALL
-        SELECT cv.sku, b.quantity * c.quantity, NULL, b.sku, c.position, c.quantity, c.share,
-            c.gift_from, c.when_out
-        FROM unnest($8::text[], $9::int[]) AS b (sku, quantity)
-        JOIN variants bv ON bv.sku = b.sku AND bv.delivery_kind = 'BUNDLE'
-        JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id
-    ) u WINDOW of_one AS (PARTITION BY u.sku, u.chosen ORDER BY u.part
-        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    SELECT a.sku, a.quantity, {_NOT_CHOSEN}, a.quantity::bigint AS wanted, 1::bigint AS turn,
+        NULL::text AS bundle, NULL::int2 AS part, NULL::int AS pieces, NULL::int AS share,
+        NULL::int AS gift_from, NULL::text AS when_out
+    FROM {_ASKED}
+    UNION ALL
+    SELECT cv.sku, b.quantity * c.quantity, NULL,
+        sum(b.quantity * c.quantity) OVER (PARTITION BY cv.id)
+            + coalesce(($9::int[])[array_position($8::text[], cv.sku::text)], 0),
+        row_number() OVER (PARTITION BY cv.id), b.sku, c.position, c.quantity, c.share,
+        c.gift_from, c.when_out
+    FROM unnest($8::text[], $9::int[]) AS b (sku, quantity)
+    JOIN variants bv ON bv.sku = b.sku AND bv.delivery_kind = 'BUNDLE'
+    JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id
 """
 _PICKED = "ORDER BY random() LIMIT w.wanted"
 _FREE = f"""
