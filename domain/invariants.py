@@ -147,14 +147,46 @@ INVARIANTS = (
     ),
     Invariant(
         "I7",
-        "an order is paid once, with its total",
+        "an order is paid once, with its total, by its buyer's wallet or its one payment; other"
+        " money that channels have is in suspense or on its way back",
         """
-        SELECT count(*) FROM orders o
-        LEFT JOIN transfers t ON t.kind = 'payment' AND t.reference = o.id
-        LEFT JOIN LATERAL (
-            SELECT sum(e.amount) AS amount FROM entries e JOIN accounts a ON a.id = e.account_id
-            WHERE e.transfer_id = t.id AND a.kind = 'prepayment') paid ON true
-        WHERE paid.amount IS DISTINCT FROM o.total
+        SELECT (SELECT count(*) FROM orders o
+                LEFT JOIN transfers t ON t.kind = 'payment' AND t.reference = o.id
+                LEFT JOIN LATERAL (
+                    SELECT sum(e.amount) FILTER (WHERE a.kind = 'prepayment') AS amount,
+                        count(*) FILTER (WHERE a.kind = 'channel') AS by_channel
+                    FROM entries e JOIN accounts a ON a.id = e.account_id
+                    WHERE e.transfer_id = t.id) paid ON true
+                LEFT JOIN payments p ON p.order_id = o.id AND p.status = 'PAID'
+                WHERE paid.amount IS DISTINCT FROM CASE WHEN o.paid_at IS NOT NULL THEN o.total END
+                    OR paid.by_channel <> (p.id IS NOT NULL)::int)
+            + (SELECT count(*) FROM payments p
+                LEFT JOIN transfers t ON t.kind = 'suspense' AND t.reference = p.id
+                WHERE (p.status = 'SUSPENDED') <> (t.id IS NOT NULL))
+            + (SELECT count(*) FROM (
+                SELECT a.currency, coalesce((SELECT sum(e.amount) FROM entries e
+                        WHERE e.account_id = a.id), 0) AS booked,
+                    (SELECT coalesce(sum(p.paid_amount), 0) FROM payments p
+                        WHERE p.status = 'SUSPENDED' AND p.currency = a.currency
+                            AND NOT EXISTS (SELECT 1 FROM payment_refunds r
+                                WHERE r.payment_id = p.id)) AS kept
+                FROM accounts a WHERE a.kind = 'suspense') suspense WHERE booked <> kept)
+            + (SELECT count(*) FROM (
+                SELECT coalesce((SELECT sum(e.amount) FROM entries e
+                        WHERE e.account_id = a.id), 0) AS booked,
+                    (SELECT coalesce(sum(r.amount), 0) FROM payment_refunds r
+                        WHERE r.finished_at IS NULL AND r.currency = a.currency) AS owed
+                FROM accounts a WHERE a.kind = 'refund_due') due WHERE booked <> owed)
+            + (SELECT count(*) FROM (
+                SELECT coalesce((SELECT sum(e.amount) FROM entries e
+                        JOIN transfers t ON t.id = e.transfer_id WHERE e.account_id = a.id
+                            AND t.kind IN ('payment', 'suspense', 'refund_sent')), 0) AS booked,
+                    (SELECT coalesce(sum(p.paid_amount), 0) FROM payments p
+                        WHERE p.channel_id = a.owner_id)
+                    - (SELECT coalesce(sum(r.amount), 0) FROM payment_refunds r
+                        JOIN payments p ON p.id = r.payment_id
+                        WHERE r.status = 'COMPLETED' AND p.channel_id = a.owner_id) AS there
+                FROM accounts a WHERE a.kind = 'channel') channels WHERE booked <> -there)
         """,
     ),
     Invariant(
@@ -173,9 +205,16 @@ INVARIANTS = (
                     ON v.type_id = l.type_id AND v.version = l.type_version
                 WHERE t.id IS NULL OR v.id IS NULL)
             + (SELECT count(*) FROM orders o WHERE
-                (o.status IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')) <>
-                NOT EXISTS (SELECT 1 FROM order_lines l
-                    WHERE l.order_id = o.id AND l.status IN ('QUEUED', 'DELIVERING')))
+                (o.status IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED', 'FAILED', 'CANCELLED',
+                    'EXPIRED')) <> NOT EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id
+                        AND l.status IN ('WAITING', 'QUEUED', 'DELIVERING')))
+            + (SELECT count(*) FROM order_lines l JOIN orders o ON o.id = l.order_id
+                WHERE (l.status = 'WAITING') <> (o.status IN ('PENDING_PAYMENT', 'RISK_REVIEW'))
+                    AND l.status <> 'REFUNDED'
+                    OR (l.status = 'CANCELLED') <> (o.status IN ('FAILED', 'CANCELLED', 'EXPIRED'))
+                    OR o.paid_at IS NULL AND l.status IN ('QUEUED', 'DELIVERING', 'DELIVERED'))
+            + (SELECT count(*) FROM card_holds h JOIN order_lines l ON l.id = h.order_line_id
+                WHERE h.state = 'open' AND l.status <> 'WAITING')
         """,
     ),
     Invariant(

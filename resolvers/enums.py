@@ -58,8 +58,10 @@ DESCRIBED = {
     TransferKind: "What moved the money.",
     BatchStage: "IMPORTING, UNDOING: not whole yet; the same call again goes on.",
     JobState: "RECEIVING: its input is on the way. The last three are final.",
-    OrderStatus: "Where an order stands. The last three are final.",
-    LineStatus: "Where a line stands. The last two are final.",
+    OrderStatus: "Where an order stands. FAILED, CANCELLED and EXPIRED are unpaid, and only a"
+    " late payment changes them. DELIVERED, PARTIALLY_DELIVERED and REFUNDED are final.",
+    LineStatus: "Where a line stands. WAITING: for the payment, or a second look. DELIVERED and"
+    " REFUNDED are final.",
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
     Assortment: "What a site sells when none of its rules speaks of a product.",
     SupplierState: "Only ACTIVE ones get new attempts.",

@@ -41,6 +41,7 @@ CONTEXTS_WITH_TABLES = (
     "pricing",
     "suppliers",
     "orders",
+    "payments",
     "fulfilment",
     "giftcards",
     "commissions",

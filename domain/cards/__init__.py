@@ -101,6 +101,7 @@ from domain.cards.quotas import fill_quotas, quotas_of, set_quota
 from domain.cards.reading import RowProblem
 from domain.cards.refusals import CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
+from domain.cards.serving import LineNeed, held_costs, holds_of_lines, serve_line
 from domain.cards.store import StoredPurchase, sell, store_purchased
 from domain.cards.trace import (
     CardTrace,
@@ -158,6 +159,7 @@ __all__ = [
     "ImportWish",
     "IndexRotated",
     "KeyStatus",
+    "LineNeed",
     "OpenedCard",
     "Planted",
     "PolicyChange",
@@ -192,6 +194,8 @@ __all__ = [
     "fingerprints_of",
     "freeze_batch",
     "fresh_key",
+    "held_costs",
+    "holds_of_lines",
     "import_cards",
     "issue_cards",
     "judge_card",
@@ -226,6 +230,7 @@ __all__ = [
     "save_policy",
     "seal_card_events",
     "sell",
+    "serve_line",
     "set_quota",
     "settle_batches",
     "stock_of",

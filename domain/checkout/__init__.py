@@ -1,5 +1,9 @@
 """The face of checkout: the purchase, one function for every way in."""
 
+from domain.checkout.asking import confirm_by_hand, query_payment
+from domain.checkout.confirming import Confirmed, confirm_payment
+from domain.checkout.ending import cancel_order, expire_order, expire_orders
+from domain.checkout.incoming import take_callback
 from domain.checkout.refusals import (
     AccountInvalid,
     CardNotFree,
@@ -18,6 +22,7 @@ __all__ = [
     "AccountInvalid",
     "CardNotFree",
     "ClaimedCard",
+    "Confirmed",
     "LineWish",
     "NotForSale",
     "Placed",
@@ -26,5 +31,12 @@ __all__ = [
     "Purchase",
     "QuantityOutOfRange",
     "StockShort",
+    "cancel_order",
+    "confirm_by_hand",
+    "confirm_payment",
+    "expire_order",
+    "expire_orders",
     "place_order",
+    "query_payment",
+    "take_callback",
 ]

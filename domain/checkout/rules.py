@@ -52,6 +52,7 @@ class Purchase:
     promoter_code: str | None = None
     external_id: str | None = None
     keepsake: Keepsake | None = None
+    by_channel: bool = False  # somebody pays through a payment channel, not out of the wallet
 
     def plain(self) -> list[Any]:
         """The values that make two purchases the same one."""
@@ -59,7 +60,8 @@ class Purchase:
             [w.sku, w.quantity, w.expected_price, w.max_price, *_filled_in(w)] for w in self.lines
         ]
         left = [self.keepsake.mark] if self.keepsake else []
-        return [wishes, self.promoter_code, self.external_id, *left]
+        way = ["channel"] if self.by_channel else []
+        return [wishes, self.promoter_code, self.external_id, *left, *way]
 
 
 @dataclass(frozen=True, slots=True)

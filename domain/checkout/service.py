@@ -19,9 +19,10 @@ import orjson
 from domain import commissions, ledger, orders
 from domain.catalog import WhenOut, from_rows
 from domain.checkout import statements
-from domain.checkout.bundles import guard_bundles
+from domain.checkout.guards import refuse_below_cost
+from domain.checkout.placing import place_unpaid
 from domain.checkout.planning import plan
-from domain.checkout.refusals import PriceBelowCost, StockShort
+from domain.checkout.refusals import StockShort
 from domain.checkout.rules import (
     RETAIL,
     BuyerFacts,
@@ -81,11 +82,14 @@ class Placed:
 async def place_order(actor: Actor, purchase: Purchase) -> Placed:
     """Buy with the caller's wallet: all at once or not at all, and once per idempotency key.
 
+    With `by_channel` the order waits for its payment, and its cards are held meanwhile (F7, F2).
     Refuses, having changed nothing: an unknown or unlisted sku, a quantity out of range, short
     stock, a changed price, a sale below cost, a short balance, a reused key.
     """
     check_wishes(purchase.lines)
     check_key(purchase.idempotency_key)
+    if purchase.by_channel:
+        return await _place_unpaid(actor, purchase)
     pause = FIRST_PAUSE_SECONDS
     for attempt in range(CLAIM_TRIES):
         try:
@@ -97,6 +101,22 @@ async def place_order(actor: Actor, purchase: Purchase) -> Placed:
         except asyncpg.LockNotAvailableError as error:
             raise Refused(Busy()) from error
     raise Refused(Busy())
+
+
+async def _place_unpaid(actor: Actor, purchase: Purchase) -> Placed:
+    """Place an order that is paid later, in one transaction; no money moves."""
+    try:
+        async with transaction() as conn:
+            rows = await _read(conn, actor, purchase, clock.now())
+            buyer = _buyer_of(rows[0])
+            if rows[0]["earlier"] is not None:
+                raise KeyTaken
+            planned = plan(purchase.lines, _shelves(rows, _seen(rows)), buyer, CURRENCY)
+            order, lines = await place_unpaid(conn, actor, purchase, buyer, planned)
+    except KeyTaken:
+        return await _replay(actor, purchase, input_hash(purchase.plain()))
+    wake_relay()
+    return Placed(order, lines, {line.id: [] for line in lines}, replayed=False)
 
 
 async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Placed:
@@ -166,7 +186,11 @@ async def _buy(
         cards = {**await _claim(conn, actor, planned, line_ids, moment), **shared}
     else:
         cards = _picked(planned, line_ids, seen)
-    _refuse_below_cost(planned, line_ids, cards)
+    own_costs = {
+        line.position: [card.unit_cost for card in cards[line_ids[line.position]]]
+        for line in planned
+    }
+    refuse_below_cost(planned, own_costs)
     order, lines = draft_order(
         actor, purchase, buyer, planned, line_ids, cards, total, order_id, moment
     )
@@ -397,24 +421,6 @@ async def _claim_chosen(
         raise CardsTaken
     for row in rows:
         claimed[row["order_line_id"]].append(ClaimedCard(**row))
-
-
-def _refuse_below_cost(
-    planned: list[PlannedLine], line_ids: dict[int, UUID], cards: dict[UUID, list[ClaimedCard]]
-) -> None:
-    """No sale below what one of its cards cost, unless an operator allowed it (row E4). A bundle is
-    looked at as a whole."""
-    own_costs = {
-        line.position: sum(card.unit_cost for card in cards[line_ids[line.position]])
-        for line in planned
-    }
-    guard_bundles(planned, own_costs)
-    for line in planned:
-        if line.bundle is not None:
-            continue
-        dearest = max((card.unit_cost for card in cards[line_ids[line.position]]), default=0)
-        if dearest > line.unit_price and not line.sold_below_cost:
-            raise Refused(PriceBelowCost(sku=line.sku, field=("lines", str(line.place))))
 
 
 async def _explain_shortage(

@@ -11,6 +11,7 @@ from domain.fulfilment.manual import (
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, ManualTask
 from domain.fulfilment.queries import attempts_of, attempts_of_order, find_attempt, list_due
 from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
+from domain.fulfilment.sale import book_refund, book_sale
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "ManualTask",
     "attempts_of",
     "attempts_of_order",
+    "book_refund",
+    "book_sale",
     "claim_line",
     "deliver_line",
     "fail_line",

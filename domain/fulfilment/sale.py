@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain import commissions, ledger, orders
+from domain import commissions, ledger, orders, payments
 from domain.catalog import DeliveryKind
 from domain.kernel import Connection, clock
 
@@ -30,16 +30,27 @@ async def book_sale(
         rules=rules,
     )
     await orders.line_delivered(conn, line, cost, receipt=receipt, note=note)
-    posting = orders.sale_posting(
-        line_id=line.id,
-        number=line.number,
-        currency=line.currency,
-        total=line.unit_price * line.quantity,
-        cost=cost,
-        supplier_id=supplier_id,
-        by_hand=line.delivery_kind is DeliveryKind.MANUAL,
-        commission_legs=commissions.legs_of(earned, line.currency),
-    )
+    total = line.unit_price * line.quantity
+    if line.delivery_kind is DeliveryKind.GIFT_CARD:
+        # A card of money costs its face value; one of uses owes what is paid for it.
+        posting = orders.stored_value_posting(
+            line_id=line.id,
+            number=line.number,
+            currency=line.currency,
+            total=total,
+            owed=cost or total,
+        )
+    else:
+        posting = orders.sale_posting(
+            line_id=line.id,
+            number=line.number,
+            currency=line.currency,
+            total=total,
+            cost=cost,
+            supplier_id=supplier_id,
+            by_hand=line.delivery_kind is DeliveryKind.MANUAL,
+            commission_legs=commissions.legs_of(earned, line.currency),
+        )
     await ledger.post(conn, [posting])
     if earned:
         rows = [(line.id, one) for one in earned]
@@ -48,13 +59,20 @@ async def book_sale(
 
 
 async def book_refund(conn: Connection, line: orders.LockedLine, failure_code: str) -> None:
-    """Give the line's price back to the buyer's wallet, in the caller's transaction (row C5)."""
+    """Give the line's price back, in the caller's transaction (row C5): through the channel that
+    the order was paid by, or to the buyer's wallet."""
     await orders.line_refunded(conn, line, failure_code)
+    total = line.unit_price * line.quantity
+    payment = await payments.refundable_payment(conn, line.order_id) if total else None
+    if payment is not None:
+        wish = payments.RefundWish(payment.id, total, failure_code, line.id)
+        await payments.request_refund(conn, payment, wish)
     posting = orders.refund_posting(
         line_id=line.id,
         number=line.number,
         currency=line.currency,
-        total=line.unit_price * line.quantity,
+        total=total,
         buyer_id=line.buyer_id,
+        to_channel=payment is not None,
     )
     await ledger.post(conn, [posting])

@@ -58,6 +58,10 @@ class Prefix(StrEnum):
     NOTIFICATION = "ntf"
     NOTIFICATION_CHANNEL = "nch"
     NOTIFICATION_TEMPLATE = "ntt"
+    PAYMENT = "pay"
+    PAYMENT_CHANNEL = "pch"
+    PAYMENT_CALLBACK = "pcb"
+    PAYMENT_REFUND = "prf"
 
 
 def new_id() -> UUID:

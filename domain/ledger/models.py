@@ -27,6 +27,9 @@ class AccountKind(StrEnum):
     INVENTORY = "inventory"
     COMMISSION_EXPENSE = "commission_expense"
     LOSS = "loss"
+    CHANNEL = "channel"  # what a payment channel holds for us: negative, an asset; append-only
+    SUSPENSE = "suspense"  # money that came without an order that needs it
+    REFUND_DUE = "refund_due"  # owed to buyers until their channel has given it back
     GIFT_CARD = "gift_card"  # what we owe on our own gift cards that were sold
 
 
@@ -82,6 +85,10 @@ class TransferKind(StrEnum):
     GIFT_CARD_REDEMPTION = "gift_card_redemption"  # reference: redemption
     GIFT_CARD_VOID = "gift_card_void"  # reference: card
     GIFT_CARD_BREAKAGE = "gift_card_breakage"  # reference: card
+    SUSPENSE = "suspense"  # reference: payment
+    REFUND_REQUEST = "refund_request"  # out of suspense; reference: payment refund
+    REFUND_SENT = "refund_sent"  # by the channel; reference: payment refund
+    REFUND_FAILED = "refund_failed"  # to the wallet instead; reference: payment refund
     CARD_WRITE_OFF = "card_write_off"  # reference: card write-off
     CARD_RETURN = "card_return"  # reference: card write-off
 

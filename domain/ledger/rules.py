@@ -10,7 +10,11 @@ from domain.ledger.models import AccountKind, TransferKind
 
 _ACCOUNTS = UUID("6a0c1f5e-2d0b-5b52-9f0e-6f1f0f6f7a01")
 KEPT_KINDS = frozenset({AccountKind.WALLET, AccountKind.DEPOSIT})
-OWNED_KINDS = KEPT_KINDS | {AccountKind.COMMISSION, AccountKind.SUPPLIER}
+OWNED_KINDS = KEPT_KINDS | {
+    AccountKind.CHANNEL,
+    AccountKind.COMMISSION,
+    AccountKind.SUPPLIER,
+}
 PLATFORM_KINDS = tuple(kind for kind in AccountKind if kind not in OWNED_KINDS)
 FIRST_DIGEST = b"\0" * 32
 

@@ -2,6 +2,7 @@
 
 from domain.orders import events
 from domain.orders.books import (
+    channel_payment_posting,
     payment_posting,
     refund_posting,
     sale_posting,
@@ -25,6 +26,15 @@ from domain.orders.keepsakes import (
     unsealed_contact,
 )
 from domain.orders.models import LineStatus, Order, OrderKeepsake, OrderLine, OrderStatus
+from domain.orders.moves import (
+    CLOSED_ORDERS,
+    ENDED_UNPAID,
+    LINE_MOVES,
+    OPEN_LINES,
+    ORDER_MOVES,
+    UNPAID,
+    may_move,
+)
 from domain.orders.queries import (
     LineOwner,
     account_of,
@@ -41,10 +51,8 @@ from domain.orders.queries import (
     sold_since,
 )
 from domain.orders.rules import (
-    CLOSED_ORDERS,
     MANUAL_DUE,
     MAX_LINES,
-    OPEN_LINES,
     POLL_AFTER_MS,
     new_number,
     status_of,
@@ -62,14 +70,27 @@ from domain.orders.service import (
     reveal_cards,
     reveal_found,
 )
+from domain.orders.unpaid import (
+    LockedOrder,
+    UnpaidLine,
+    expired_orders,
+    insert_unpaid,
+    lock_order,
+    order_ended,
+    order_paid,
+)
 
 __all__ = [
     "CLOSED_ORDERS",
+    "ENDED_UNPAID",
     "INSERT_KEEPSAKE",
+    "LINE_MOVES",
     "MANUAL_DUE",
     "MAX_LINES",
     "OPEN_LINES",
+    "ORDER_MOVES",
     "POLL_AFTER_MS",
+    "UNPAID",
     "Contact",
     "ContactKind",
     "GuestProof",
@@ -77,15 +98,19 @@ __all__ = [
     "LineOwner",
     "LineStatus",
     "LockedLine",
+    "LockedOrder",
     "Order",
     "OrderKeepsake",
     "OrderLine",
     "OrderStatus",
+    "UnpaidLine",
     "account_of",
     "audited_cards",
     "buyers_of",
+    "channel_payment_posting",
     "contact_of",
     "events",
+    "expired_orders",
     "find_any_order",
     "find_by_external_id",
     "find_by_guest",
@@ -93,6 +118,7 @@ __all__ = [
     "forget_keepsake",
     "get_line",
     "guest_token",
+    "insert_unpaid",
     "keepsake_of",
     "line_delivered",
     "line_delivering",
@@ -101,13 +127,17 @@ __all__ = [
     "list_all_orders",
     "list_orders",
     "lock_line",
+    "lock_order",
     "look_again",
     "manual_waiting",
+    "may_move",
     "new_number",
     "note_of",
     "open_audited",
     "openable_cards",
+    "order_ended",
     "order_event",
+    "order_paid",
     "owners_of_lines",
     "payment_posting",
     "refund_posting",

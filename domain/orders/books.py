@@ -18,6 +18,17 @@ def payment_posting(
     return Posting(TransferKind.PAYMENT, order_id, currency, legs, number)
 
 
+def channel_payment_posting(
+    order_id: UUID, number: str, channel_id: UUID, total: int, currency: str
+) -> Posting:
+    """An order is paid through a channel, which holds the money for us until it pays it out."""
+    legs = [
+        (account_id(AccountKind.CHANNEL, channel_id, currency), -total),
+        (account_id(AccountKind.PREPAYMENT, None, currency), total),
+    ]
+    return Posting(TransferKind.PAYMENT, order_id, currency, legs, number)
+
+
 def sale_posting(
     *,
     line_id: UUID,
@@ -59,11 +70,19 @@ def stored_value_posting(
 
 
 def refund_posting(
-    *, line_id: UUID, number: str, currency: str, total: int, buyer_id: UUID
+    *,
+    line_id: UUID,
+    number: str,
+    currency: str,
+    total: int,
+    buyer_id: UUID,
+    to_channel: bool = False,
 ) -> Posting:
-    """A line that nobody could deliver: its price goes back to the buyer's wallet."""
+    """A line that nobody could deliver: its price goes back to the buyer's wallet, or is owed to
+    the buyer until the channel has given it back."""
+    kind = AccountKind.REFUND_DUE if to_channel else AccountKind.WALLET
     legs = [
         (account_id(AccountKind.PREPAYMENT, None, currency), -total),
-        (account_id(AccountKind.WALLET, buyer_id, currency), total),
+        (account_id(kind, None if to_channel else buyer_id, currency), total),
     ]
     return Posting(TransferKind.REFUND, line_id, currency, legs, number)

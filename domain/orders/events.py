@@ -6,6 +6,11 @@ from uuid import UUID
 
 from domain.kernel import Event, Prefix, encode_id, plain
 
+PLACED = "order.placed"  # and to be paid
+CANCELLED = "order.cancelled"
+EXPIRED = "order.expired"
+FAILED = "order.failed"
+HELD = "order.held"  # paid, and waiting for a second look
 PAID = "order.paid"
 DELIVERING = "order.delivering"
 LINE_DELIVERED = "order.line_delivered"

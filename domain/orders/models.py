@@ -16,19 +16,26 @@ from domain.orders.keepsakes import ContactKind
 class OrderStatus(StrEnum):
     """The life of an order; allowed moves stand in rules.py and in a trigger."""
 
+    PENDING_PAYMENT = "PENDING_PAYMENT"
+    RISK_REVIEW = "RISK_REVIEW"  # paid, and held for a second look
     PAID = "PAID"
     DELIVERING = "DELIVERING"
     DELIVERED = "DELIVERED"
     PARTIALLY_DELIVERED = "PARTIALLY_DELIVERED"
+    FAILED = "FAILED"  # unpaid: the channel refused every try
+    CANCELLED = "CANCELLED"  # unpaid: the buyer thought again
+    EXPIRED = "EXPIRED"  # unpaid, and its time is over
     REFUNDED = "REFUNDED"
 
 
 class LineStatus(StrEnum):
     """The life of one line."""
 
+    WAITING = "WAITING"  # its order is unpaid, or held for a second look
     QUEUED = "QUEUED"
     DELIVERING = "DELIVERING"
     DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"  # with its unpaid order
     REFUNDED = "REFUNDED"
 
 
@@ -53,6 +60,7 @@ class Order(Model):
     version = fields.IntField(default=1)
     placed_at = fields.DatetimeField()
     paid_at = fields.DatetimeField(null=True)
+    expires_at = fields.DatetimeField(null=True)  # of an order that somebody has to pay first
     closed_at = fields.DatetimeField(null=True)
 
     class Meta:
@@ -63,9 +71,18 @@ class Order(Model):
             CheckConstraint(
                 check="cardinality(agent_chain) <= 3", name="order_three_agents_at_most"
             ),
-            CheckConstraint(check="paid_at IS NOT NULL", name="order_paid"),
             CheckConstraint(
-                check="status IN ('PAID', 'DELIVERING', 'DELIVERED', 'PARTIALLY_DELIVERED',"
+                check="(paid_at IS NOT NULL) = (status NOT IN"
+                " ('PENDING_PAYMENT', 'FAILED', 'CANCELLED', 'EXPIRED'))",
+                name="order_paid",
+            ),
+            CheckConstraint(
+                check="status <> 'PENDING_PAYMENT' OR expires_at IS NOT NULL",
+                name="order_unpaid_expires",
+            ),
+            CheckConstraint(
+                check="status IN ('PENDING_PAYMENT', 'RISK_REVIEW', 'PAID', 'DELIVERING',"
+                " 'DELIVERED', 'PARTIALLY_DELIVERED', 'FAILED', 'CANCELLED', 'EXPIRED',"
                 " 'REFUNDED')",
                 name="order_status_known",
             ),

@@ -5,33 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from domain.orders.models import LineStatus, OrderStatus
+from domain.orders.moves import OPEN_LINES
 
-ORDER_MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.PAID: frozenset(
-        {
-            OrderStatus.DELIVERING,
-            OrderStatus.DELIVERED,
-            OrderStatus.PARTIALLY_DELIVERED,
-            OrderStatus.REFUNDED,
-        }
-    ),
-    OrderStatus.DELIVERING: frozenset(
-        {OrderStatus.DELIVERED, OrderStatus.PARTIALLY_DELIVERED, OrderStatus.REFUNDED}
-    ),
-    OrderStatus.DELIVERED: frozenset(),
-    OrderStatus.PARTIALLY_DELIVERED: frozenset(),
-    OrderStatus.REFUNDED: frozenset(),
-}
-LINE_MOVES: dict[LineStatus, frozenset[LineStatus]] = {
-    LineStatus.QUEUED: frozenset(
-        {LineStatus.DELIVERING, LineStatus.DELIVERED, LineStatus.REFUNDED}
-    ),
-    LineStatus.DELIVERING: frozenset({LineStatus.DELIVERED, LineStatus.REFUNDED}),
-    LineStatus.DELIVERED: frozenset(),
-    LineStatus.REFUNDED: frozenset(),
-}
-OPEN_LINES = frozenset({LineStatus.QUEUED, LineStatus.DELIVERING})
-CLOSED_ORDERS = frozenset({status for status, moves in ORDER_MOVES.items() if not moves})
 MAX_LINES = 20
 # A manual line that nobody has handed over by then is told to the operators, again and again.
 MANUAL_DUE = timedelta(hours=24)

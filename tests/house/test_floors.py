@@ -16,6 +16,7 @@ TOOLS = {
     "domain.kernel.ids",
     "domain.kernel.models",
     "domain.kernel.migrating",
+    "domain.payments.ports",
     "domain.suppliers.ports",
     "domain.webhooks.ports",
 }
