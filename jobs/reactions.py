@@ -7,10 +7,11 @@ import structlog
 from dramatiq import Message
 
 from domain import bulk as long_work
+from domain import payments as paying
 from domain import vault
 from domain.kernel import OutboxRow, Prefix, decode_id
 from domain.orders import LineStatus, events
-from jobs import bulk, exports, fulfilment
+from jobs import bulk, exports, fulfilment, payments
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,11 @@ def _write_export(event: OutboxRow) -> list[Message[Any]]:
     return [exports.write_export.message(str(event.subject))]
 
 
+def _run_refund(event: OutboxRow) -> list[Message[Any]]:
+    """A refund that was asked for: its channel is told."""
+    return [payments.run_refund.message(str(event.subject))]
+
+
 def _run_job(event: OutboxRow) -> list[Message[Any]]:
     """A job whose input is there."""
     return [bulk.run_job.message(str(event.subject))]
@@ -34,6 +40,7 @@ def _run_job(event: OutboxRow) -> list[Message[Any]]:
 
 REACTIONS: dict[str, tuple[Callable[[OutboxRow], list[Message[Any]]], ...]] = {
     events.PAID: (_buy_queued_lines,),
+    paying.events.REFUND_REQUESTED: (_run_refund,),
     long_work.QUEUED: (_run_job,),
     vault.EXPORT_APPROVED: (_write_export,),
 }

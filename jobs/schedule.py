@@ -6,11 +6,13 @@ from domain import (
     bulk,
     cards,
     catalog,
+    checkout,
     fulfilment,
     giftcards,
     ledger,
     notifications,
     orders,
+    payments,
     vault,
     webhooks,
 )
@@ -19,6 +21,7 @@ from jobs import bulk as bulk_jobs
 from jobs import exports as export_jobs
 from jobs import fulfilment as fulfilment_jobs
 from jobs import notifications as notification_jobs
+from jobs import payments as payment_jobs
 from jobs import webhooks as webhook_jobs
 from jobs.relay import enqueue
 
@@ -33,6 +36,8 @@ async def sweep() -> int:
     imports = await bulk.list_due(SWEEP)
     exports = await vault.exports_due(SWEEP)
     told = await notifications.list_due(SWEEP)
+    asked = await payments.due_payments(SWEEP)
+    refunds = await payments.due_refunds(SWEEP)
     waiting = [
         *(fulfilment_jobs.fulfil_line.message(str(each)) for each in due.lines),
         *(fulfilment_jobs.query_attempt.message(str(each)) for each in due.attempts),
@@ -40,6 +45,8 @@ async def sweep() -> int:
         *(bulk_jobs.run_job.message(str(each)) for each in imports),
         *(export_jobs.write_export.message(str(each)) for each in exports),
         *(notification_jobs.send.message(str(each)) for each in told),
+        *(payment_jobs.query_payment.message(str(each)) for each in asked),
+        *(payment_jobs.run_refund.message(str(each)) for each in refunds),
     ]
     await enqueue(waiting)
     return len(waiting)
@@ -63,6 +70,11 @@ async def take_checkpoint() -> int:
 async def watch_authorisations() -> int:
     """Suspend what lost its brand's authorisation, and tell of those that end soon."""
     return await catalog.watch_authorisations()
+
+
+async def expire_orders() -> int:
+    """End unpaid orders whose time is over, and give their cards back."""
+    return await checkout.expire_orders()
 
 
 async def watch_stock() -> int:

@@ -26,6 +26,7 @@ from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatu
 from domain.ledger import TransferKind
 from domain.notifications import Medium, NotificationState
 from domain.orders import LineStatus, OrderStatus
+from domain.payments import CallbackOutcome, PaymentStatus, RefundStatus, Way
 from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
 from domain.vault import ExportStatus, RevealStatus
@@ -64,6 +65,10 @@ DESCRIBED = {
     " REFUNDED are final.",
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
     Assortment: "What a site sells when none of its rules speaks of a product.",
+    Way: "How a payment is shown: a page, a code to scan, or the vendor's own script.",
+    PaymentStatus: "SUSPENDED: paid, but no order needs it. CLOSED and FAILED: surely unpaid.",
+    RefundStatus: "REJECTED: the channel refused, and the buyer's wallet has the money.",
+    CallbackOutcome: "What became of a callback; only TAKEN and SUSPENDED moved money.",
     SupplierState: "Only ACTIVE ones get new attempts.",
     Medium: "How a message travels: to a buyer's address or number, or to a group of staff.",
     NotificationState: "UNCERTAIN: perhaps sent, and never repeated but by a person.",
@@ -71,6 +76,9 @@ DESCRIBED = {
     DeliveryState: "DEAD: given up after all tries.",
 }
 NAMED = {
+    Way: "PaymentWay",
+    RefundStatus: "PaymentRefundStatus",
+    CallbackOutcome: "PaymentCallbackOutcome",
     WhenOut: "WhenGiftOut",
     Medium: "NotificationMedium",
     LinkState: "ClaimLinkState",

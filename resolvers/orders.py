@@ -63,8 +63,9 @@ async def order_create(
     promoter_code: str | None = None,
     contact: ContactInput | None = None,
     lookup_password: str | None = None,
+    pay_by_channel: bool = False,
 ) -> OrderOutcome:
-    """Buy with the caller's wallet."""
+    """Buy with the caller's wallet, or to be paid through a channel."""
     told = orders.contact_of(contact.email, contact.phone) if contact else None
     keepsake = await orders.keepsake_of(told, lookup_password, info.context.language)
     wishes = tuple(
@@ -77,7 +78,9 @@ async def order_create(
         )
         for index, line in enumerate(lines)
     )
-    purchase = checkout.Purchase(wishes, idempotency_key, promoter_code, keepsake=keepsake)
+    purchase = checkout.Purchase(
+        wishes, idempotency_key, promoter_code, keepsake=keepsake, by_channel=pay_by_channel
+    )
     outcome = show_placed(info, await checkout.place_order(info.context.actor, purchase))
     if info.context.actor.kind is not ActorKind.GUEST:
         return outcome

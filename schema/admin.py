@@ -22,6 +22,7 @@ from schema.limits import ADMIN
 from schema.manual import ManualAdminMutation, ManualAdminQuery
 from schema.notifications import NotificationsAdminMutation, NotificationsAdminQuery
 from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
+from schema.payments import PaymentsAdminMutation, PaymentsAdminQuery
 from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.scalars import SCALARS
@@ -50,6 +51,7 @@ class Query(
     ManualAdminQuery,
     NotificationsAdminQuery,
     OrderAdminQuery,
+    PaymentsAdminQuery,
     PricesAdminQuery,
     ProductTypesAdminQuery,
     ReviewAdminQuery,
@@ -79,6 +81,7 @@ class Mutation(
     ManualAdminMutation,
     NotificationsAdminMutation,
     OrderAdminMutation,
+    PaymentsAdminMutation,
     ProductTypesAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,

@@ -93,6 +93,9 @@ class Order:
     site: Site = field(site_resolvers.site_of_order, description="Where it was bought.")
     placed_at: datetime
     paid_at: datetime | None
+    expires_at: datetime | None = field(
+        description="Until when an order that is PENDING_PAYMENT waits; its cards are held so long."
+    )
     next_poll_after_ms: int | None = field(
         resolvers.next_poll_after_ms,
         description="When to ask again; null once nothing can change.",

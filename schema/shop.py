@@ -25,19 +25,40 @@ from schema.orders import (
     PriceChangedError,
     StockShortError,
 )
+from schema.payments import (
+    EmbeddedAction,
+    PaymentMutation,
+    PaymentQuery,
+    QrCodeAction,
+    RedirectAction,
+)
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorMutation, StepUpRequiredError
 from schema.sites import SiteQuery
 
 
 @strawberry.type
-class Query(CardsQuery, CatalogQuery, FacetQuery, ClaimsQuery, OrderQuery, SiteQuery, ViewerQuery):
+class Query(
+    CardsQuery,
+    CatalogQuery,
+    FacetQuery,
+    ClaimsQuery,
+    OrderQuery,
+    PaymentQuery,
+    SiteQuery,
+    ViewerQuery,
+):
     """What may be read."""
 
 
 @strawberry.type
 class Mutation(
-    ClaimsMutation, GiftCardMutation, IdentityMutation, OrderMutation, SecondFactorMutation
+    ClaimsMutation,
+    GiftCardMutation,
+    IdentityMutation,
+    OrderMutation,
+    PaymentMutation,
+    SecondFactorMutation,
 ):
     """What may be done."""
 
@@ -50,10 +71,13 @@ schema = RootSchema(
         Agent,
         AccountInvalidError,
         BalanceShortError,
+        EmbeddedAction,
         GiftCardLockedError,
         GiftCardShortError,
         GiftCardUnusableError,
         PriceChangedError,
+        QrCodeAction,
+        RedirectAction,
         StepUpRequiredError,
         StockShortError,
         *DELIVERIES,

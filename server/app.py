@@ -28,6 +28,7 @@ from schema.locale import chain, negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
 from server import metrics
+from server.callbacks import callback_route
 from server.claim_page import claim_page_route
 from server.credentials import actor_for, address_of
 from server.downloads import card_export_route
@@ -117,6 +118,7 @@ def _routes(config: Settings) -> list[BaseRoute]:
         *upload_routes(config),
         *table_routes(config),
         claim_page_route(),
+        callback_route(),
         card_export_route(config),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),

@@ -85,6 +85,7 @@ async def _lead(settings: Settings) -> None:
             _every(CHECKPOINT_SECONDS, schedule.take_checkpoint),
             _every(AUTHORISATIONS_SECONDS, schedule.watch_authorisations),
             _every(settings.sweep_interval_seconds, schedule.watch_stock),
+            _every(settings.sweep_interval_seconds, schedule.expire_orders),
             _every(HOUSEKEEPING_SECONDS, schedule.expire_stock),
             _every(SALES_SECONDS, schedule.count_sales),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),

@@ -14,8 +14,20 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from adapters.payments.sandbox import NAME as SANDBOX_PAYMENTS
+from adapters.sandbox.gateway import sandbox_gateway_secret
 from adapters.sandbox.simulator import load_items, sandbox_secret
-from domain import agents, cards, catalog, commissions, identity, ledger, pricing, suppliers
+from domain import (
+    agents,
+    cards,
+    catalog,
+    commissions,
+    identity,
+    ledger,
+    payments,
+    pricing,
+    suppliers,
+)
 from domain.checkout import CURRENCY
 from domain.identity import User
 from domain.kernel import Actor, ActorKind, Money, parse_units
@@ -33,6 +45,7 @@ PASSWORDS = {  # of a shop that sells nothing real, on loopback
 BUYER_BALANCE = Money(1_000 * 10_000, CURRENCY)
 PARTNER_BALANCE = Money(5_000 * 10_000, CURRENCY)
 AGENT_BALANCE = Money(2_000 * 10_000, CURRENCY)
+SANDBOX_MERCHANT = "demo-shop"
 TOKEN_MINUTES = 30 * 24 * 60
 PARTNER_SCOPES = (
     "catalog:read",
@@ -73,6 +86,7 @@ async def seed(settings: Settings, say: Say) -> None:
         for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
             _refuse_errors(name, report.errors)
         await _import_suppliers(operator, settings)
+        await _payment_channel(operator, settings)
         await _import_agents(operator)
         await _import_rules(operator)
         await _import_stock(operator, say)
@@ -146,6 +160,21 @@ async def _import_suppliers(operator: Actor, settings: Settings) -> None:
     with (FOLDER / "offers.csv").open("rb") as file:
         report = await suppliers.import_offers(operator, file)
     _refuse_errors("offers.csv", report.errors)
+
+
+async def _payment_channel(operator: Actor, settings: Settings) -> None:
+    """The sandbox gateway of the simulator, so that an order can be paid on its page."""
+    wish = payments.ChannelWish(
+        code="sandbox",
+        adapter=SANDBOX_PAYMENTS,
+        merchant=SANDBOX_MERCHANT,
+        name_zh="沙箱支付",
+        name_en="Sandbox payment",
+        base_url=settings.simulator_url,
+        ways=(payments.Way.PAGE, payments.Way.MOBILE_PAGE),
+        secrets={"key": sandbox_gateway_secret(SANDBOX_MERCHANT)},
+    )
+    await payments.save_channel(operator, wish)
 
 
 async def _import_agents(operator: Actor) -> None:

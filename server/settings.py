@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     simulator_url: str = Field(
         "http://127.0.0.1:8090", description="Where the supplier simulator answers."
     )
+    unpaid_minutes: int = Field(
+        15, ge=1, le=1440, description="How long an order waits for its payment, its cards held."
+    )
     simulator_port: int = Field(8090, description="Port that the supplier simulator listens on.")
     supplier_timeout_seconds: float = Field(
         8.0, description="Longest wait for a supplier's answer."

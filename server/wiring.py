@@ -9,6 +9,7 @@ from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as run_migrations
 
 from adapters.http import PartnerClient
+from adapters.payments import sandbox as sandbox_payments
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
 from domain import (
@@ -19,6 +20,7 @@ from domain import (
     identity,
     kernel,
     notifications,
+    payments,
     pricing,
     suppliers,
     vault,
@@ -124,6 +126,10 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days
+    payments.places.public_url = settings.public_url or here
+    payments.places.timeout_seconds = settings.supplier_timeout_seconds
+    payments.times.unpaid = timedelta(minutes=settings.unpaid_minutes)
+    payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     bulk.register("card_import", cards.work_off_card_import)
     bulk.register("product_import", pricing.work_off_table_import)

@@ -1,8 +1,9 @@
 """Suppliers that run here, with failures on demand: a process of its own with its own book.
 
 Each supplier answers under `/{code}/` in the plain HTTP dialect (signed JSON, idempotent by
-reference). `/control/...` loads items and switches faults, and `/` does the same by hand. It is for
-development and tests; it has no login, so let it listen on loopback only.
+reference). It is a payment gateway, too (gateway.py). `/control/...` loads items and switches
+faults, and `/` does the same by hand. It is for development and tests; it has no login, so let it
+listen on loopback only.
 """
 
 import asyncio
@@ -21,9 +22,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from adapters.http import PartnerClient
-from adapters.sandbox import page, trade
+from adapters.sandbox import gateway, page, trade
 from adapters.sandbox.book import HOLD_SECONDS, Book
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.gateway_book import GatewayBook
 from adapters.signing import MAX_SKEW_SECONDS, NONCE, SIGNATURE, TIMESTAMP, verify
 
 SUPPLIERS = ("alpha", "beta", "gamma")
@@ -39,12 +41,16 @@ def sandbox_secret(code: str) -> str:
 def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
     """The simulator over one book; the same seed gives the same codes and chances."""
     book = Book(book_path, seed)
+    gateway_book = GatewayBook(f"{book_path}.payments")
+    caller = gateway.Caller()
     for code in SUPPLIERS:
         book.open_supplier(code)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
         yield
+        await caller.close()
+        gateway_book.close()
         book.close()
 
     routes = [
@@ -57,6 +63,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         Route("/control/faults", clear_faults, methods=["DELETE"]),
         Route("/control/page", set_by_hand, methods=["POST"]),
         Route("/control/book", show_book),
+        *gateway.routes(),
         Route("/{supplier}/orders", order_submit, methods=["POST"]),
         Route("/{supplier}/orders/{reference}", order_query),
         Route("/{supplier}/balance", balance),
@@ -64,6 +71,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.book = book
+    app.state.gateway, app.state.caller = gateway_book, caller
     return app
 
 

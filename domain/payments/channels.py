@@ -40,6 +40,7 @@ class Places:
 
 
 places = Places()
+_SITE = "SELECT 1 FROM sites WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ async def save_channel(actor: Actor, wish: ChannelWish) -> PaymentChannel:
     actor.require_scope(WRITE_SCOPE)
     _check(wish)
     async with transaction() as conn:
+        known = wish.site_id is None or await conn.fetchval(_SITE, wish.site_id)
+        refuse_unless(bool(known), NotFound(what="site", field=("siteId",)))
         channel = await PaymentChannel.filter(code=wish.code).select_for_update().first()
         if channel is None:
             refuse_unless(wish.secrets is not None, _secrets_missing())
