@@ -429,7 +429,7 @@ async def test_one_of_each_kind_is_bought_and_delivered_by_its_kind(
     buyer = await make.buyer()
     needs = kind is DeliveryKind.DIRECT_TOPUP
     bought = await buy(buyer, sku, {"account": "12340001"} if needs else None)
-    if kind is DeliveryKind.BUNDLE:  # nothing sells these yet
+    if kind is DeliveryKind.BUNDLE:  # one without parts; those with parts: test_bundles.py
         assert [each["code"] for each in bought["userErrors"]] == ["NOT_FOR_SALE"]
         return
     assert bought["userErrors"] == []

@@ -72,6 +72,8 @@ export type OrderCreateInput = {
 export type OrderLineInput = {
   /** For a variant with `accountFields`: one entry for each field. */
   account?: Array<AccountEntryInput> | null | undefined;
+  /** The very card to buy, of `choosableCards`; quantity 1. */
+  cardId?: string | number | null | undefined;
   /** Refuse the order when the price is another one. */
   expectedUnitPrice?: MoneyInput | null | undefined;
   quantity: number;
@@ -88,6 +90,8 @@ export type OrderStatus =
 
 /** A login and its password. */
 export type PasswordLogin = {
+  /** Of the authenticator app, or a recovery code, if there is one. */
+  code?: string;
   login: string;
   password: string;
 };
