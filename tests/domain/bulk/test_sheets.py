@@ -232,3 +232,19 @@ def test_a_survey_tells_the_line_of_a_fault() -> None:
         with pytest.raises(bulk.Unreadable) as caught:
             bulk.survey(io.BytesIO(content), 20)
         assert (caught.value.line, caught.value.reason) == fault
+
+
+def test_a_gigabyte_without_a_newline_is_refused_by_its_first_piece() -> None:
+    taken = 0
+
+    class Endless(io.BytesIO):
+        def read(self, most: int | None = -1) -> bytes:
+            nonlocal taken
+            piece = b"A" * min(most or 0, (1 << 30) - taken)
+            taken += len(piece)
+            return piece
+
+    with pytest.raises(bulk.Unreadable) as caught:
+        bulk.survey(Endless(), 4_096)
+    assert (caught.value.line, caught.value.reason) == (1, "line_too_long")
+    assert taken < 1 << 21

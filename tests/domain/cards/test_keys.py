@@ -371,3 +371,32 @@ async def test_only_one_rotation_runs_at_a_time() -> None:
         with pytest.raises(Refused, match="BUSY"):
             await cards.rotate_keys(clerk)
     assert (await cards.rotate_keys(clerk)).version == 2
+
+
+@pytest.mark.usefixtures("key_file")
+async def test_an_import_in_chunks_goes_on_with_the_pepper_that_came_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import io
+
+    monkeypatch.setattr("domain.cards.chunks.CHUNK_LINES", 10)
+    monkeypatch.setattr("domain.cards.importing.CHUNK_LINES", 10)
+    variant = await make.variant()
+    await cards.rotate_keys(make.OPERATOR)
+    turns = 0
+
+    async def rotate(done: int) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 2:
+            await cards.rotate_index(make.OPERATOR)
+
+    lines = [b"CODE-%04d" % number for number in range(45)]
+    wish = cards.ImportWish(variant.sku, 1)
+    file = io.BytesIO(b"\n".join(lines))
+    report = await cards.import_cards(make.OPERATOR, wish, file, rotate)
+    assert (report.accepted, report.duplicates) == (45, 0)
+    again = io.BytesIO(b"\n".join(reversed(lines)))
+    report = await cards.import_cards(make.OPERATOR, wish, again)
+    assert (report.accepted, report.duplicates) == (0, 45)
+    assert {problem.reason for problem in report.problems} == {"card_twice_in_store"}

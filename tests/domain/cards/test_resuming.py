@@ -116,6 +116,54 @@ async def test_a_new_data_key_in_between_is_used_from_then_on() -> None:
     assert await value("SELECT min(generation) FROM card_secrets") == 2
 
 
+async def test_a_data_key_that_is_changed_under_an_import_stops_it() -> None:
+    """Codes sealed with a key that the batch forgets would never open again."""
+    variant = await make.variant()
+    content = b"\n".join(codes(45))
+
+    async def rotate(done: int) -> None:
+        batch = await cards.CardBatch.get()
+        await cards.rotate_batch(make.OPERATOR, batch.id)
+
+    wish = cards.ImportWish(variant.sku, COST)
+    with pytest.raises(Refused, match="BUSY"):
+        await cards.import_cards(make.OPERATOR, wish, io.BytesIO(content), rotate)
+    assert (await run(variant, content)).accepted == 45
+    async with connection() as conn:
+        ids = await conn.fetch("SELECT id FROM cards")
+        sealed = await cards.find_sealed(conn, [row["id"] for row in ids])
+    opened = await cards.open_codes(make.OPERATOR, sealed)
+    assert sorted(card.secret.encode() for card in opened) == codes(45)
+
+
+async def test_a_batch_that_is_released_or_frozen_meanwhile_is_gone_on_with_as_it_is() -> None:
+    variant = await make.variant()
+    content = b"\n".join(codes(45))
+    quarantine = cards.BatchOrigin(quarantine=True)
+    await cut_off(variant, content, after_bytes=100, origin=quarantine)
+    batch = await cards.CardBatch.get()
+    assert await cards.stock_of([variant.id], 100) == {variant.id: 0}
+    await cards.release_batch(make.OPERATOR, batch.id)
+    await cards.freeze_batch(make.OPERATOR, batch.id, "looked wrong")
+    with pytest.raises(Refused, match="CARD_BATCH_FROZEN"):
+        await run(variant, content)
+    await cards.unfreeze_batch(make.OPERATOR, batch.id, "was right")
+    assert (await run(variant, content)).accepted == 45
+    assert await cards.stock_of([variant.id], 100) == {variant.id: 45}
+    await books_agree()
+
+
+async def test_the_trace_holds_over_an_import_that_was_cut_off_and_taken_back() -> None:
+    variant = await make.variant()
+    content = b"\n".join(codes(45))
+    await cut_off(variant, content, after_bytes=100)
+    report = await run(variant, content)
+    assert report.batch_id is not None
+    await cards.undo_batch(make.OPERATOR, report.batch_id)
+    await cards.seal_card_events()
+    assert (await cards.verify_cards()).faults == []
+
+
 async def test_cards_of_a_stored_chunk_are_for_sale() -> None:
     variant = await make.variant()
     await cut_off(variant, b"\n".join(codes(25)), after_bytes=100)

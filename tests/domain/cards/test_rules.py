@@ -28,6 +28,12 @@ def test_codes_are_compared_in_one_form(
     assert (canonical(*left) == canonical(*right)) is same
 
 
+@given(st.text(st.characters(max_codepoint=127)), st.text(st.characters(max_codepoint=127)))
+def test_plain_letters_take_a_short_way_to_the_same_form(number: str, secret: str) -> None:
+    long_way = canonical(number + "\u3042", secret + "\u3042").decode()
+    assert canonical(number, secret).decode() == long_way.replace("\u3042", "")
+
+
 @pytest.mark.parametrize(
     ("number", "secret", "shown"),
     [
