@@ -86,6 +86,9 @@ class CardImportReport:
     stored: bool = field(
         description="False of a dry run, and of allOrNothing when a row cannot be stored."
     )
+    from_numbers: int = field(
+        description="Codes that were numbers in a workbook: check that no leading zeros are lost."
+    )
 
 
 @strawberry.type(description="What an undo did.")

@@ -199,6 +199,12 @@ def _show_cards(report: "cards.CardImportReport") -> None:
     if not report.stored:
         said.append("(nothing was stored)")
     console.print(*said)
+    if report.from_numbers:
+        errors.print(
+            f"{report.from_numbers} codes were numbers in the workbook: leading zeros may be lost."
+            f" / {report.from_numbers} 个卡密在表格中是数字：前导零可能已丢失。",
+            style="yellow",
+        )
     for problem in report.problems:
         errors.print(f"line {problem.line}: {problem.reason}", markup=False)
 

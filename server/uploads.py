@@ -159,6 +159,7 @@ def _shown(report: cards.CardImportReport, language: str) -> dict[str, object]:
         "replayed": report.replayed,
         "resumed": report.resumed,
         "stored": report.stored,
+        "fromNumbers": report.from_numbers,
         "problems": [
             {
                 "line": problem.line,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -79,7 +79,8 @@ class CardImportReport:
 
     `replayed`: the file was imported before, nothing was stored. `resumed`: an earlier import of it
     had been cut off, this one went on. `stored` is false of a dry run, and of a file that was
-    refused because a row is wrong. `problems` are the first of all that were kept.
+    refused because a row is wrong. `problems` are the first of all that were kept. `from_numbers`
+    codes of a workbook were numbers there: nobody can see whether they had leading zeros.
     """
 
     batch_id: UUID | None
@@ -90,6 +91,7 @@ class CardImportReport:
     replayed: bool = False
     resumed: bool = False
     stored: bool = True
+    from_numbers: int = 0
     all_problems: list[RowProblem] = field(default_factory=list)  # of what was not stored
 
 
@@ -153,7 +155,7 @@ class _Import:
         if found is None and (self.wish.dry_run or self.wish.all_or_nothing):
             rehearsal = await rehearse(self.variant_id, reader, self.progress, self.actor.user_id)
             if self.wish.dry_run or rehearsal.problems:
-                return _rehearsed(rehearsal)
+                return replace(_rehearsed(rehearsal), from_numbers=reader.numbers)
             reader = await asyncio.to_thread(self._opened)
         batch = await self._begun(found) if found else await self._new()
         if found:
@@ -163,7 +165,8 @@ class _Import:
         run = Run(self.actor, batch, reader, None if found else self.wish.origin)
         if not await run.to_the_end(self.progress):
             return await self._replayed()
-        return await _report(batch.id, run.counts, resumed=found is not None)
+        report = await _report(batch.id, run.counts, resumed=found is not None)
+        return replace(report, from_numbers=reader.numbers)
 
     async def _find(self) -> Any:
         async with connection() as conn:

@@ -22,6 +22,7 @@ class LinksOnly:
     def __init__(self, reader: CardReader) -> None:
         self._reader = reader
         self.position, self.ended = reader.position, reader.ended
+        self.numbers = reader.numbers
 
     def go_to(self, position: Position) -> None:
         """Go on behind what was read up to `position`."""
@@ -36,6 +37,7 @@ class LinksOnly:
 
     def _follow(self) -> None:
         self.position, self.ended = self._reader.position, self._reader.ended
+        self.numbers = self._reader.numbers
 
 
 def _checked(row: Row) -> Row:

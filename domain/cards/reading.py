@@ -68,6 +68,7 @@ class CardReader(Protocol):
 
     position: Position
     ended: bool
+    numbers: int  # codes that a spreadsheet holds as numbers: leading zeros may be lost
 
     def go_to(self, position: Position) -> None:
         """Go on behind what was read up to `position`."""
@@ -102,7 +103,7 @@ class _LineReader:
     """CSV, JSON lines and text."""
 
     def __init__(self, file: BinaryIO, today: date, encoding: str) -> None:
-        self.position, self.ended = Position(), False
+        self.position, self.ended, self.numbers = Position(), False, 0
         self._file, self._today, self._encoding = file, today, encoding
         self._number = 0
         self._parse: Callable[[int, str], Row]
@@ -168,7 +169,7 @@ class _SheetReader:
     """The first visible sheet of a workbook."""
 
     def __init__(self, file: BinaryIO, today: date) -> None:
-        self.position, self.ended = Position(), False
+        self.position, self.ended, self.numbers = Position(), False, 0
         self._today = today
         sheets = read_workbook(file)
         self._rows = sheets[0].rows() if sheets else iter(())
@@ -217,6 +218,7 @@ class _SheetReader:
             values[name], fault = code_of(cell)
             if fault:
                 return RowProblem(line, fault)
+            self.numbers += isinstance(cell, float)
         day = expires.isoformat()[:10] if isinstance(expires, date) else text_of(expires)
         return _row_of(self._today, line, values["number"], values["secret"], day)
 

@@ -47,6 +47,7 @@ def counts_of(report: CardImportReport) -> dict[str, Any]:
         "accepted": report.accepted,
         "duplicates": report.duplicates,
         "rejected": report.rejected,
+        "fromNumbers": report.from_numbers,
         "replayed": report.replayed,
         "resumed": report.resumed,
         "stored": report.stored,

@@ -128,7 +128,7 @@ async def test_a_large_card_file_becomes_a_job_that_is_followed(
     assert (job["kind"], job["state"], job["stored"]) == ("card_import", "SUCCEEDED", True)
     assert job["done"] == job["total"] == answer.json["bytes"]
     counts = {each["name"]: each["value"] for each in job["counts"]}
-    assert counts == {"accepted": 500, "duplicates": 1, "rejected": 1}
+    assert counts == {"accepted": 500, "duplicates": 1, "rejected": 1, "fromNumbers": 0}
     assert [each["line"] for each in job["problems"]] == [501, 502]
     left_out = await call("GET", f"/admin/jobs/{job['id']}/problems.csv", token)
     assert left_out.rows[1][:3] == ["", "501", "card_twice_in_file"]

@@ -84,6 +84,12 @@ def test_a_number_that_is_still_exact_is_its_digits() -> None:
     assert read(workbook(["secret"], [123456789012345])) == [("", "123456789012345", None)]
 
 
+def test_codes_that_were_numbers_are_counted_because_zeros_may_be_lost() -> None:
+    reader = open_cards(workbook(["number", "secret"], [7, "0012"], ["8", 12]), TODAY)
+    assert len(reader.take(10)) == 2
+    assert reader.numbers == 2
+
+
 def test_a_csv_that_a_spreadsheet_wrote_tells_rounded_codes_too() -> None:
     rows = list(read_cards(io.BytesIO(b"secret\n1.23457E+15\nA+1\n"), TODAY))
     assert rows[0] == RowProblem(2, "code_became_number")
