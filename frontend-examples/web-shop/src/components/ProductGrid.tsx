@@ -2,15 +2,29 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { useQuery } from "urql";
 import { useI18n } from "../i18n";
+import type { ProductSort } from "../gql/graphql";
 import { ProductsQuery } from "../operations/catalog";
 import { ProductCard, ProductSkeletons } from "./ProductCard";
 import { Empty, Failure } from "./states";
 
 const PAGE = 20;
 
-interface Filter {
+export interface Filter {
   query: string | null;
   category: string | null;
+  brand: string | null;
+  sort: ProductSort;
+}
+
+/** What the API takes for the choices that stand in the page's address. */
+export function wanted({ query, category, brand }: Filter) {
+  return {
+    query,
+    filter: {
+      ...(category && { category: [category] }),
+      ...(brand && { brand: [brand] }),
+    },
+  };
 }
 
 /** Each page is a query of its own, so that "load more" never asks again for what is shown. */
@@ -36,7 +50,7 @@ function GridPage({ filter, after, onMore }: GridPageProps) {
   const { t } = useI18n();
   const [{ data, error }, again] = useQuery({
     query: ProductsQuery,
-    variables: { first: PAGE, after, ...filter },
+    variables: { first: PAGE, after, sort: filter.sort, ...wanted(filter) },
     requestPolicy: "cache-and-network",
   });
   if (error && !data) return <Failure error={error} onRetry={() => again({ requestPolicy: "network-only" })} />;

@@ -7,13 +7,24 @@ export const CategoriesQuery = graphql(/* GraphQL */ `
 `);
 
 export const ProductsQuery = graphql(/* GraphQL */ `
-  query Products($first: Int!, $after: String, $query: String, $category: ID) {
-    products(first: $first, after: $after, query: $query, category: $category) {
+  query Products(
+    $first: Int!, $after: String, $query: String, $filter: ProductFilter, $sort: ProductSort!
+  ) {
+    products(first: $first, after: $after, query: $query, filter: $filter, sort: $sort) {
       nodes {
         id slug name brand region
         variants { id stockLevel price { amount currency } }
       }
       pageInfo { hasNextPage endCursor }
+    }
+  }
+`);
+
+export const FacetsQuery = graphql(/* GraphQL */ `
+  query Facets($query: String, $filter: ProductFilter) {
+    productFacets(query: $query, filter: $filter) {
+      total
+      brands { value label count }
     }
   }
 `);

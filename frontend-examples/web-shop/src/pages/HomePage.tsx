@@ -2,6 +2,7 @@ import { useSearchParams } from "react-router";
 import { Categories } from "../components/Categories";
 import { Hero } from "../components/Hero";
 import { ProductGrid } from "../components/ProductGrid";
+import { Refine, sortOf } from "../components/Refine";
 import { useI18n } from "../i18n";
 
 export function HomePage() {
@@ -9,6 +10,9 @@ export function HomePage() {
   const [params] = useSearchParams();
   const query = params.get("q");
   const category = params.get("category");
+  const brand = params.get("brand");
+  const sort = sortOf(params.get("sort"));
+  const filter = { query, category, brand, sort };
   const plain = !query && !category;
   return (
     <>
@@ -17,7 +21,8 @@ export function HomePage() {
         <Categories chosen={category} />
         <section aria-label={t("nav.all")}>
           {query && <h1 className="list-title">{t("list.results", { query })}</h1>}
-          <ProductGrid key={`${language} ${query} ${category}`} filter={{ query, category }} />
+          <Refine filter={filter} />
+          <ProductGrid key={`${language} ${query} ${category} ${brand} ${sort}`} filter={filter} />
         </section>
       </div>
     </>
