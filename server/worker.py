@@ -81,6 +81,7 @@ def run(settings: Settings) -> None:
     import jobs.exports
     import jobs.fulfilment
     import jobs.notifications
+    import jobs.payments
     import jobs.webhooks  # noqa: F401 - importing declares the actors
 
     worker = Worker(broker, worker_threads=THREADS, worker_timeout=200)
