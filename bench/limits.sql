@@ -19,7 +19,7 @@ DECLARE
     made uuid := uuidv7(); made_line uuid := uuidv7(); paid uuid := uuidv7(); sold uuid := uuidv7();
     made_number text := 'BENCH-' || right(made::text, 12);
     buyer record; shelf record; card record; share record; agents_of uuid[]; shares bigint[] := '{}';
-    told jsonb;
+    told jsonb; main_site uuid := '00000000-0000-7000-8000-000000000001';
 BEGIN
     SELECT u.id, u.referrer_agent_id INTO buyer
     FROM bench_sessions b JOIN sessions s ON s.access_digest = b.digest JOIN users u ON u.id = s.user_id
@@ -32,10 +32,11 @@ BEGIN
         RETURN (SELECT result FROM idempotency_keys
                 WHERE actor = buyer.id AND operation = 'orderCreate' AND key = wanted_key);
     END IF;
-    SELECT v.id, v.sku, p.category_id, r.amount AS price INTO shelf
-    FROM variants v JOIN products p ON p.id = v.product_id
+    SELECT v.id, v.sku, v.delivery_kind, v.type_id, t.version AS type_version, p.category_id,
+        r.amount AS price INTO shelf
+    FROM variants v JOIN products p ON p.id = v.product_id JOIN product_types t ON t.id = v.type_id
     JOIN prices r ON r.variant_id = v.id AND r.currency = 'CNY' AND r.tier = 'retail'
-    WHERE v.sku = wanted_sku AND v.status = 'active' AND p.status = 'active';
+    WHERE v.sku = wanted_sku AND v.status = 'active' AND p.status = 'approved';
     SELECT id, unit_cost, masked INTO card FROM cards
         WHERE variant_id = shelf.id AND state = 'available'
             AND (expires_on IS NULL OR expires_on > current_date)
@@ -47,13 +48,15 @@ BEGIN
         WHERE one.id = buyer.referrer_agent_id AND one.status = 'active';
 
     INSERT INTO orders (id, number, buyer_id, status, currency, total, tier, consumer, agent_chain,
-            event_count, version, placed_at, paid_at, closed_at)
+            event_count, version, placed_at, paid_at, closed_at, site_id)
         VALUES (made, made_number, buyer.id, 'DELIVERED', 'CNY', shelf.price, 'retail', true,
-            agents_of, 2, 1, now(), now(), now());
+            agents_of, 2, 1, now(), now(), now(), main_site);
     INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
-            max_unit_cost, status, consumer, delivered_quantity, cost, delivered_at)
+            max_unit_cost, status, consumer, delivered_quantity, cost, delivered_at, delivery_kind,
+            type_id, type_version)
         VALUES (made_line, made, 0, shelf.id, shelf.sku, 1, shelf.price, shelf.price,
-            'DELIVERED', true, 1, card.unit_cost, now());
+            'DELIVERED', true, 1, card.unit_cost, now(), shelf.delivery_kind, shelf.type_id,
+            shelf.type_version);
     UPDATE cards SET state = 'sold', order_line_id = made_line, unit_number = 1, sold_at = now()
         WHERE id = card.id;
     FOR share IN

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import sys
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
@@ -19,7 +18,6 @@ from server.connected import connected, operator
 if TYPE_CHECKING:
     from domain import bulk, cards, catalog
 
-SWITCH_SECONDS = 0.0005
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 DryRun = Annotated[bool, typer.Option(help="Only tell what would happen.")]
@@ -123,8 +121,6 @@ def cards_import(
         dry_run=dry_run,
         all_or_nothing=all_or_nothing,
     )
-    # A thread seals while the loop writes: the loop must not wait 5 ms for each of its turns.
-    sys.setswitchinterval(SWITCH_SECONDS)
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with bar as progress, file.open("rb") as opened:
         task = progress.add_task(f"Importing {file.name}", total=file.stat().st_size)

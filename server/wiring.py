@@ -163,12 +163,12 @@ async def disconnect() -> None:
     await Tortoise.close_connections()
 
 
-async def migrate(database_url: str) -> None:
-    """Bring the database's tables up to date."""
+async def migrate(database_url: str, target: str | None = None) -> None:
+    """Bring the database's tables up to date, or to one migration, such as domain.0007_x."""
     config = tortoise_config(database_url, pool_size=1, application="kameng-migrate")
     del config["connections"]["default"]["credentials"]["server_settings"]
     try:
         with without_waste():
-            await run_migrations(config=config)
+            await run_migrations(config=config, target=target)
     finally:
         await Tortoise.close_connections()

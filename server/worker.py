@@ -1,7 +1,6 @@
 """`kameng worker`: runs the jobs. One event loop, some threads that wait for it."""
 
 import signal
-import sys
 import threading
 from types import FrameType
 
@@ -20,7 +19,6 @@ from server.settings import Settings
 from server.waker import Waker
 from server.wiring import connect, disconnect
 
-SWITCH_SECONDS = 0.0005  # a job that computes must not hold up the loop of the others
 THREADS = 16  # jobs at once: most of their time they wait for a supplier or a receiver
 STOP_MS = 20_000
 
@@ -92,7 +90,6 @@ def run(settings: Settings) -> None:
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    sys.setswitchinterval(SWITCH_SECONDS)
     worker.start()
     log.info("worker_ready", threads=THREADS)
     ended.wait()

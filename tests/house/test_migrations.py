@@ -33,11 +33,8 @@ def test_no_migration_runs_python() -> None:
 # In a process of its own: the one of the tests is connected to another database.
 BRING = """
 import asyncio, sys
-from tortoise.migrations.api import migrate
-from server.wiring import tortoise_config
-config = tortoise_config(sys.argv[1], pool_size=1, application="test")
-del config["connections"]["default"]["credentials"]["server_settings"]
-asyncio.run(migrate(config=config, target=sys.argv[2] or None))
+from server.wiring import migrate
+asyncio.run(migrate(sys.argv[1], sys.argv[2] or None))
 """
 BEFORE_THE_KINDS = "domain.0007_second_factor"
 SHOP_OF_THAT_TIME = """
