@@ -29,10 +29,14 @@ class Ambiguous(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whatever its status. The body may hold codes, so no repr shows it."""
+    """What came back, whatever its status. The body may hold codes, so no repr shows it.
+
+    Header names are in small letters; some partners sign their answers in them.
+    """
 
     status: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class PartnerClient:
@@ -51,9 +55,13 @@ class PartnerClient:
         headers: Mapping[str, str],
         body: bytes = b"",
         timeout_seconds: float,
+        max_answer_bytes: int = 0,
     ) -> Answer:
         """One request, one answer; raises `NotSent` or `Ambiguous`, which carry no address and
-        no header, and nothing else for whatever a network or a partner may do."""
+        no header, and nothing else for whatever a network or a partner may do.
+
+        `max_answer_bytes` is the largest answer of this call where it is not the usual one: files.
+        """
         client = self._of_this_loop()
         limit = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         try:
@@ -63,7 +71,9 @@ class PartnerClient:
                 )
                 if (request.url.port or 0) > MAX_PORT:
                     raise NotSent("the address has no such port")
-                return await self._exchange(client, request)
+                return await self._exchange(
+                    client, request, max_answer_bytes or self.max_answer_bytes
+                )
         except (
             httpx2.ConnectError,
             httpx2.ConnectTimeout,
@@ -81,15 +91,18 @@ class PartnerClient:
         if client is not None:
             await client.aclose()
 
-    async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request) -> Answer:
+    async def _exchange(
+        self, client: httpx2.AsyncClient, request: httpx2.Request, most: int
+    ) -> Answer:
         response = await client.send(request, stream=True)
         try:
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
-                if len(body) > self.max_answer_bytes:
+                if len(body) > most:
                     raise Ambiguous("the answer is too large")
-            return Answer(response.status_code, bytes(body))
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, bytes(body), headers)
         finally:
             await response.aclose()
 

@@ -1,0 +1,159 @@
+"""The protocol simulators of payment vendors behind a real socket, each with our adapter for it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+from uuid import uuid4
+
+from adapters.http import PartnerClient
+from adapters.payments.wechat import WechatPay
+from adapters.sandbox.protocol import Answered, Asked, Fault, Trade, make_key, private_pem
+from adapters.sandbox.wechat_gateway import WechatGateway
+from domain.kernel import clock
+from domain.payments import Connection, PaymentOrder, PaymentPort, RefundOrder, Way
+
+NOTIFY_URL = "https://shop.example/callbacks/payments/1"
+
+
+class Gateway(Protocol):
+    """What the contract needs of a simulator."""
+
+    trades: dict[str, Trade]
+    faults: list[Fault]
+    asked: list[str]
+
+    def answer(self, asked: Asked) -> Answered: ...
+    def pay(self, reference: str) -> None: ...
+    def notice(
+        self, reference: str, fault: Fault | None = None
+    ) -> tuple[dict[str, str], bytes]: ...
+
+
+@dataclass
+class Bench:
+    """One adapter, and the vendor that it speaks to."""
+
+    name: str
+    port: PaymentPort
+    connection: Connection
+    gateway: Any  # a Gateway, and more in the tests of one vendor
+    client: PartnerClient
+    ways: tuple[Way, ...]
+    new_key: Callable[["Bench"], Connection]  # the vendor knows it from now on
+    revoke_old_keys: Callable[["Bench"], None]
+
+    def order(self, amount: int = 123_400, **changes: Any) -> PaymentOrder:
+        """An order for 12.34 yuan, unless told otherwise."""
+        order = PaymentOrder(
+            reference=f"p{uuid4().hex[:30]}",
+            amount=amount,
+            currency="CNY",
+            way=Way.QR,
+            subject="K-1234-5678",
+            expires_at=clock.now() + timedelta(minutes=15),
+            return_url="https://shop.example/orders/1?a=b",
+            payer="2088102146225135",
+            client_ip="203.0.113.9",
+        )
+        return replace(order, **changes)
+
+    async def paid(self, **changes: Any) -> PaymentOrder:
+        """An order that was begun and paid."""
+        order = self.order(**changes)
+        await self.port.start(self.connection, order)
+        self.gateway.pay(order.reference)
+        return order
+
+
+def refund_of(order: PaymentOrder, amount: int = 0) -> RefundOrder:
+    """All of it, or a part."""
+    back = amount or order.amount
+    return RefundOrder(order.reference, f"r{uuid4().hex[:30]}", back, order.amount, "CNY", "test")
+
+
+@contextmanager
+def serving(gateway: Gateway) -> Iterator[str]:
+    """Its address while it listens."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", "0")))
+            answered = gateway.answer(Asked(self.command, self.path, headers, body))
+            if not answered.status:
+                return  # the connection is closed without a word
+            self.send_response_only(answered.status)
+            for name, value in answered.headers.items():
+                self.send_header(name, value)
+            if answered.status != 204:
+                self.send_header("content-length", str(len(answered.body)))
+            self.end_headers()
+            self.wfile.write(answered.body)
+
+        do_GET = do_POST = _serve
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def wechat_bench() -> Iterator[Bench]:
+    """WeChat Pay in certificate mode."""
+    key = make_key()
+    gateway = WechatGateway(
+        "1900007291", "wxd678efh567hg6787", uuid4().hex, {"5157F09EFDC096DE": key.public_key()}
+    )
+    client = PartnerClient()
+    with serving(gateway) as url:
+        connection = Connection(
+            channel_id=uuid4(),
+            merchant=gateway.mchid,
+            base_url=url,
+            notify_url=NOTIFY_URL,
+            settings={
+                "appid": gateway.appid,
+                "merchant_serial": "5157F09EFDC096DE",
+                "public_key_ids": "",
+                "public_keys": "",
+                "profit_sharing": "",
+            },
+            secrets={"private_key": private_pem(key), "api_v3_key": gateway.api_v3_key},
+            timeout_seconds=5,
+        )
+        yield Bench(
+            "wechat",
+            WechatPay(client, refresh_seconds=0),
+            connection,
+            gateway,
+            client,
+            (Way.QR, Way.MOBILE_PAGE, Way.IN_APP),
+            _new_wechat_key,
+            lambda bench: bench.gateway.merchant_keys.pop("5157F09EFDC096DE"),
+        )
+
+
+def _new_wechat_key(bench: Bench) -> Connection:
+    key, serial = make_key(), "3775B6A45ACD588826D15E583A95F5DD"
+    bench.gateway.merchant_keys[serial] = key.public_key()
+    return replace(
+        bench.connection,
+        settings={**bench.connection.settings, "merchant_serial": serial},
+        secrets={**bench.connection.secrets, "private_key": private_pem(key)},
+    )
+
+
+BENCHES = {"wechat": wechat_bench}
