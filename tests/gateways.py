@@ -14,7 +14,7 @@ from adapters.payments.wechat import WechatPay
 from adapters.sandbox.protocol import Answered, Asked, Fault, Trade, make_key, private_pem
 from adapters.sandbox.wechat_gateway import WechatGateway
 from domain.kernel import clock
-from domain.payments import Connection, PaymentOrder, PaymentPort, RefundOrder, Way
+from domain.payments.ports import Connection, PaymentOrder, PaymentPort, RefundOrder, Way
 
 NOTIFY_URL = "https://shop.example/callbacks/payments/1"
 

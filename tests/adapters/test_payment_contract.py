@@ -14,7 +14,7 @@ import pytest
 
 from adapters.sandbox.protocol import Fault
 from domain.kernel import clock
-from domain.payments import (
+from domain.payments.ports import (
     Closed,
     Connection,
     Embedded,

@@ -23,7 +23,7 @@ from adapters.sandbox.protocol import (
 from adapters.sandbox.wechat_bill_file import bill_of
 from adapters.sandbox.wechat_gateway import WechatGateway
 from domain.kernel import clock
-from domain.payments import (
+from domain.payments.ports import (
     Connection,
     Embedded,
     Forged,
