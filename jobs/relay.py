@@ -16,6 +16,7 @@ from domain import notifications, webhooks
 from domain.kernel import claim_unpublished, crash_point, mark_published, transaction
 from jobs import notifications as notification_jobs
 from jobs import webhooks as webhook_jobs
+from jobs.hints import hint_of, publish
 from jobs.reactions import messages_for
 
 BATCH = 200
@@ -30,6 +31,7 @@ async def run_once() -> int:
         written = await notifications.fan_out(conn, told) if told else []
     if not rows:
         return 0
+    await publish(hint_of(rows))
     due = await webhooks.list_due(BATCH) if made else []
     deliveries = [webhook_jobs.deliver.message(str(delivery)) for delivery in due]
     messages = [notification_jobs.send.message(str(each)) for each in written]

@@ -1,11 +1,14 @@
 """The context of one request: who asks, in which language, with which loaders."""
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 import strawberry
 
+from domain import orders
 from domain.kernel import Actor
 from resolvers.loaders import Loaders
 
@@ -15,6 +18,18 @@ class RateLimits(Protocol):
 
     async def hit(self, zone: str, subject: str, ip: str) -> int:
         """Milliseconds to wait before the next try; 0 when this one is allowed."""
+
+
+class LiveOrders(Protocol):
+    """Pushes orders on as they change."""
+
+    def follow(
+        self, order: orders.Order, actor: Actor, address: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[orders.OrderState]]:
+        """Each newer state of an order that the caller may see, until the caller's session ends.
+
+        A caller that is slow sees the newest state only.
+        """
 
 
 @dataclass
@@ -28,6 +43,8 @@ class Context:
     client: str = ""  # the caller's address, for counting tries
     user_agent: str = ""
     proved_orders: set[UUID] = field(default_factory=set)  # opened by what only the buyer has
+    live: LiveOrders | None = None
+    connection_params: dict[str, object] = field(default_factory=dict, repr=False)  # of a socket
     languages: str = ""  # a chain such as `ja.en`: how goods are named; it ends with `language`
     loaders: Loaders = field(init=False)
 

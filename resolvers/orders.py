@@ -9,7 +9,7 @@ import strawberry
 from strawberry import Parent
 
 from domain import cards, catalog, checkout, orders
-from domain.kernel import ActorKind, Money, Page, Prefix, decode_id, page_request
+from domain.kernel import ActorKind, Money, Page, Prefix, clock, decode_id, page_request
 from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
 from resolvers.money import MoneyInput, money_of
@@ -209,8 +209,10 @@ def order_total(order: Parent[orders.Order]) -> Money:
 
 
 def next_poll_after_ms(order: Parent[orders.Order]) -> int | None:
-    """When to ask again; null once nothing can change."""
-    return None if order.status in orders.CLOSED_ORDERS else orders.POLL_AFTER_MS
+    """When to ask again, the later the older it is; null once nothing can change."""
+    if order.status in orders.CLOSED_ORDERS:
+        return None
+    return orders.poll_after_ms(clock.now() - order.placed_at)
 
 
 def unit_price(line: Parent[orders.OrderLine]) -> Money:

@@ -19,6 +19,7 @@ from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.jobs import JobsAdminMutation, JobsAdminQuery
 from schema.ledger import LedgerAdminMutation
 from schema.limits import ADMIN
+from schema.live import OrderAdminSubscription
 from schema.manual import ManualAdminMutation, ManualAdminQuery
 from schema.notifications import NotificationsAdminMutation, NotificationsAdminQuery
 from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
@@ -94,9 +95,15 @@ class Mutation(
     """What may be done."""
 
 
+@strawberry.type
+class Subscription(OrderAdminSubscription):
+    """What is pushed."""
+
+
 schema = RootSchema(
     Query,
     Mutation,
+    Subscription,
     limits=ADMIN,
     types=[AgentDepthError, GiftCardMoveError, StepUpRequiredError, *DELIVERIES],
     scalar_map=SCALARS,

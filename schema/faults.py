@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from domain.kernel import Refused
 from schema.locale import DEFAULT, refusal_text, request_text
@@ -27,6 +29,12 @@ VALUE = re.compile(
     r",? found:? .*|(?<!invalid value)(?<=value): .*|(?<=^Value )(?:'[^']*'|\"[^\"]*\")", re.DOTALL
 )
 TOKEN = re.compile(r"(found (?:Name|String|BlockString|Int|Float)) .*", re.DOTALL)
+# What Strawberry says about the operation as a whole, before it runs.
+ABOUT_THE_OPERATION: dict[type[BaseException], str] = {
+    MissingQueryError: "QUERY_MISSING",
+    CannotGetOperationTypeError: "OPERATION_NOT_FOUND",
+    InvalidOperationTypeError: "OPERATION_NOT_ALLOWED",
+}
 BUILT_IN = frozenset({"Int", "Float", "String", "Boolean", "ID", "null", "true", "false"})
 
 log = structlog.get_logger(__name__)
@@ -61,6 +69,8 @@ def presentable(
     nothing of the schema that the client did not write itself.
     """
     cause = _cause(error)
+    if type(cause) in ABOUT_THE_OPERATION:
+        cause = RequestRefused(ABOUT_THE_OPERATION[type(cause)])
     if isinstance(cause, RequestRefused):
         return _shown(error, cause.text(language), cause.code, cause.details)
     if isinstance(cause, Refused):

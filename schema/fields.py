@@ -1,6 +1,6 @@
-"""The only Strawberry idioms that we add: `field`, `mutation`, `presents`.
+"""The only Strawberry idioms that we add: `field`, `mutation`, `subscription`, `presents`.
 
-All three return `Any` or the class itself, so that a schema type reads like plain Strawberry while
+They return `Any` or the class itself, so that a schema type reads like plain Strawberry while
 resolvers answer with domain rows. What `Any` hides from mypy is checked by a house test
 (tests/house/test_schema_shows_domain.py).
 """
@@ -24,7 +24,7 @@ from schema.extensions import (
 )
 from schema.limits import FieldRules, rules_metadata
 
-__all__ = ["Rate", "RateZone", "field", "mutation", "presented_by", "presents"]
+__all__ = ["Rate", "RateZone", "field", "mutation", "presented_by", "presents", "subscription"]
 
 T = TypeVar("T", bound=type)
 PRESENTED = "__presents__"
@@ -71,6 +71,15 @@ def mutation(
     if signature(resolver).parameters.keys() - RESERVED:
         extensions.append(InputMutationExtension())  # an input without fields is not allowed
     return field(resolver, extensions=extensions, **options)
+
+
+def subscription(resolver: Callable[..., Any], *, also: Rate | None = None, **options: Any) -> Any:
+    """A field whose resolver answers with a stream of rows. `also` counts it in a second zone.
+
+    Other options are those of `field`.
+    """
+    extensions: list[FieldExtension] = [RateExtension(also)] if also else []
+    return field(resolver, extensions=extensions, is_subscription=True, **options)
 
 
 def presents(domain_class: type, *also: type) -> Callable[[T], T]:

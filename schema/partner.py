@@ -7,6 +7,7 @@ from schema.claims import ClaimsPartnerMutation, ClaimsPartnerQuery
 from schema.documents import RootSchema
 from schema.ledger import BalanceShortError, LedgerPartnerQuery
 from schema.limits import PARTNER
+from schema.live import OrderPartnerSubscription
 from schema.orders import (
     DELIVERIES,
     AccountInvalidError,
@@ -31,9 +32,15 @@ class Mutation(ClaimsPartnerMutation, OrderPartnerMutation, WebhooksMutation):
     """What may be done."""
 
 
+@strawberry.type
+class Subscription(OrderPartnerSubscription):
+    """What is pushed."""
+
+
 schema = RootSchema(
     Query,
     Mutation,
+    Subscription,
     limits=PARTNER,
     types=[
         AccountInvalidError,

@@ -17,6 +17,7 @@ from schema.giftcards import (
 from schema.identity import IdentityMutation, ViewerQuery
 from schema.ledger import BalanceShortError
 from schema.limits import SHOP
+from schema.live import OrderSubscription
 from schema.orders import (
     DELIVERIES,
     AccountInvalidError,
@@ -63,9 +64,15 @@ class Mutation(
     """What may be done."""
 
 
+@strawberry.type
+class Subscription(OrderSubscription):
+    """What is pushed."""
+
+
 schema = RootSchema(
     Query,
     Mutation,
+    Subscription,
     limits=SHOP,
     types=[
         Agent,

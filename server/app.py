@@ -3,9 +3,10 @@
 import gc
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 from uuid import uuid4
@@ -13,14 +14,16 @@ from uuid import uuid4
 import structlog
 from redis.asyncio import Redis
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-from domain.kernel import ActorKind, connection, on_committed
+from domain.kernel import Actor, ActorKind, connection, on_committed
 from resolvers.context import Context
 from schema.admin import schema as admin_schema
 from schema.faults import RequestRefused
@@ -30,12 +33,14 @@ from schema.shop import schema as shop_schema
 from server import metrics
 from server.callbacks import callback_route
 from server.claim_page import claim_page_route
-from server.credentials import actor_for, address_of
+from server.credentials import SIGNATURE_HEADER, actor_for, address_of
 from server.downloads import card_export_route
-from server.graphql import GraphQLView
+from server.graphql import GraphQLView, SignIn
+from server.live import LiveOrders, Room
 from server.logs import configure_logs
 from server.rate_limits import RateLimiter
 from server.settings import Settings, settings
+from server.sockets import Sockets, on_stop_signal
 from server.storefront import site_for
 from server.tables import table_routes
 from server.uploads import upload_routes
@@ -55,6 +60,8 @@ HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 REVALIDATE = "no-cache"  # the shop's files hold no secret: kept, and asked about each time
 
 GC_THRESHOLD = 20_000
+STREAMS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
+CREDENTIALS = ("authorization", SIGNATURE_HEADER)
 PARTNER_DOOR = "partner"  # the only one that keys open
 
 log = structlog.get_logger(__name__)
@@ -64,12 +71,13 @@ def create_app(config: Settings | None = None) -> Starlette:
     """The application for these settings; granian calls it once a process."""
     config = config or settings()
     configure_logs(config.log_level, config.log_format)
-    app = Starlette(routes=_routes(config), lifespan=_lifespan(config))
+    sockets = Sockets(config.live_streams_per_address)
+    app = Starlette(routes=_routes(config, sockets), lifespan=_lifespan(config, sockets))
     app.add_middleware(RequestFrame, encrypted=config.environment == "production")
     return app
 
 
-def _lifespan(config: Settings) -> Callable[[Starlette], Any]:
+def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await connect(config, "kameng-api")
@@ -77,10 +85,14 @@ def _lifespan(config: Settings) -> Callable[[Starlette], Any]:
         on_committed(waker.wake)
         app.state.redis = Redis.from_url(config.redis_url, socket_timeout=2)
         app.state.rate_limits = RateLimiter(config.redis_url)
+        app.state.live = LiveOrders(config.redis_url, room=_room(config))
+        app.state.live.start()
+        on_stop_signal(app.state.live.stop, sockets.stop)
         _spare_the_collector()
         try:
             yield
         finally:
+            await app.state.live.close()
             await waker.close()
             await app.state.redis.aclose()
             await disconnect()
@@ -98,23 +110,29 @@ def _spare_the_collector() -> None:
     gc.set_threshold(GC_THRESHOLD, 10, 20)
 
 
-def _routes(config: Settings) -> list[BaseRoute]:
+def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]:
     open_doors = config.environment != "production"
-    views = [
-        Route(
-            f"/graphql/{name}",
-            GraphQLView(
-                schema, _context_of(config, name), ide=open_doors, introspection=open_doors
-            ),
+    sockets = sockets or Sockets(config.live_streams_per_address)
+    doors: list[BaseRoute] = []
+    for name, schema in (
+        ("shop", shop_schema),
+        ("partner", partner_schema),
+        ("admin", admin_schema),
+    ):
+        view = GraphQLView(
+            schema,
+            _context_of(config, name),
+            ide=open_doors,
+            introspection=open_doors,
+            streams=STREAMS,
+            allowed_origins=config.origins,
+            sign_in=_sign_in(config, name),
+            sockets=sockets,
+            address=partial(address_of, config=config),
         )
-        for name, schema in (
-            ("shop", shop_schema),
-            ("partner", partner_schema),
-            ("admin", admin_schema),
-        )
-    ]
+        doors += [Route(f"/graphql/{name}", view), WebSocketRoute(f"/graphql/{name}", view)]
     routes: list[BaseRoute] = [
-        *views,
+        *doors,
         *upload_routes(config),
         *table_routes(config),
         claim_page_route(),
@@ -134,9 +152,7 @@ def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Await
         address = address_of(request, config)
         request_id = request.state.request_id
         body = getattr(request.state, "graphql_body", b"")
-        actor = await actor_for(request.headers, address, request_id, body)
-        if actor.kind is ActorKind.KEY and door != PARTNER_DOOR:
-            raise RequestRefused("FORBIDDEN")
+        actor = await _admitted(request.headers, address, request_id, body, door)
         site = await site_for(request.headers, door)
         return Context(
             actor=replace(actor, site_id=site.id),
@@ -144,11 +160,39 @@ def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Await
             languages=chain(request.headers.get("accept-language"), site.language),
             request_id=request_id,
             rate_limits=request.app.state.rate_limits,
+            live=request.app.state.live,
             client=address,
             user_agent=request.headers.get("user-agent", "")[:200],
         )
 
     return context_of
+
+
+def _sign_in(config: Settings, door: str) -> SignIn:
+    """The token of a socket's first message, for who could send no header with the handshake."""
+
+    async def sign_in(context: Context, params: Mapping[str, object]) -> None:
+        told = {name.lower(): text for name, text in params.items() if isinstance(text, str)}
+        headers = Headers({name: told[name] for name in CREDENTIALS if name in told})
+        if not headers:
+            return
+        actor = await _admitted(headers, context.client, context.request_id, b"", door)
+        context.sign_in(replace(actor, site_id=context.actor.site_id))
+
+    return sign_in
+
+
+async def _admitted(
+    headers: Headers, address: str, request_id: str, body: bytes, door: str
+) -> Actor:
+    actor = await actor_for(headers, address, request_id, body)
+    if actor.kind is ActorKind.KEY and door != PARTNER_DOOR:
+        raise RequestRefused("FORBIDDEN")
+    return actor
+
+
+def _room(config: Settings) -> Room:
+    return Room(config.live_streams_per_address, config.live_streams_per_user)
 
 
 async def _healthz(request: Request) -> Response:

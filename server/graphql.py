@@ -5,8 +5,11 @@ document. A request that fails is answered with a stable code and a sentence in 
 never with a stack trace. The statuses are explained in docs/decisions/0003-graphql-over-http.md.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,10 +22,9 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
-from strawberry.http.exceptions import NonJsonMessageReceived
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
@@ -32,13 +34,27 @@ from strawberry.types.execution import (
     SubscriptionExecutionResult,
 )
 from strawberry.types.graphql import OperationType as Kind
+from strawberry.types.unset import UNSET
 
 from schema.documents import Door, RootSchema
 from schema.faults import INTERNAL, RequestRefused, presentable
 from schema.limits import Limits, OperationPlan
 from schema.locale import negotiate
+from server.sockets import (
+    HEARTBEAT_SECONDS,
+    INIT_SECONDS,
+    PER_CONNECTION,
+    SEND_SECONDS,
+    EventStream,
+    SlowClient,
+    Socket,
+    SocketHandler,
+    Sockets,
+    bounded,
+)
 
 MakeContext = Callable[[HTTPConnection], Awaitable[Any]]
+SignIn = Callable[[Any, Mapping[str, object]], Awaitable[None]]
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
@@ -80,16 +96,8 @@ class _ReadRequest(StarletteRequestAdapter):
         return body
 
 
-class _Socket(ASGIWebSocketAdapter):
-    """Frames that are no JSON object close the socket instead of raising inside the handler."""
-
-    async def iter_json(
-        self, *, ignore_parsing_errors: bool = False
-    ) -> AsyncGenerator[object, None]:
-        async for message in super().iter_json(ignore_parsing_errors=ignore_parsing_errors):
-            if not isinstance(message, dict):
-                raise NonJsonMessageReceived
-            yield message
+def _peer(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
 
 
 class GraphQLView(GraphQL[Any, Door]):
@@ -97,10 +105,13 @@ class GraphQLView(GraphQL[Any, Door]):
 
     `ide` answers a browser's GET with GraphiQL (its scripts load from a CDN) or, at `?plain` and
     without internet, with a small page of our own. `streams` names the subscription protocols.
+    `sign_in` is told what a socket's first message carries: browsers send no headers with it.
     """
 
     request_adapter_class = _ReadRequest
-    websocket_adapter_class = _Socket
+    websocket_adapter_class = Socket
+    graphql_transport_ws_handler_class = SocketHandler
+    heartbeat_seconds = HEARTBEAT_SECONDS
     schema: RootSchema
 
     def __init__(
@@ -113,6 +124,9 @@ class GraphQLView(GraphQL[Any, Door]):
         introspection: bool = True,
         streams: Sequence[str] = (),
         allowed_origins: Sequence[str] = (),
+        sign_in: SignIn | None = None,
+        sockets: Sockets | None = None,
+        address: Callable[[HTTPConnection], str] = _peer,
     ) -> None:
         super().__init__(
             schema,
@@ -120,7 +134,12 @@ class GraphQLView(GraphQL[Any, Door]):
             allow_queries_via_get=False,
             subscription_protocols=streams,
             allowed_origins=allowed_origins,
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            max_subscriptions_per_connection=PER_CONNECTION,
         )
+        self.sign_in = sign_in
+        self.sockets = sockets or Sockets()
+        self.address = address
         self.make_context = context
         self.limits = limits or schema.limits
         self.door = Door(introspection=introspection)
@@ -128,11 +147,30 @@ class GraphQLView(GraphQL[Any, Door]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
         if scope["type"] == "websocket":
-            await self._serve_socket(WebSocket(scope, receive, send))
+            await self._serve_socket(WebSocket(scope, receive, bounded(send, SEND_SECONDS)))
             return
         request = Request(scope, receive)
         response = await self._answer(request)
-        await response(scope, receive, send)
+        with suppress(SlowClient):
+            await response(scope, receive, send)
+
+    async def on_ws_connect(self, context: Any) -> Any:
+        """The token may come with the first message, because browsers send no headers."""
+        params = getattr(context, "connection_params", {})
+        if self.sign_in is not None and params:
+            await self.sign_in(context, params)
+        return UNSET
+
+    async def create_streaming_response(
+        self,
+        request: Any,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        """A stream that nobody keeps on its way."""
+        kept = {**headers, "Cache-Control": "no-store, no-transform"}
+        return EventStream(stream(), headers=kept)
 
     async def get_context(self, request: Any, response: Any) -> Any:
         """The house's context of one request or socket."""
@@ -304,6 +342,22 @@ class GraphQLView(GraphQL[Any, Door]):
         return HTMLResponse(page, headers=PAGE_HEADERS)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
+        with self.sockets.seat(socket, self.address(socket)) as dropped:
+            if dropped is None:
+                await socket.close()  # before it is accepted: the handshake is answered by 403
+                return
+            talk = asyncio.create_task(self._talk(socket))
+            drop = asyncio.create_task(dropped.wait())
+            try:
+                await asyncio.wait({talk, drop}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (talk, drop):
+                    task.cancel()
+                await asyncio.wait({talk, drop})
+            if not talk.cancelled() and (fault := talk.exception()) is not None:
+                raise fault
+
+    async def _talk(self, socket: WebSocket) -> None:
         try:
             await self.run(socket)
         except RequestRefused as refused:

@@ -107,10 +107,26 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="Comma-separated addresses whose X-Forwarded-For is believed. Empty: none."
     )
+    allowed_origins: str = Field(
+        "",
+        description="Comma-separated origins of other hosts, such as https://shop.example, whose"
+        " pages may open a WebSocket. Empty: pages of this host only.",
+    )
+    live_streams_per_address: int = Field(
+        200, gt=0, description="Live subscriptions, and sockets, of one address in each process."
+    )
+    live_streams_per_user: int = Field(
+        50, gt=0, description="Live subscriptions of one user in each process."
+    )
     shop_folder: Path = Field(
         Path("frontend-examples/web-shop/dist"),
         description="Built web shop to serve at /, if it is there.",
     )
+
+    @property
+    def origins(self) -> list[str]:
+        """The allowed origins, one by one."""
+        return [each.strip() for each in self.allowed_origins.split(",") if each.strip()]
 
 
 @cache

@@ -3,7 +3,7 @@
 from domain.identity.authentication import actor_of_key, actor_of_token
 from domain.identity.models import ApiKey, Session, User, UserRole
 from domain.identity.passwords import hash_password, is_password
-from domain.identity.queries import find_user, get_by_login, get_user, logins_of
+from domain.identity.queries import ended_among, find_user, get_by_login, get_user, logins_of
 from domain.identity.refusals import (
     CredentialsWrong,
     LoginTaken,
@@ -72,6 +72,7 @@ __all__ = [
     "disable_totp",
     "draft_guest",
     "draft_user",
+    "ended_among",
     "enrol_totp",
     "factor_state",
     "find_user",

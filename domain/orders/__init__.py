@@ -12,6 +12,7 @@ from domain.orders.events import manual_waiting, order_event
 from domain.orders.guests import (
     GuestProof,
     find_by_guest,
+    find_by_token,
     forget_keepsake,
     guest_token,
     reveal_by_guest,
@@ -37,6 +38,7 @@ from domain.orders.moves import (
 )
 from domain.orders.queries import (
     LineOwner,
+    OrderState,
     account_of,
     buyers_of,
     find_any_order,
@@ -49,12 +51,16 @@ from domain.orders.queries import (
     note_of,
     owners_of_lines,
     sold_since,
+    states_of,
+    versions_of,
 )
 from domain.orders.rules import (
     MANUAL_DUE,
     MAX_LINES,
     POLL_AFTER_MS,
+    OPEN_LINES,
     new_number,
+    poll_after_ms,
     status_of,
 )
 from domain.orders.service import (
@@ -102,6 +108,7 @@ __all__ = [
     "Order",
     "OrderKeepsake",
     "OrderLine",
+    "OrderState",
     "OrderStatus",
     "UnpaidLine",
     "account_of",
@@ -114,6 +121,7 @@ __all__ = [
     "find_any_order",
     "find_by_external_id",
     "find_by_guest",
+    "find_by_token",
     "find_order",
     "forget_keepsake",
     "get_line",
@@ -140,13 +148,16 @@ __all__ = [
     "order_paid",
     "owners_of_lines",
     "payment_posting",
+    "poll_after_ms",
     "refund_posting",
     "reveal_by_guest",
     "reveal_cards",
     "reveal_found",
     "sale_posting",
     "sold_since",
+    "states_of",
     "status_of",
     "stored_value_posting",
     "unsealed_contact",
+    "versions_of",
 ]

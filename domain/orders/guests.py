@@ -60,6 +60,16 @@ async def find_by_guest(actor: Actor, proof: GuestProof) -> Order | None:
     return None if order_id is None else await Order.get(id=order_id)
 
 
+async def find_by_token(actor: Actor, order_id: UUID, token: str) -> Order | None:
+    """An order by its id and its guest token; None for a wrong token and for no such order."""
+    good = _is_token(order_id, token)
+    found = await Order.filter(id=order_id).first() if good else None
+    action = "order.guest_look" if found else "order.guest_refused"
+    async with transaction() as conn:
+        await audit.record(conn, actor, action, order_id, {"by": "token"})
+    return found
+
+
 async def reveal_by_guest(
     actor: Actor, proof: GuestProof, card_ids: list[UUID] | None
 ) -> list[cards.OpenedCard]:

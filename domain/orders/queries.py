@@ -27,6 +27,15 @@ class LineOwner:
     agent_chain: list[UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order with its lines, as one reading found them."""
+
+    order: Order
+    lines: list[OrderLine]
+
+
+_VERSIONS = "SELECT id, version FROM orders WHERE id = ANY($1::uuid[])"
 _SOLD = """
 SELECT variant_id, sum(delivered_quantity)::bigint AS pieces FROM order_lines
 WHERE id >= $1 AND delivered_quantity > 0 GROUP BY variant_id
@@ -108,6 +117,24 @@ async def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[OrderLine]]:
     for line in await OrderLine.filter(order_id__in=list(order_ids)).order_by("position"):
         found[line.order_id].append(line)  # type: ignore[attr-defined]
     return found
+
+
+async def versions_of(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How often each order has changed; one statement for all. For who pushes orders on."""
+    async with connection() as conn:
+        rows = await conn.fetch(_VERSIONS, list(order_ids))
+    return {row["id"]: row["version"] for row in rows}
+
+
+async def states_of(order_ids: Sequence[UUID]) -> list[OrderState]:
+    """Orders with their lines, in two statements for all. Whose they are was asked before.
+
+    The order is read first: a change in between shows newer lines beside an older version, and the
+    newer version is found the next time; never the other way round.
+    """
+    found = await Order.filter(id__in=list(order_ids))
+    lines = await lines_of([order.id for order in found])
+    return [OrderState(order, lines[order.id]) for order in found]
 
 
 async def owners_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, LineOwner]:

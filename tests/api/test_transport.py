@@ -63,6 +63,11 @@ class Subscription:
         for number in range(to):
             yield number
 
+    @strawberry.subscription
+    async def breaks(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise KeyError("db-password")
+
 
 class Closed:
     async def hit(self, zone: str, subject: str, ip: str) -> int:
@@ -339,13 +344,18 @@ def test_a_socket_speaks_text_frames_and_is_limited_too(client: TestClient) -> N
             type="next", payload=IsPartialDict(data={"count": 0})
         )
         assert socket.receive_json()["type"] == "complete"
-        bad = "query A {hello} query B {hello}"
+        bad = "subscription A {count(to: 1)} subscription B {count(to: 1)}"
         socket.send_json({"id": "2", "type": "subscribe", "payload": {"query": bad}})
         answer = socket.receive_json()
         assert answer["type"] == "error"
         assert answer["payload"][0]["extensions"]["code"] == "OPERATION_NAME_REQUIRED"
-        broken_query = "{ broken }"
+        refused = {"id": "4", "type": "subscribe", "payload": {"query": "{ hello }"}}
+        socket.send_json(refused)  # a socket is for subscriptions only
+        answer = socket.receive_json()
+        assert answer["payload"][0]["extensions"]["code"] == "OPERATION_NOT_ALLOWED"
+        broken_query = "subscription { breaks }"
         socket.send_json({"id": "3", "type": "subscribe", "payload": {"query": broken_query}})
+        assert socket.receive_json()["payload"]["data"] == {"breaks": 1}
         error = socket.receive_json()["payload"]["errors"][0]
         assert error == IsPartialDict(extensions={"code": "INTERNAL", "requestId": IsStr()})
 
