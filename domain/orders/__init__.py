@@ -57,8 +57,6 @@ from domain.orders.queries import (
 from domain.orders.rules import (
     MANUAL_DUE,
     MAX_LINES,
-    POLL_AFTER_MS,
-    OPEN_LINES,
     new_number,
     poll_after_ms,
     status_of,
