@@ -93,7 +93,6 @@ __all__ = [
     "MAX_LINES",
     "OPEN_LINES",
     "ORDER_MOVES",
-    "POLL_AFTER_MS",
     "UNPAID",
     "Contact",
     "ContactKind",
