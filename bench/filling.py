@@ -7,14 +7,16 @@ from domain import agents, catalog, ledger
 from domain import cards as card_store
 from domain.agents import Tier
 from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant, VariantStatus
-from domain.checkout import CURRENCY
+from domain.checkout import CURRENCY, LineWish, Purchase, place_order
 from domain.commissions import RuleKind, RuleScope, save_rule
 from domain.kernel import (
     SCALE,
     Actor,
     ActorKind,
     Money,
+    Prefix,
     clock,
+    encode_id,
     new_id,
     transaction,
 )
@@ -54,6 +56,14 @@ class Pools:
     skus: list[str]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A buyer's token, and the line of each order that waits."""
+
+    token: str = field(repr=False)
+    lines: dict[str, UUID]
+
+
 async def fill_for_purchases(settings: Settings, buyers: int, variants: int, cards: int) -> Shop:
     """Buyers below a chain of three agents, variants with cards enough for the run."""
     await connect(settings, "bench")
@@ -87,6 +97,26 @@ async def fill_pools(settings: Settings, sizes: list[int]) -> Pools:
         await _analyze()
         buyer = Actor(kind=ActorKind.USER, user_id=signed_in.user.id)
         return Pools(buyer, [variant.sku for variant in made])
+    finally:
+        await disconnect()
+
+
+async def fill_for_waiting(settings: Settings, waiting: int) -> Waiting:
+    """A buyer with orders that wait for an operator."""
+    await connect(settings, "bench")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        (variant,) = await _variants(1, per_product=1, kind=DeliveryKind.MANUAL)
+        signed_in = await agents.sign_in_guest("bench-buyer-device-000001", "bench")
+        await ledger.top_up(OPERATOR, signed_in.user.id, WALLET, "bench", "bench-1")
+        buyer = Actor(kind=ActorKind.USER, user_id=signed_in.user.id)
+        lines = {}
+        for number in range(waiting):
+            wish = Purchase((LineWish(variant.sku, 1),), f"bench-{number}")
+            placed = await place_order(buyer, wish)
+            lines[encode_id(Prefix.ORDER, placed.order.id)] = placed.lines[0].id
+        await _analyze()
+        return Waiting(str(signed_in.access_token), lines)
     finally:
         await disconnect()
 
@@ -133,7 +163,9 @@ async def _buyer(number: int, code: str) -> str:
     return str(signed_in.access_token)
 
 
-async def _variants(number: int, per_product: int) -> list[Variant]:
+async def _variants(
+    number: int, per_product: int, kind: DeliveryKind = DeliveryKind.CARD_CODE
+) -> list[Variant]:
     moment = clock.now()
     shelf = await Category.create(slug="bench", name_zh="测试", name_en="Bench")
     made = []
@@ -154,8 +186,8 @@ async def _variants(number: int, per_product: int) -> list[Variant]:
             sku=f"BENCH-{each}",
             name_zh="五十元",
             name_en="50 yuan",
-            type_id=catalog.plain_type_id(DeliveryKind.CARD_CODE),
-            delivery_kind=DeliveryKind.CARD_CODE,
+            type_id=catalog.plain_type_id(kind),
+            delivery_kind=kind,
             status=VariantStatus.ACTIVE,
             updated_at=moment,
         )

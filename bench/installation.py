@@ -63,8 +63,10 @@ def filled(prepare: Any) -> Iterator[tuple[Settings, Any]]:
 
 
 @contextmanager
-def installed(programs: tuple[str, ...], prepare: Any) -> Iterator[tuple[Installation, Any]]:
-    """The same, with these programs running."""
+def installed(
+    programs: tuple[str, ...], prepare: Any, **more: str
+) -> Iterator[tuple[Installation, Any]]:
+    """The same, with these programs running; `more` are further settings of theirs."""
     with filled(prepare) as (settings, prepared), ExitStack() as stack:
         environment = {
             "KAMENG_DATABASE_URL": settings.database_url,
@@ -72,6 +74,7 @@ def installed(programs: tuple[str, ...], prepare: Any) -> Iterator[tuple[Install
             "KAMENG_PORT": str(settings.port),
             "KAMENG_WORKERS": str(WORKERS),
             "KAMENG_KEY_FILE": str(settings.key_file),
+            **more,
         }
         supervisor = Supervisor(programs, environment, FOLDER, print)
         stack.callback(supervisor.stop)

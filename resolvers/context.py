@@ -44,6 +44,7 @@ class Context:
     user_agent: str = ""
     proved_orders: set[UUID] = field(default_factory=set)  # opened by what only the buyer has
     live: LiveOrders | None = None
+    pushed: bool = False  # a frame is shown unasked: what is private waits for a question
     connection_params: dict[str, object] = field(default_factory=dict, repr=False)  # of a socket
     languages: str = ""  # a chain such as `ja.en`: how goods are named; it ends with `language`
     loaders: Loaders = field(init=False)

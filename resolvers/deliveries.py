@@ -2,6 +2,7 @@
 
 What was filled in is its buyer's matter: whole to the buyer, to who has proved to be the buyer, and
 to an operator who may read orders; masked to anybody else. An operator's note is the buyer's alone.
+What is pushed shows neither to anybody: a screen may lie open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,6 +107,8 @@ def cards_of_delivery(
 
 
 async def _is_theirs(line: orders.OrderLine, info: Info) -> bool:
+    if info.context.pushed:
+        return False
     order_id: UUID = line.order_id  # type: ignore[attr-defined]
     if order_id in info.context.proved_orders:
         return True
@@ -115,5 +118,7 @@ async def _is_theirs(line: orders.OrderLine, info: Info) -> bool:
 
 def _may_read_orders(info: Info) -> bool:
     """An operator; a key that reads orders reads its owner's only."""
+    if info.context.pushed:
+        return False
     actor = info.context.actor
     return actor.kind is ActorKind.OPERATOR and bool({"orders:read", "*"} & actor.scopes)

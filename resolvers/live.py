@@ -43,6 +43,7 @@ def _there(found: orders.Order | None, argument: str) -> orders.Order:
 
 async def _followed(context: Context, order: orders.Order) -> AsyncGenerator[orders.Order, None]:
     assert context.live is not None, "this door pushes orders"
+    context.pushed = True
     async with context.live.follow(order, context.actor, context.client) as states:
         yield order
         if order.status in orders.CLOSED_ORDERS:

@@ -68,6 +68,19 @@ def imports(
     _show(benchmark.measure(cards))
 
 
+@commands.command("live")
+def live(
+    subscribers: Annotated[int, typer.Option(min=2, help="Pages that wait, an order each.")] = 500,
+) -> None:
+    """From a commit to the page that waits for it: server-sent events, one subscriber an order.
+
+    Example: kameng bench live --subscribers 500
+    """
+    from bench import live as benchmark
+
+    _show(benchmark.measure(subscribers))
+
+
 def _show(rows: list[dict[str, Any]]) -> None:
     shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
     table = Table(*shown)

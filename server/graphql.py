@@ -51,6 +51,7 @@ from server.sockets import (
     SocketHandler,
     Sockets,
     bounded,
+    say_farewell,
 )
 
 MakeContext = Callable[[HTTPConnection], Awaitable[Any]]
@@ -354,6 +355,7 @@ class GraphQLView(GraphQL[Any, Door]):
                 for task in (talk, drop):
                     task.cancel()
                 await asyncio.wait({talk, drop})
+            await say_farewell(socket)
             if not talk.cancelled() and (fault := talk.exception()) is not None:
                 raise fault
 

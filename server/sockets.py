@@ -88,6 +88,11 @@ class Socket(ASGIWebSocketAdapter):
             self.ws.state.drop()
             raise
 
+    async def close(self, code: int, reason: str) -> None:
+        """End the talk, and close then: a close frame waits for a receive that is under way."""
+        self.ws.state.farewell = (code, reason)
+        self.ws.state.drop()
+
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, Any]):
     """The protocol `graphql-transport-ws`, for subscriptions only, with heartbeats.
@@ -126,7 +131,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, Any]):
                 continue
             if not socket.ws.state.heard:
                 await socket.close(CLOSE_NO_ANSWER, "No answer to ping")
-                socket.ws.state.drop()
                 return
             socket.ws.state.heard = False
             with suppress(SlowClient):
@@ -140,7 +144,6 @@ class Sockets:
         self.per_address = per_address
         self.open: dict[WebSocket, asyncio.Event] = {}
         self._taken: Counter[str] = Counter()
-        self._closing: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def seat(self, socket: WebSocket, address: str) -> Iterator[asyncio.Event | None]:
@@ -150,6 +153,7 @@ class Sockets:
             return
         dropped = asyncio.Event()
         socket.state.heard, socket.state.drop = True, dropped.set
+        socket.state.farewell = None
         self.open[socket] = dropped
         self._taken[address] += 1
         try:
@@ -162,17 +166,17 @@ class Sockets:
 
     def stop(self) -> None:
         """Say goodbye to all: clients come back, and find another process."""
-        for socket, dropped in list(self.open.items()):
-            task = asyncio.get_running_loop().create_task(_goodbye(socket, dropped))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+        for socket, dropped in self.open.items():
+            socket.state.farewell = (CLOSE_GOING_AWAY, "Server stops")
+            dropped.set()
 
 
-async def _goodbye(socket: WebSocket, dropped: asyncio.Event) -> None:
-    if socket.application_state is WebSocketState.CONNECTED:
+async def say_farewell(socket: WebSocket) -> None:
+    """Send the close frame that was decided on, if the socket is still open."""
+    told = socket.state.farewell
+    if told is not None and socket.application_state is WebSocketState.CONNECTED:
         with suppress(SlowClient, RuntimeError, OSError, WebSocketDisconnect):
-            await socket.close(CLOSE_GOING_AWAY, "Server stops")
-    dropped.set()
+            await socket.close(*told)
 
 
 def on_stop_signal(*stops: Callable[[], None]) -> None:

@@ -1,0 +1,184 @@
+"""What the pusher of orders does when hints are lost, clients are slow, or there is no room."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from domain import orders
+from domain.kernel import Actor, connection
+from domain.orders import Order, OrderState, OrderStatus
+from jobs.hints import CHANNEL, hint_of
+from resolvers.context import Context
+from schema.documents import Door
+from schema.faults import RequestRefused
+from schema.shop import schema
+from server.live import LiveOrders, Pace, Room
+from server.sockets import EventStream, SlowClient
+from tests import make
+from tests.api.asking import Tries
+from tests.faults.test_live import NOTE, claim, deliver, placed_by_hand, public
+
+pytestmark = pytest.mark.usefixtures("db")
+NEVER = 1_000.0
+QUIET = Pace(compare=NEVER, compare_alone=NEVER, look_at_sessions=NEVER)
+NOBODY = "redis://127.0.0.1:9"
+EVERYTHING = """subscription All($id: ID!) { orderUpdated(id: $id) {
+    id number externalId status total { amount } version placedAt paidAt
+    cards { id masked } lines { sku status failureCode cards { id masked }
+        account { key label value }
+        delivery { kind ... on ManualDelivery { note } ... on TopupDelivery { receipt }
+            ... on CardDelivery { cards { id masked } } } } } }"""
+
+
+async def begun(live: LiveOrders) -> LiveOrders:
+    live.start()
+    return live
+
+
+async def heard(states: AsyncIterator[OrderState], seconds: float = 5) -> OrderStatus:
+    async with asyncio.timeout(seconds):
+        return (await anext(states)).order.status
+
+
+def followed(
+    live: LiveOrders, order: Order, actor: Actor
+) -> AbstractAsyncContextManager[AsyncIterator[OrderState]]:
+    return live.follow(order, actor, "203.0.113.7")
+
+
+@pytest.mark.parametrize("url", ["valkey", "nobody"])
+async def test_a_change_that_no_hint_told_is_found_by_comparing(url: str, valkey_url: str) -> None:
+    pace = Pace(compare=0.2, compare_alone=0.2, look_at_sessions=NEVER)
+    live = await begun(LiveOrders(valkey_url if url == "valkey" else NOBODY, pace))
+    buyer = await make.buyer()
+    placed = await placed_by_hand(buyer)
+    async with followed(live, placed.order, buyer) as states:
+        await claim(placed)
+        assert await heard(states) is OrderStatus.DELIVERING
+    await live.close()
+
+
+async def test_without_comparing_it_would_wait_for_a_hint(valkey_url: str) -> None:
+    live = await begun(LiveOrders(valkey_url, QUIET))
+    buyer = await make.buyer()
+    placed = await placed_by_hand(buyer)
+    async with followed(live, placed.order, buyer) as states:
+        await when(lambda: live.listening)
+        await asyncio.sleep(0.3)  # what was compared at the beginning is done
+        await claim(placed)
+        waiting = asyncio.ensure_future(anext(states))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        async with Redis.from_url(valkey_url) as client:
+            await client.publish(CHANNEL, b"nonsense")
+            await client.publish(CHANNEL, b'{"%s": 99}' % str(placed.order.id).encode())
+        assert (await asyncio.wait_for(waiting, 5)).order.status is OrderStatus.DELIVERING
+    await live.close()
+
+
+async def when(ready: Any) -> None:
+    for _ in range(100):
+        if ready():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("waited in vain")
+
+
+async def test_a_slow_client_sees_the_newest_state_alone() -> None:
+    live = LiveOrders(NOBODY)
+    buyer = await make.buyer()
+    placed = await placed_by_hand(buyer)
+    async with followed(live, placed.order, buyer) as states:
+        for step in (1, 2, 3):
+            if step == 1:
+                operator = await claim(placed)
+            elif step == 2:
+                await deliver(operator, placed)
+            await live._show([placed.order.id])
+        assert await heard(states) is OrderStatus.DELIVERED
+        waiting = asyncio.ensure_future(anext(states))
+        await asyncio.sleep(0.1)
+        assert not waiting.done(), "one state waits, however many there were"
+        waiting.cancel()
+    assert live.count == 0
+
+
+async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.sockets.SEND_SECONDS", 0.2)
+    closed: list[bool] = []
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "data: {}\n\n"
+        finally:
+            closed.append(True)
+
+    async def receive() -> Any:
+        await asyncio.sleep(NEVER)
+
+    async def stuck(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(NEVER)
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+    async with asyncio.timeout(5):
+        with pytest.raises(SlowClient):
+            await EventStream(endless())(scope, receive, stuck)
+    assert closed == [True]
+
+
+async def test_there_is_room_for_so_many_and_it_is_given_back() -> None:
+    live = LiveOrders(NOBODY, room=Room(per_address=2, per_user=1))
+    buyer, other, third = [await make.buyer() for _ in range(3)]
+    order = (await placed_by_hand(buyer)).order
+    async with followed(live, order, buyer):
+        with pytest.raises(RequestRefused, match="streams"):
+            async with followed(live, order, buyer):
+                pass
+        async with followed(live, order, other):
+            with pytest.raises(RequestRefused, match="streams"):
+                async with followed(live, order, third):
+                    pass
+    async with followed(live, order, buyer):
+        assert live.count == 1
+    assert (live.count, live._taken) == (0, {})
+
+
+async def test_no_code_and_nothing_private_is_pushed() -> None:
+    """Every field that an order has is asked for, of an order by hand and of one of cards."""
+    live, buyer = LiveOrders(NOBODY), await make.buyer()
+    by_hand = await placed_by_hand(buyer)
+    await deliver(await claim(by_hand), by_hand)
+    variant = await make.variant(cards=2)
+    from domain import checkout
+
+    wish = checkout.Purchase((checkout.LineWish(variant.sku, 2),), "cards")
+    of_cards = await checkout.place_order(buyer, wish)
+    codes = [each.secret for each in await orders.reveal_cards(buyer, of_cards.order.id, None)]
+    assert len(codes) == 2
+    frames = ""
+    for placed in (by_hand, of_cards):
+        context = Context(buyer, "en", "test", Tries(), live=live)
+        variables = {"id": public(placed)}
+        async for result in await schema.subscribe(EVERYTHING, variables, context, Door()):
+            assert not result.errors
+            frames += repr(result.data)
+    assert frames.count("DELIVERED") >= 4
+    assert not [code for code in [*codes, NOTE] if code in frames]
+
+
+async def test_a_hint_carries_ids_and_numbers_only() -> None:
+    placed = await placed_by_hand(await make.buyer())
+    async with connection() as conn:
+        from domain.kernel import claim_unpublished
+
+        async with conn.transaction():
+            rows = await claim_unpublished(conn, 100)
+    told = [row for row in rows if row.subject == placed.order.id]
+    assert hint_of(told) == b'{"%s":1}' % str(placed.order.id).encode()
+    assert hint_of([]) is None
