@@ -56,7 +56,12 @@ STEPS = (
     "late",
 )
 DEAD = st.one_of(st.none(), st.none(), st.sampled_from(DEATHS))
-DAY = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3), DEAD), max_size=25)
+STEP = st.tuples(st.sampled_from(STEPS), st.integers(0, 3), DEAD)
+# An order that is tried to be paid twice, and anything: what is rare by chance is what matters.
+MORNING = (("place", 0, None), ("start", 0, None), ("start", 1, None))
+DAY = st.tuples(
+    st.permutations([("pay", 0, None), ("pay", 1, None), *MORNING[:1]]), st.lists(STEP, max_size=20)
+).map(lambda parts: [*MORNING, *parts[0], *parts[1]])
 
 
 class Died(Exception):
