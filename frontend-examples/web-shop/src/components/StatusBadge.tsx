@@ -2,10 +2,15 @@ import type { OrderStatus } from "../gql/graphql";
 import { useI18n } from "../i18n";
 
 const TONE: Record<OrderStatus, string> = {
+  PENDING_PAYMENT: "low",
+  RISK_REVIEW: "busy",
   PAID: "busy",
   DELIVERING: "busy",
   DELIVERED: "in-stock",
   PARTIALLY_DELIVERED: "low",
+  FAILED: "out",
+  CANCELLED: "out",
+  EXPIRED: "out",
   REFUNDED: "out",
 };
 

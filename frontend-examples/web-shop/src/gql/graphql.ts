@@ -49,12 +49,14 @@ export type GuestLogin = {
   deviceId: string;
 };
 
-/** Where a line stands. The last two are final. */
+/** Where a line stands. WAITING: for the payment, or a second look. DELIVERED and REFUNDED are final. */
 export type LineStatus =
+  | 'CANCELLED'
   | 'DELIVERED'
   | 'DELIVERING'
   | 'QUEUED'
-  | 'REFUNDED';
+  | 'REFUNDED'
+  | 'WAITING';
 
 /** An amount with its currency. */
 export type MoneyInput = {
@@ -73,6 +75,7 @@ export type OrderCreateInput = {
   idempotencyKey: string;
   lines: Array<OrderLineInput>;
   lookupPassword?: string | null | undefined;
+  payByChannel?: boolean;
   promoterCode?: string | null | undefined;
 };
 
@@ -88,13 +91,18 @@ export type OrderLineInput = {
   sku: string;
 };
 
-/** Where an order stands. The last three are final. */
+/** Where an order stands. FAILED, CANCELLED and EXPIRED are unpaid, and only a late payment changes them. DELIVERED, PARTIALLY_DELIVERED and REFUNDED are final. */
 export type OrderStatus =
+  | 'CANCELLED'
   | 'DELIVERED'
   | 'DELIVERING'
+  | 'EXPIRED'
+  | 'FAILED'
   | 'PAID'
   | 'PARTIALLY_DELIVERED'
-  | 'REFUNDED';
+  | 'PENDING_PAYMENT'
+  | 'REFUNDED'
+  | 'RISK_REVIEW';
 
 /** A login and its password. */
 export type PasswordLogin = {
