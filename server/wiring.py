@@ -9,8 +9,8 @@ from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as run_migrations
 
 from adapters.http import PartnerClient
+from adapters.payments import alipay, wechat
 from adapters.payments import sandbox as sandbox_payments
-from adapters.payments import wechat
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
 from domain import (
@@ -131,6 +131,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     payments.places.timeout_seconds = settings.supplier_timeout_seconds
     payments.times.unpaid = timedelta(minutes=settings.unpaid_minutes)
     payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
+    payments.register(alipay.NAME, alipay.Alipay(_client))
     payments.register(wechat.NAME, wechat.WechatPay(_client))
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     bulk.register("card_import", cards.work_off_card_import)

@@ -10,8 +10,18 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from adapters.http import PartnerClient
+from adapters.payments.alipay import Alipay
 from adapters.payments.wechat import WechatPay
-from adapters.sandbox.protocol import Answered, Asked, Fault, Trade, make_key, private_pem
+from adapters.sandbox.alipay_gateway import AlipayGateway
+from adapters.sandbox.protocol import (
+    Answered,
+    Asked,
+    Fault,
+    Trade,
+    make_key,
+    private_pem,
+    public_pem,
+)
 from adapters.sandbox.wechat_gateway import WechatGateway
 from domain.kernel import clock
 from domain.payments.ports import Connection, PaymentOrder, PaymentPort, RefundOrder, Way
@@ -43,6 +53,7 @@ class Bench:
     gateway: Any  # a Gateway, and more in the tests of one vendor
     client: PartnerClient
     ways: tuple[Way, ...]
+    way: Way  # the usual one; the vendor knows of it at once
     new_key: Callable[["Bench"], Connection]  # the vendor knows it from now on
     revoke_old_keys: Callable[["Bench"], None]
 
@@ -52,7 +63,7 @@ class Bench:
             reference=f"p{uuid4().hex[:30]}",
             amount=amount,
             currency="CNY",
-            way=Way.QR,
+            way=self.way,
             subject="K-1234-5678",
             expires_at=clock.now() + timedelta(minutes=15),
             return_url="https://shop.example/orders/1?a=b",
@@ -141,6 +152,7 @@ def wechat_bench() -> Iterator[Bench]:
             gateway,
             client,
             (Way.QR, Way.MOBILE_PAGE, Way.IN_APP),
+            Way.QR,
             _new_wechat_key,
             lambda bench: bench.gateway.merchant_keys.pop("5157F09EFDC096DE"),
         )
@@ -156,4 +168,49 @@ def _new_wechat_key(bench: Bench) -> Connection:
     )
 
 
-BENCHES = {"wechat": wechat_bench}
+@contextmanager
+def alipay_bench() -> Iterator[Bench]:
+    """Alipay with keys; its own tool hands them out without a frame."""
+    key = make_key()
+    gateway = AlipayGateway("2021001167654321", "2088101117955611", [key.public_key()])
+    client = PartnerClient()
+    with serving(gateway) as url:
+        gateway.bill_host = url
+        connection = Connection(
+            channel_id=uuid4(),
+            merchant=gateway.app_id,
+            base_url=f"{url}/gateway.do",
+            notify_url=NOTIFY_URL,
+            settings={
+                "seller_id": gateway.seller_id,
+                "alipay_public_keys": bare(public_pem(gateway.own_key)),
+                "profit_sharing": "",
+            },
+            secrets={"private_key": bare(private_pem(key))},
+            timeout_seconds=5,
+        )
+        yield Bench(
+            "alipay",
+            Alipay(client),
+            connection,
+            gateway,
+            client,
+            (Way.PAGE, Way.MOBILE_PAGE, Way.QR, Way.IN_APP),
+            Way.IN_APP,
+            _new_alipay_key,
+            lambda bench: bench.gateway.app_keys.pop(0),
+        )
+
+
+def bare(pem: str) -> str:
+    """A key without its frame."""
+    return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
+
+
+def _new_alipay_key(bench: Bench) -> Connection:
+    key = make_key()
+    bench.gateway.app_keys.append(key.public_key())
+    return replace(bench.connection, secrets={"private_key": private_pem(key)})
+
+
+BENCHES = {"alipay": alipay_bench, "wechat": wechat_bench}
