@@ -385,7 +385,7 @@ def _paid_in(content: dict[str, Any]) -> Paid:
         amount=_fen(amount["total"]) * FEN,
         currency=_text(amount.get("currency", CURRENCY)),
         merchant=_text(content["mchid"]),
-        paid_at=datetime.fromisoformat(_text(content["success_time"])),
+        paid_at=_moment(content["success_time"]),
     )
 
 
@@ -403,8 +403,7 @@ def _refund_in(
             return Uncertain(detail="other_amount")
         match content["status"]:
             case "SUCCESS":
-                done = datetime.fromisoformat(_text(content["success_time"]))
-                return RefundCompleted(number, amount, done)
+                return RefundCompleted(number, amount, _moment(content["success_time"]))
             case "PROCESSING":
                 return RefundAccepted(number)
             case "CLOSED":
@@ -442,6 +441,14 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
     return value
+
+
+def _moment(value: Any) -> datetime:
+    """A moment with its zone; one without says nothing."""
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return moment
 
 
 def _fen(value: Any) -> int:

@@ -276,3 +276,16 @@ async def test_a_signed_answer_about_another_merchant_is_not_ours(bench: Bench) 
     bench.gateway.faults.append(Fault.OTHER_MERCHANT)
     result = await bench.port.query(bench.connection, order.reference)
     assert result == Uncertain(Why.UNKNOWN, "other_merchant")
+
+
+async def test_a_payment_without_a_moment_that_has_a_zone_is_not_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await bench.paid()
+    shown = bench.gateway._shown
+    for moment in ("2026-11-26T10:00:00", "", None, 7):
+        monkeypatch.setattr(
+            bench.gateway, "_shown", lambda trade, at=moment: shown(trade) | {"success_time": at}
+        )
+        result = await bench.port.query(bench.connection, order.reference)
+        assert result == Uncertain(Why.UNREADABLE)
