@@ -61,6 +61,7 @@ REVALIDATE = "no-cache"  # the shop's files hold no secret: kept, and asked abou
 
 GC_THRESHOLD = 20_000
 STREAMS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
+STREAM = "text/event-stream"
 CREDENTIALS = ("authorization", SIGNATURE_HEADER)
 PARTNER_DOOR = "partner"  # the only one that keys open
 
@@ -279,11 +280,14 @@ class RequestFrame:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started, status = time.perf_counter(), 0
+        streamed = scope["type"] == "websocket"  # lasts as long as its client likes
 
         async def framed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streamed
             if message["type"] == "http.response.start":
                 status = message["status"]
+                kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+                streamed = kind.startswith(STREAM)
                 extra = [(b"x-request-id", request_id.encode()), *SECURITY_HEADERS]
                 if self.encrypted or scope.get("scheme") == "https":
                     extra.append(HSTS)
@@ -296,7 +300,8 @@ class RequestFrame:
             await self.app(scope, receive, framed)
         finally:
             elapsed = time.perf_counter() - started
-            metrics.request_done(_route_of(scope), status, elapsed)
+            if not streamed:
+                metrics.request_done(_route_of(scope), status, elapsed)
             structlog.contextvars.unbind_contextvars("request_id")
             log.debug(
                 "request",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -182,3 +183,19 @@ async def test_a_hint_carries_ids_and_numbers_only() -> None:
     told = [row for row in rows if row.subject == placed.order.id]
     assert hint_of(told) == b'{"%s":1}' % str(placed.order.id).encode()
     assert hint_of([]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "milliseconds"),
+    [
+        (-5, 1_000),
+        (0, 1_000),
+        (20, 1_000),
+        (60, 3_000),
+        (300, 15_000),
+        (600, 30_000),
+        (1e7, 30_000),
+    ],
+)
+def test_an_old_order_is_asked_about_seldom(seconds: float, milliseconds: int) -> None:
+    assert orders.poll_after_ms(timedelta(seconds=seconds)) == milliseconds

@@ -88,7 +88,7 @@ def test_a_permission_decides_by_the_caller(
     [pytest.param(admin_schema, id="admin"), pytest.param(partner_schema, id="partner")],
 )
 def test_no_field_of_the_closed_doors_was_left_without_permission(schema: RootSchema) -> None:
-    for root in ("Query", "Mutation"):
+    for root in ("Query", "Mutation", "Subscription"):
         definition: Any = schema.get_type_by_name(root)
         for field in definition.fields:
             guards = [each for each in field.extensions if isinstance(each, PermissionsExtension)]
