@@ -176,14 +176,17 @@ class LiveOrders:
     async def _listen(self) -> None:
         """Hear hints until the connection breaks."""
         try:
-            async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+            async with self._redis.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                self.listening = True
-                self._compare.set()  # who knows what was said while nobody listened
                 while True:
                     message = await channel.get_message(timeout=LISTEN_SECONDS)
-                    if message is not None:
+                    if message is not None and message["type"] == "message":
                         self._heard(message["data"])
+                    elif message is not None:
+                        # Said at each (re)connection, also at one that the client makes by itself:
+                        # who knows what was told while nobody listened.
+                        self.listening = True
+                        self._compare.set()
         except (RedisError, OSError) as error:
             log.warning("orders_pushed_without_valkey", problem=type(error).__name__)
             self.listening = False

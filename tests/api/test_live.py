@@ -81,6 +81,20 @@ async def test_without_comparing_it_would_wait_for_a_hint(valkey_url: str) -> No
     await live.close()
 
 
+async def test_a_change_while_the_line_was_cut_is_found_at_once(valkey_url: str) -> None:
+    live = await begun(LiveOrders(valkey_url, QUIET))
+    buyer = await make.buyer()
+    placed = await placed_by_hand(buyer)
+    async with followed(live, placed.order, buyer) as states:
+        await when(lambda: live.listening)
+        await asyncio.sleep(0.3)
+        await claim(placed)
+        async with Redis.from_url(valkey_url) as client:
+            assert await client.client_kill_filter(_type="pubsub") >= 1
+        assert await heard(states) is OrderStatus.DELIVERING
+    await live.close()
+
+
 async def when(ready: Any) -> None:
     for _ in range(100):
         if ready():
