@@ -54,6 +54,7 @@ async def client(test_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The whole application, in this process."""
     app = create_app(test_settings)
     app.state.rate_limits = Tries()
+    app.state.live = None  # nobody follows an order here
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
         yield made
