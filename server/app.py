@@ -88,17 +88,24 @@ def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
         app.state.rate_limits = RateLimiter(config.redis_url)
         app.state.live = LiveOrders(config.redis_url, room=_room(config))
         app.state.live.start()
-        on_stop_signal(app.state.live.stop, sockets.stop)
+        on_stop_signal(partial(_end_streams, sockets, app.state.live))
         _spare_the_collector()
         try:
             yield
         finally:
+            await sockets.stop()
             await app.state.live.close()
             await waker.close()
             await app.state.redis.aclose()
             await disconnect()
 
     return lifespan
+
+
+async def _end_streams(sockets: Sockets, live: LiveOrders) -> None:
+    """Sockets first: the server waits for responses that are under way, but not for sockets."""
+    await sockets.stop()
+    live.stop()
 
 
 def _spare_the_collector() -> None:

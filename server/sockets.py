@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
@@ -26,6 +26,7 @@ from strawberry.utils.aio import aclosing
 SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
 HEARTBEAT_SECONDS = 15.0
 INIT_SECONDS = 5.0
+FAREWELL_SECONDS = 2.0
 PER_CONNECTION = 20  # subscriptions
 CLOSE_GOING_AWAY, CLOSE_NO_ANSWER = 1001, 4408
 
@@ -153,22 +154,26 @@ class Sockets:
             return
         dropped = asyncio.Event()
         socket.state.heard, socket.state.drop = True, dropped.set
-        socket.state.farewell = None
+        socket.state.farewell, socket.state.left = None, asyncio.Event()
         self.open[socket] = dropped
         self._taken[address] += 1
         try:
             yield dropped
         finally:
+            socket.state.left.set()
             del self.open[socket]
             self._taken[address] -= 1
             if not self._taken[address]:
                 del self._taken[address]
 
-    def stop(self) -> None:
-        """Say goodbye to all: clients come back, and find another process."""
+    async def stop(self) -> None:
+        """Say goodbye to all, and wait for it: clients come back, and find another process."""
         for socket, dropped in self.open.items():
             socket.state.farewell = (CLOSE_GOING_AWAY, "Server stops")
             dropped.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await asyncio.gather(*(socket.state.left.wait() for socket in self.open))
 
 
 async def say_farewell(socket: WebSocket) -> None:
@@ -179,8 +184,8 @@ async def say_farewell(socket: WebSocket) -> None:
             await socket.close(*told)
 
 
-def on_stop_signal(*stops: Callable[[], None]) -> None:
-    """Call all of `stops` in this loop when the process is told to end.
+def on_stop_signal(stop: Callable[[], Awaitable[None]]) -> None:
+    """Await `stop` in this loop when the process is told to end.
 
     The server waits for its connections before it ends the application, so streams have to hear of
     it by themselves. Its own handling of signals is not touched.
@@ -188,6 +193,11 @@ def on_stop_signal(*stops: Callable[[], None]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # a test's own loop
     loop = asyncio.get_running_loop()
+    stopping: set[asyncio.Future[None]] = set()  # the loop itself holds tasks weakly only
+
+    def begin() -> None:
+        stopping.add(asyncio.ensure_future(stop()))
+
     for number in (signal.SIGINT, signal.SIGTERM):
         before = signal.getsignal(number)
 
@@ -196,8 +206,7 @@ def on_stop_signal(*stops: Callable[[], None]) -> None:
             frame: FrameType | None,
             before: Any = before,
         ) -> None:
-            for stop in stops:
-                loop.call_soon_threadsafe(stop)
+            loop.call_soon_threadsafe(begin)
             if callable(before):
                 before(number, frame)
 

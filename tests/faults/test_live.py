@@ -1,6 +1,8 @@
 """Orders are pushed over real sockets by a running server, whatever is lost on the way."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -204,14 +206,24 @@ async def test_a_server_that_stops_says_goodbye(running: Installation) -> None:
         await follow(socket, placed)
         assert status_in((await socket.hear())["payload"]) == "PAID"
         assert status_in(await events.hear()) == "PAID"
-        process = running.running.pop("serve")
-        process.terminate()
-        assert await events.hear() == {"completed": True}
-        heard = [await socket.hear()]
-        while "closed" not in heard[-1]:
-            heard.append(await socket.hear())
-        assert heard[-1] == {"closed": 1001}
-        await asyncio.to_thread(process.wait, 10)
+        async with told_to_stop(running):
+            assert await events.hear() == {"completed": True}
+            assert await farewell(socket) == {"closed": 1001}
+
+
+@asynccontextmanager
+async def told_to_stop(running: Installation) -> AsyncIterator[None]:
+    process = running.running["serve"]
+    process.terminate()
+    yield
+    await asyncio.to_thread(process.wait, 10)
+
+
+async def farewell(socket: sockets.Socket) -> Any:
+    heard = await socket.hear()
+    while "closed" not in heard:
+        heard = await socket.hear()
+    return heard
 
 
 async def follow(socket: sockets.Socket, placed: Placed, **variables: Any) -> None:
