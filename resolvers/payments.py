@@ -50,6 +50,11 @@ def ways_of(channel: Parent[payments.PaymentChannel]) -> list[Way]:
     return [Way(way) for way in channel.ways]
 
 
+def callback_url(channel: Parent[payments.PaymentChannel]) -> str:
+    """Where the vendor calls back."""
+    return payments.callback_url(channel)
+
+
 async def payment_start(
     info: Info,
     order_id: strawberry.ID,

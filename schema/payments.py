@@ -124,6 +124,9 @@ class PaymentChannel:
     name_zh: str
     name_en: str
     base_url: str
+    callback_url: str = field(
+        resolvers.callback_url, description="Where the vendor calls us back, signed."
+    )
     ways: list[Way] = field(resolvers.ways_of)
     currency: str
     split_capable: bool = field(description="The vendor can share a payment out.")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.kernel import Refused
-from server import benchmarks, sealing, tracing, transfers
+from server import benchmarks, channels, sealing, tracing, transfers
 from server.connected import connected, operator
 from server.settings import Settings, settings
 
@@ -29,6 +29,7 @@ cards_commands = typer.Typer(help="The card store.", no_args_is_help=True)
 app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cards_commands, name="cards")
 app.add_typer(benchmarks.commands, name="bench")
+app.add_typer(channels.commands, name="payments")
 app.add_typer(sealing.commands, name="keys")
 app.add_typer(tracing.commands, name="checkpoints")
 app.command(name="verify-cards")(tracing.verify_cards)

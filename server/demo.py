@@ -64,6 +64,7 @@ def run(wish: Wish) -> None:
             _answers(f"{simulator}/healthz"), "The simulator", supervisor.logs / "simulator.log"
         )
         asyncio.run(seeding.fill_simulator(simulator))
+        asyncio.run(seeding.open_vendor_channels(installed))
         known = asyncio.run(seeding.describe(installed, _origin(installed)))
         _publish(known)
         stack.callback(DEMO_FILE.unlink, missing_ok=True)

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters.payments.sandbox import NAME as SANDBOX_PAYMENTS
 from adapters.sandbox.gateway import sandbox_gateway_secret
-from adapters.sandbox.simulator import load_items, sandbox_secret
+from adapters.sandbox.simulator import load_accounts, load_items, sandbox_secret
 from domain import (
     agents,
     cards,
@@ -46,6 +46,7 @@ BUYER_BALANCE = Money(1_000 * 10_000, CURRENCY)
 PARTNER_BALANCE = Money(5_000 * 10_000, CURRENCY)
 AGENT_BALANCE = Money(2_000 * 10_000, CURRENCY)
 SANDBOX_MERCHANT = "demo-shop"
+SIMULATED_PRIORITY = 200  # after the sandbox, whose page can do more
 TOKEN_MINUTES = 30 * 24 * 60
 PARTNER_SCOPES = (
     "catalog:read",
@@ -98,6 +99,24 @@ async def seed(settings: Settings, say: Say) -> None:
 async def fill_simulator(url: str) -> None:
     """Tell the running simulator which items its suppliers have, and at what price."""
     await load_items(url, _rows("offers.csv"))
+
+
+async def open_vendor_channels(settings: Settings) -> None:
+    """Keep a channel for each payment vendor that the running simulator plays, with the keys that
+    it made at its first start."""
+    accounts = await load_accounts(settings.simulator_url)
+    await connect(settings, "kameng-seed")
+    try:
+        operator = await _operator()
+        for priority, account in enumerate(accounts, start=SIMULATED_PRIORITY):
+            wish = payments.ChannelWish(
+                code=f"{account['adapter']}-simulated",
+                priority=priority,
+                **account | {"ways": tuple(payments.Way(way) for way in account["ways"])},
+            )
+            await payments.save_channel(operator, wish)
+    finally:
+        await disconnect()
 
 
 async def describe(settings: Settings, origin: str) -> dict[str, Any]:

@@ -59,18 +59,7 @@ class Bench:
 
     def order(self, amount: int = 123_400, **changes: Any) -> PaymentOrder:
         """An order for 12.34 yuan, unless told otherwise."""
-        order = PaymentOrder(
-            reference=f"p{uuid4().hex[:30]}",
-            amount=amount,
-            currency="CNY",
-            way=self.way,
-            subject="K-1234-5678",
-            expires_at=clock.now() + timedelta(minutes=15),
-            return_url="https://shop.example/orders/1?a=b",
-            payer="2088102146225135",
-            client_ip="203.0.113.9",
-        )
-        return replace(order, **changes)
+        return replace(order_of(self.way, amount), **changes)
 
     async def paid(self, **changes: Any) -> PaymentOrder:
         """An order that was begun and paid."""
@@ -78,6 +67,21 @@ class Bench:
         await self.port.start(self.connection, order)
         self.gateway.pay(order.reference)
         return order
+
+
+def order_of(way: Way, amount: int = 123_400) -> PaymentOrder:
+    """A payment of 12.34 yuan to be begun in some way."""
+    return PaymentOrder(
+        reference=f"p{uuid4().hex[:30]}",
+        amount=amount,
+        currency="CNY",
+        way=way,
+        subject="K-1234-5678",
+        expires_at=clock.now() + timedelta(minutes=15),
+        return_url="https://shop.example/orders/1?a=b",
+        payer="2088102146225135",
+        client_ip="203.0.113.9",
+    )
 
 
 def refund_of(order: PaymentOrder, amount: int = 0) -> RefundOrder:

@@ -23,6 +23,7 @@ from adapters.sandbox.protocol import (
     Answered,
     Asked,
     Fault,
+    OnRefund,
     Trade,
     is_signed,
     make_key,
@@ -62,18 +63,22 @@ class AlipayGateway:
     forms: list[dict[str, str]] = field(default_factory=list)
     balance_fen: int = 10**9
     bill_host: str = ""
-    _unopened: dict[str, Trade] = field(default_factory=dict)
+    unopened: dict[str, Trade] = field(default_factory=dict)
+    prefix: str = ""  # stands before its paths
+    page_url: str = ""  # where buyers pay, when somebody serves that
+    on_refund: OnRefund | None = None
 
-    # --- what a test does to it ------------------------------------------------------------------
+    # --- what a test, or the desk, does to it ----------------------------------------------------
 
     def open(self, reference: str) -> None:
         """The buyer scans the code."""
-        self.trades.setdefault(reference, self._unopened[reference])
+        self.trades.setdefault(reference, self.unopened[reference])
 
-    def pay(self, reference: str) -> None:
-        """The buyer pays."""
+    def pay(self, reference: str, *, late: bool = False) -> None:
+        """The buyer pays; `late` lets him pay what is closed or over, as if the vendor erred."""
         trade = self.trades[reference]
-        if trade.state != "open" or datetime.now(UTC) > trade.expires_at:
+        over = trade.state == "closed" or datetime.now(UTC) > trade.expires_at
+        if trade.state == "paid" or (over and not late):
             raise ValueError("nobody can pay this")
         trade.state, trade.paid_at = "paid", datetime.now(UTC)
 
@@ -98,6 +103,29 @@ class AlipayGateway:
             "subject": "点卡 100 元",
             **changes,
         }
+        return self._callback(form, fault)
+
+    def unpaid_notice(self, reference: str) -> tuple[dict[str, str], bytes]:
+        """A callback that is signed and untrue: it tells a payment that nobody made."""
+        number = new_number("2026")
+        return self.notice(reference, trade_status="TRADE_SUCCESS", trade_no=number)
+
+    def swapped_notice(self, paid: str, told: str) -> tuple[dict[str, str], bytes]:
+        """The payment of one order, told as that of another."""
+        return self.notice(paid, out_trade_no=told)
+
+    def refund_notice(self, reference: str, refund: str) -> tuple[dict[str, str], bytes]:
+        """The callback that tells of a refund; its sum is that of all refunds."""
+        trade = self.trades[reference]
+        changes = {
+            "trade_status": "TRADE_CLOSED" if trade.refunded == trade.fen else "TRADE_SUCCESS",
+            "out_biz_no": refund,
+            "refund_fee": _yuan(trade.refunded),
+            "gmt_refund": _moment(datetime.now(UTC)),
+        }
+        return self.notice(reference, None, **changes)
+
+    def _callback(self, form: dict[str, str], fault: Fault | None) -> tuple[dict[str, str], bytes]:
         form = _changed(form, fault)
         text = "&".join(f"{name}={form[name]}" for name in sorted(form))
         key = make_key() if fault is Fault.WRONG_SIGNATURE else self.own_key
@@ -110,22 +138,31 @@ class AlipayGateway:
     def answer(self, asked: Asked) -> Answered:
         """One request; the next fault spoils its answer."""
         parts = urlsplit(asked.path)
+        path = parts.path.removeprefix(self.prefix)
         form = dict(parse_qsl(asked.body.decode() if asked.method == "POST" else parts.query))
-        self.asked.append(form.get("method", parts.path))
+        self.asked.append(form.get("method", path))
         self.forms.append(form)
         fault = self.faults.pop(0) if self.faults else None
         if fault is Fault.DROPPED:
             return HUNG_UP
-        if parts.path == "/bill":
+        if path == "/bill":
             return Answered(200, self._archive())
         told, name = self._handled(form)
         if fault is Fault.NO_ANSWER:
             return HUNG_UP
         if fault is Fault.SERVER_ERROR:
             return Answered(502, HTML)
+        if asked.method == "GET" and fault is None and self.page_url and told["code"] == "10000":
+            return Answered(302, b"", {"location": self._page_of(form)})
         if fault is Fault.HTML or asked.method == "GET":
             return Answered(200, HTML, {"content-type": "text/html"})
         return self._signed(_changed(told, fault), name, fault)
+
+    def _page_of(self, form: dict[str, str]) -> str:
+        """Where a buyer pays who was sent here with a signed address."""
+        reference = orjson.loads(form["biz_content"])["out_trade_no"]
+        back = urlencode({"redirect_url": form["return_url"]}) if "return_url" in form else ""
+        return f"{self.page_url}/{reference}?{back}"
 
     def _handled(self, form: dict[str, str]) -> tuple[dict[str, Any], str]:
         method = form.get("method", "")
@@ -186,8 +223,8 @@ class AlipayGateway:
 
     def _precreate(self, content: dict[str, Any], form: dict[str, str]) -> dict[str, Any]:
         trade = self._new(content, form)
-        self._unopened[trade.reference] = trade
-        there = f"https://qr.alipay.example/{trade.reference}"
+        self.unopened[trade.reference] = trade
+        there = f"{self.page_url or 'https://qr.alipay.example'}/{trade.reference}"
         return {"out_trade_no": trade.reference, "qr_code": there}
 
     def _create(self, content: dict[str, Any], form: dict[str, str]) -> dict[str, Any]:
@@ -201,7 +238,7 @@ class AlipayGateway:
         fen, reference = _fen(content["total_amount"]), content["out_trade_no"]
         if fen < 1 or len(reference) > 64 or not content["subject"] or not content["product_code"]:
             raise Refusal("ACQ.INVALID_PARAMETER")
-        known = self.trades.get(reference) or self._unopened.get(reference)
+        known = self.trades.get(reference) or self.unopened.get(reference)
         if known is not None:
             if known.state != "open":
                 closed = known.state == "closed"
@@ -248,6 +285,8 @@ class AlipayGateway:
             if fen > self.balance_fen:
                 raise Refusal("ACQ.SELLER_BALANCE_NOT_ENOUGH")
             trade.refunds[number], moved = fen, "Y"
+            if self.on_refund is not None:
+                self.on_refund(trade, number, trade.notify_url)
         return {
             "out_trade_no": trade.reference,
             "trade_no": trade.provider_id,

@@ -8,7 +8,7 @@ for development and tests: no money is behind it, so let it listen on loopback o
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from adapters.http import Ambiguous, NotSent, PartnerClient
+from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from adapters.sandbox import gateway_page
 from adapters.sandbox.gateway_book import GatewayBook, PaymentEntry
 from adapters.sandbox.trade import amount as shown
@@ -29,6 +29,10 @@ from adapters.signing import MAX_SKEW_SECONDS, NONCE, SIGNATURE, TIMESTAMP, sign
 RESEND_SECONDS = (0.0, 1.0, 3.0, 10.0, 30.0, 60.0)
 DELAY_SECONDS = 5.0
 DUPLICATES = 5
+
+
+Write = Callable[[], tuple[Mapping[str, str], bytes]]  # headers and body
+Taken = Callable[[Answer], bool]
 
 
 class Deed(StrEnum):
@@ -58,9 +62,9 @@ class Caller:
         self.client = PartnerClient()
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def call(self, entry: PaymentEntry, changes: dict[str, str], key: str, wait: float) -> None:
-        """Send one callback about a payment, now or after a while."""
-        task = asyncio.create_task(self._call(entry, changes, key, wait))
+    def call(self, url: str, write: Write, taken: Taken, wait: float = 0.0) -> None:
+        """Send one callback, now or after a while; each try is written, and signed, anew."""
+        task = asyncio.create_task(self._call(url, write, taken, wait))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -71,24 +75,18 @@ class Caller:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.client.close()
 
-    async def _call(
-        self, entry: PaymentEntry, changes: dict[str, str], key: str, wait: float
-    ) -> None:
+    async def _call(self, url: str, write: Write, taken: Taken, wait: float) -> None:
         await asyncio.sleep(wait)
         for pause in RESEND_SECONDS:
             await asyncio.sleep(pause)
-            body = orjson.dumps(_told(entry) | changes)
+            headers, body = write()
             try:
                 answer = await self.client.send(
-                    "POST",
-                    entry.notify_url,
-                    headers=_signed(key, entry.notify_url, body),
-                    body=body,
-                    timeout_seconds=10,
+                    "POST", url, headers=headers, body=body, timeout_seconds=10
                 )
             except (NotSent, Ambiguous):
                 continue
-            if answer.status == 200:
+            if taken(answer):
                 return
 
 
@@ -273,8 +271,18 @@ def _do(request: Request, entry: PaymentEntry, deed: Deed) -> bool:
         key = "somebody-else"
     for _ in range(DUPLICATES if deed is Deed.TWICE else 1):
         if deed is not Deed.LOST:
-            caller.call(entry, changes, key, DELAY_SECONDS if deed is Deed.DELAY else 0.0)
+            _tell(caller, entry, changes, key, DELAY_SECONDS if deed is Deed.DELAY else 0.0)
     return True
+
+
+def _tell(
+    caller: Caller, entry: PaymentEntry, changes: dict[str, str], key: str, wait: float
+) -> None:
+    def write() -> tuple[Mapping[str, str], bytes]:
+        body = orjson.dumps(_told(entry) | changes)
+        return _signed(key, entry.notify_url, body), body
+
+    caller.call(entry.notify_url, write, lambda answer: answer.status == 200, wait)
 
 
 async def list_payments(request: Request) -> Response:

@@ -51,7 +51,7 @@ def render(entry: PaymentEntry, *, refused: bool = False) -> str:
         if refused
         else ""
     )
-    return _page(
+    return page_of(
         "<h1>Sandbox payment · 沙箱支付</h1>"
         f'<p class="amount" data-testid="amount">{escape(amount(entry.amount))} '
         f"{escape(entry.currency)}</p>"
@@ -64,7 +64,7 @@ def render(entry: PaymentEntry, *, refused: bool = False) -> str:
 
 def unknown() -> str:
     """The page of no payment."""
-    return _page("<h1>There is no such payment · 没有此笔支付</h1>")
+    return page_of("<h1>There is no such payment · 没有此笔支付</h1>")
 
 
 def _buttons(entry: PaymentEntry) -> str:
@@ -78,7 +78,8 @@ def _buttons(entry: PaymentEntry) -> str:
     return f'<form method="post">{buttons}</form>'
 
 
-def _page(content: str) -> str:
+def page_of(content: str) -> str:
+    """A page around some content."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

@@ -26,8 +26,8 @@ def form_values(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body[:MAX_FORM_BYTES].decode(errors="replace")))
 
 
-def render(book: Book) -> str:
-    """The whole page."""
+def render(book: Book, vendors: str) -> str:
+    """The whole page, with what it shows of payment vendors."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         "<title>Supplier simulator · 供应商模拟器</title>"
@@ -35,7 +35,7 @@ def render(book: Book) -> str:
         "<p>Failures on demand for the suppliers of the demo. "
         "按需触发演示供应商的各种故障。</p>"
         f"{_fault_form(book)}{_fault_table(book)}{_balance_table(book)}"
-        f"{_order_table(book.orders(limit=MAX_SHOWN_ORDERS))}</html>"
+        f"{vendors}{_order_table(book.orders(limit=MAX_SHOWN_ORDERS))}</html>"
     )
 
 

@@ -7,7 +7,7 @@ with the libraries that our adapters use: a mistake would else be made, and forg
 import base64
 import secrets
 from binascii import Error as NotBase64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
@@ -85,6 +85,10 @@ class Trade:
     def refunded(self) -> int:
         """How much has gone back, in fen."""
         return sum(self.refunds.values())
+
+
+# A trade, the number of its new refund, and who is to be told of it.
+OnRefund = Callable[[Trade, str, str], None]
 
 
 def make_key() -> rsa.RSAPrivateKey:

@@ -1,9 +1,9 @@
 """Suppliers that run here, with failures on demand: a process of its own with its own book.
 
 Each supplier answers under `/{code}/` in the plain HTTP dialect (signed JSON, idempotent by
-reference). It is a payment gateway, too (gateway.py). `/control/...` loads items and switches
-faults, and `/` does the same by hand. It is for development and tests; it has no login, so let it
-listen on loopback only.
+reference). It is a payment gateway, too (gateway.py), and speaks the protocols of WeChat Pay and
+Alipay (vendors.py). `/control/...` loads items and switches faults, and `/` does the same by hand.
+It is for development and tests; it has no login, so let it listen on loopback only.
 """
 
 import asyncio
@@ -22,10 +22,11 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from adapters.http import PartnerClient
-from adapters.sandbox import gateway, page, trade
+from adapters.sandbox import gateway, page, trade, vendors
 from adapters.sandbox.book import HOLD_SECONDS, Book
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.gateway_book import GatewayBook
+from adapters.sandbox.vendor_book import VendorBook
 from adapters.signing import MAX_SKEW_SECONDS, NONCE, SIGNATURE, TIMESTAMP, verify
 
 SUPPLIERS = ("alpha", "beta", "gamma")
@@ -43,6 +44,8 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
     book = Book(book_path, seed)
     gateway_book = GatewayBook(f"{book_path}.payments")
     caller = gateway.Caller()
+    vendor_book = VendorBook(f"{book_path}.vendors")
+    known_vendors = vendors.open_vendors(vendor_book, caller)
     for code in SUPPLIERS:
         book.open_supplier(code)
 
@@ -51,6 +54,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         yield
         await caller.close()
         gateway_book.close()
+        vendor_book.close()
         book.close()
 
     routes = [
@@ -64,6 +68,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         Route("/control/page", set_by_hand, methods=["POST"]),
         Route("/control/book", show_book),
         *gateway.routes(),
+        *vendors.routes(),
         Route("/{supplier}/orders", order_submit, methods=["POST"]),
         Route("/{supplier}/orders/{reference}", order_query),
         Route("/{supplier}/balance", balance),
@@ -72,6 +77,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.book = book
     app.state.gateway, app.state.caller = gateway_book, caller
+    app.state.vendors = known_vendors
     return app
 
 
@@ -104,6 +110,18 @@ async def load_items(base_url: str, rows: Iterable[Mapping[str, str]]) -> int:
     finally:
         await client.close()
     return sum(len(wanted_items) for wanted_items in by_supplier.values())
+
+
+async def load_accounts(base_url: str) -> list[dict[str, Any]]:
+    """What the simulator's payment vendors hand to their merchants: one account for each."""
+    client = PartnerClient()
+    try:
+        url = f"{base_url.rstrip('/')}/control/vendors"
+        answer = await client.send("GET", url, headers={}, timeout_seconds=30)
+    finally:
+        await client.close()
+    found: list[dict[str, Any]] = orjson.loads(answer.body)["accounts"]
+    return found
 
 
 # --- the dialect --------------------------------------------------------------------------------
@@ -259,7 +277,7 @@ async def show_book(request: Request) -> Response:
 
 async def show_page(request: Request) -> Response:
     """The control desk as a page."""
-    return HTMLResponse(page.render(_book(request)))
+    return HTMLResponse(page.render(_book(request), vendors.desk_of(request.app.state.vendors)))
 
 
 async def set_by_hand(request: Request) -> Response:
@@ -271,7 +289,8 @@ async def set_by_hand(request: Request) -> Response:
         else:
             _add_fault(_book(request), {**form, "times": int(form.get("times") or 0) or None})
     except (KeyError, ValueError):
-        return HTMLResponse(page.render(_book(request)), 400)
+        desk = vendors.desk_of(request.app.state.vendors)
+        return HTMLResponse(page.render(_book(request), desk), 400)
     return RedirectResponse("/", 303)
 
 

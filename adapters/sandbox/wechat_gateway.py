@@ -12,7 +12,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -30,6 +30,7 @@ from adapters.sandbox.protocol import (
     Answered,
     Asked,
     Fault,
+    OnRefund,
     Trade,
     is_signed,
     make_certificate,
@@ -67,29 +68,35 @@ class WechatGateway:
     refund_state: str = "SUCCESS"
     balance_fen: int = 10**9
     public_key_id: str = ""  # signs with its key under this name instead of a certificate
+    # Its certificates with their keys, the one that signs first; made now when there are none.
+    platform: list[tuple[x509.Certificate, rsa.RSAPrivateKey]] = field(default_factory=list)
+    prefix: str = ""  # stands before its paths, and is signed like all of a path
+    page_url: str = ""  # where buyers pay, when somebody serves that
+    on_refund: OnRefund | None = None
     _nonces: set[str] = field(default_factory=set)
-    _platform: list[tuple[x509.Certificate, rsa.RSAPrivateKey]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.change_certificate()
+        if not self.platform:
+            self.change_certificate()
 
-    # --- what a test does to it ------------------------------------------------------------------
+    # --- what a test, or the desk, does to it ----------------------------------------------------
 
     def change_certificate(self, *, days: int = 365, retire_old: bool = False) -> None:
         """Sign with a new platform certificate from now on; the old one stays listed or not."""
         key = make_key()
-        kept = [] if retire_old else self._platform
-        self._platform = [(make_certificate(key, days=days), key), *kept]
+        kept = [] if retire_old else self.platform
+        self.platform = [(make_certificate(key, days=days), key), *kept]
 
     @property
     def signing_key(self) -> rsa.RSAPrivateKey:
         """The key that signs answers and callbacks now."""
-        return self._platform[0][1]
+        return self.platform[0][1]
 
-    def pay(self, reference: str) -> None:
-        """The buyer pays."""
+    def pay(self, reference: str, *, late: bool = False) -> None:
+        """The buyer pays; `late` lets him pay what is closed or over, as if the vendor erred."""
         trade = self.trades[reference]
-        if trade.state != "open" or datetime.now(UTC) > trade.expires_at:
+        over = trade.state == "closed" or datetime.now(UTC) > trade.expires_at
+        if trade.state == "paid" or (over and not late):
             raise ValueError("nobody can pay this")
         trade.state, trade.paid_at = "paid", datetime.now(UTC)
         trade.provider_id = new_number("42000")
@@ -98,6 +105,23 @@ class WechatGateway:
         """Headers and body of the callback that tells of a payment."""
         inner = self._shown(self.trades[reference])
         return self._callback("TRANSACTION.SUCCESS", "transaction", inner, fault)
+
+    def unpaid_notice(self, reference: str) -> tuple[dict[str, str], bytes]:
+        """A callback that is signed, encrypted and untrue: it tells a payment that nobody made."""
+        before, moment = self.trades[reference], datetime.now(UTC)
+        number = new_number("42000")
+        self.trades[reference] = replace(
+            before, state="paid", paid_at=moment, provider_id=number, refunds={}
+        )
+        try:
+            return self.notice(reference)
+        finally:
+            self.trades[reference] = before
+
+    def swapped_notice(self, paid: str, told: str) -> tuple[dict[str, str], bytes]:
+        """The payment of one order, told as that of another."""
+        inner = self._shown(self.trades[paid]) | {"out_trade_no": told}
+        return self._callback("TRANSACTION.SUCCESS", "transaction", inner, None)
 
     def refund_notice(self, reference: str, refund: str) -> tuple[dict[str, str], bytes]:
         """The same for a refund."""
@@ -124,7 +148,7 @@ class WechatGateway:
 
     def answer(self, asked: Asked) -> Answered:
         """One request; the next fault spoils its answer."""
-        self.asked.append(f"{asked.method} {urlsplit(asked.path).path}")
+        self.asked.append(f"{asked.method} {self._path(asked)}")
         fault = self.faults.pop(0) if self.faults else None
         if fault is Fault.DROPPED:
             return HUNG_UP
@@ -150,17 +174,20 @@ class WechatGateway:
         return answered
 
     def _handled(self, asked: Asked, fault: Fault | None) -> Answered:
-        parts = urlsplit(asked.path)
-        if parts.path == "/v3/billdownload/file":
+        path, query = self._path(asked), urlsplit(asked.path).query
+        if path == "/v3/billdownload/file":
             return Answered(200, gzip.compress(bill_of(self.mchid, self.appid, self._today())))
         content: Any = orjson.loads(asked.body) if asked.body else {}
         for method, pattern, handle in self._routes():
-            found = re.fullmatch(pattern, parts.path)
+            found = re.fullmatch(pattern, path)
             if found and method == asked.method:
-                told = handle(content, *found.groups(), **_first(parts.query))
+                told = handle(content, *found.groups(), **_first(query))
                 body = b"" if told is None else orjson.dumps(_changed(told, fault))
                 return Answered(204 if told is None else 200, body, self._signed(body, fault))
         raise Refusal(404, "NOT_FOUND")
+
+    def _path(self, asked: Asked) -> str:
+        return urlsplit(asked.path).path.removeprefix(self.prefix)
 
     def _routes(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
         by_reference = r"/v3/pay/transactions/out-trade-no/([^/]+)"
@@ -193,7 +220,7 @@ class WechatGateway:
         timestamp = str(now - STALE_SECONDS if fault is Fault.STALE else now)
         nonce = secrets.token_hex(16)
         key = make_key() if fault is Fault.WRONG_SIGNATURE else self.signing_key
-        serial = self.public_key_id or f"{self._platform[0][0].serial_number:X}"
+        serial = self.public_key_id or f"{self.platform[0][0].serial_number:X}"
         return {
             "content-type": "application/json",
             "wechatpay-timestamp": timestamp,
@@ -238,10 +265,11 @@ class WechatGateway:
         if trade.state != "open":
             raise Refusal(400, "ORDERPAID" if trade.state == "paid" else "ORDER_CLOSED")
         trade.payer = payer
+        there = f"{self.page_url}/{reference}" if self.page_url else ""
         return {
-            "native": {"code_url": f"weixin://wxpay/bizpayurl?pr={reference}"},
+            "native": {"code_url": there or f"weixin://wxpay/bizpayurl?pr={reference}"},
             "jsapi": {"prepay_id": f"wx{reference}"},
-            "h5": {"h5_url": f"https://wx.tenpay.example/mweb?prepay_id=wx{reference}"},
+            "h5": {"h5_url": there or f"https://wx.tenpay.example/mweb?prepay_id=wx{reference}"},
         }[kind]
 
     def _query(self, content: Any, reference: str, mchid: str = "") -> dict[str, Any]:
@@ -271,6 +299,8 @@ class WechatGateway:
         if amount["refund"] > self.balance_fen:
             raise Refusal(403, "NOT_ENOUGH")
         trade.refunds[number] = amount["refund"]
+        if self.on_refund is not None and "notify_url" in content:
+            self.on_refund(trade, number, content["notify_url"])
         return self._refund_shown(trade, number)
 
     def _refund_query(self, content: Any, number: str) -> dict[str, Any]:
@@ -289,7 +319,7 @@ class WechatGateway:
                     certificate.public_bytes(Encoding.PEM), "certificate"
                 ),
             }
-            for certificate, _ in self._platform
+            for certificate, _ in self.platform
         ]
         return {"data": rows}
 

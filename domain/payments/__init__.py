@@ -11,6 +11,7 @@ from domain.payments.callbacks import (
 )
 from domain.payments.channels import (
     ChannelWish,
+    callback_url,
     channel_of,
     channels_by_id,
     channels_of_site,
@@ -143,6 +144,7 @@ __all__ = [
     "ask_refund_now",
     "book_money",
     "book_unpaid",
+    "callback_url",
     "channel_of",
     "channels_by_id",
     "channels_of_site",

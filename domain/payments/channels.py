@@ -118,6 +118,11 @@ async def find_channel(channel_id: UUID) -> PaymentChannel | None:
     return await PaymentChannel.filter(id=channel_id).first()
 
 
+def callback_url(channel: PaymentChannel) -> str:
+    """Where the vendor of a channel calls us back."""
+    return f"{places.public_url.rstrip('/')}/callbacks/payments/{channel.id}"
+
+
 def connection_of(channel: PaymentChannel) -> Connection:
     """How to reach a channel, with its secrets opened."""
     secrets = unseal_small(SECRET_PURPOSE, channel.secrets_sealed, str(channel.id))
@@ -125,7 +130,7 @@ def connection_of(channel: PaymentChannel) -> Connection:
         channel_id=channel.id,
         merchant=channel.merchant,
         base_url=channel.base_url,
-        notify_url=f"{places.public_url.rstrip('/')}/callbacks/payments/{channel.id}",
+        notify_url=callback_url(channel),
         settings=channel.settings,
         secrets=orjson.loads(secrets),
         timeout_seconds=places.timeout_seconds,

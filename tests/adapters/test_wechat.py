@@ -65,7 +65,7 @@ def with_public_key(bench: Bench, *names: str) -> tuple[Connection, dict[str, An
 
 def sign_with(gateway: WechatGateway, name: str, key: Any) -> None:
     gateway.public_key_id = name
-    gateway._platform[0] = (make_certificate(key), key)
+    gateway.platform[0] = (make_certificate(key), key)
 
 
 async def test_a_changed_platform_certificate_is_fetched_when_it_is_first_met(
@@ -123,8 +123,8 @@ async def test_serial_numbers_of_anybody_do_not_make_us_ask_again_and_again(benc
 async def test_certificates_that_none_of_them_has_signed_are_not_taken(bench: Bench) -> None:
     """The API v3 key alone opens them; somebody who has only that must not become WeChat Pay."""
     gateway = bench.gateway
-    certificate, _ = gateway._platform[0]
-    gateway._platform[0] = (certificate, make_key())  # signs with a key that is not in it
+    certificate, _ = gateway.platform[0]
+    gateway.platform[0] = (certificate, make_key())  # signs with a key that is not in it
     result = await bench.port.start(bench.connection, bench.order())
     assert result == Uncertain(Why.CERTIFICATE, "http_200")
 

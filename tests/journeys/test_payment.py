@@ -46,8 +46,8 @@ query Records($id: ID!) { orderPayments(orderId: $id) {
 """
 
 
-def placed(buyer: Client, quantity: int = 1) -> dict[str, Any]:
-    line = {"sku": SKU_OF_THE_PURCHASE, "quantity": quantity}
+def placed(buyer: Client, sku: str = SKU_OF_THE_PURCHASE) -> dict[str, Any]:
+    line = {"sku": sku, "quantity": 1}
     wish = {"idempotencyKey": uuid4().hex, "payByChannel": True, "lines": [line]}
     answer = buyer.data(PLACE, input=wish)["orderCreate"]
     assert answer["userErrors"] == []
