@@ -58,8 +58,7 @@ async def place_unpaid(
     order.expires_at = expires_at
     await orders.insert_unpaid(conn, order, lines)
     if purchase.keepsake is not None:
-        statement = orders.INSERT_KEEPSAKE.format(keepsake="$2")
-        await conn.execute(statement, order_id, purchase.keepsake.column(order_id))
+        await purchase.keepsake.record(conn, order_id)
     crash_point("checkout.unpaid_written")
     return order, lines
 

@@ -144,25 +144,24 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
 async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: datetime) -> list[Any]:
     buyer = actor.require_user()
     chosen = [wish.card_id for wish in purchase.lines]
-    statement, more = statements.READ, []
+    given = {
+        "actor": actor.key_id or buyer,
+        "operation": OPERATION,
+        "key": purchase.idempotency_key,
+        "moment": moment,
+        "buyer": buyer,
+        "promoter": (purchase.promoter_code or "").strip().upper() or None,
+        "wallet": account_id(AccountKind.WALLET, buyer, CURRENCY),
+        "skus": [wish.sku for wish in purchase.lines],
+        "quantities": [wish.quantity for wish in purchase.lines],
+        "currency": CURRENCY,
+        "day": moment.date(),
+        "site": actor.site_id,
+    }
+    statement = statements.READ
     if any(chosen):
-        statement, more = statements.READ_CHOSEN, [chosen]
-    rows: list[Any] = await conn.fetch(
-        statement,
-        actor.key_id or buyer,
-        OPERATION,
-        purchase.idempotency_key,
-        moment,
-        buyer,
-        (purchase.promoter_code or "").strip().upper() or None,
-        account_id(AccountKind.WALLET, buyer, CURRENCY),
-        [wish.sku for wish in purchase.lines],
-        [wish.quantity for wish in purchase.lines],
-        CURRENCY,
-        moment.date(),
-        actor.site_id,
-        *more,
-    )
+        statement, given["chosen"] = statements.READ_CHOSEN, chosen
+    rows: list[Any] = await conn.fetch(statement.text, *statement.values(given))
     return rows
 
 
@@ -196,10 +195,17 @@ async def _buy(
     )
     taken = [card for each in cards.values() for card in each]
     to_sell = [] if in_a_crowd else taken
-    key = [new_id(), actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key, hashed]
-    left = purchase.keepsake.column(order_id) if purchase.keepsake else None
-    key_and_cards = [*key, *card_columns(to_sell)]
-    await write(conn, order, lines, planned, moment, key_and_cards, share_columns(taken), left)
+    claims = {
+        "key_id": new_id(),
+        "actor": actor.key_id or buyer.user_id,
+        "operation": OPERATION,
+        "key": purchase.idempotency_key,
+        "input_hash": hashed,
+        "keepsake": purchase.keepsake.column(order_id) if purchase.keepsake else None,
+        **card_columns(to_sell),
+        **share_columns(taken),
+    }
+    await write(conn, order, lines, planned, moment, claims)
     return Placed(order, lines, cards, replayed=False)
 
 

@@ -8,6 +8,8 @@ of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a 
 
 from domain.catalog import OFFER_AUTHORISED, WITHHELD
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
+from domain.kernel import named
+from domain.kernel.outbox import INSERT_EVENTS
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 from domain.orders import INSERT_KEEPSAKE
 from domain.pricing import CHOSEN_LIST
@@ -17,7 +19,10 @@ CROWD = 32
 
 # What is asked for, and behind a bundle its parts. A variant may come more than once then: in the
 # first turn of its parts the cards for all of its lines are looked at.
-_ASKED = "unnest($8::text[], $9::int[]) AS a (sku, quantity)"
+_ASKED = "unnest(:skus::text[], :quantities::int[]) AS a (sku, quantity)"
+_ASKED_AND_CHOSEN = (
+    "unnest(:skus::text[], :quantities::int[], :chosen::uuid[]) AS a (sku, quantity, chosen)"
+)
 _NOT_CHOSEN = "NULL::uuid AS chosen"
 _WISHED = f"""
     SELECT a.sku, a.quantity, {_NOT_CHOSEN}, a.quantity::bigint AS wanted, 1::bigint AS turn,
@@ -27,23 +32,23 @@ _WISHED = f"""
     UNION ALL
     SELECT cv.sku, b.quantity * c.quantity, NULL,
         sum(b.quantity * c.quantity) OVER (PARTITION BY cv.id)
-            + coalesce(($9::int[])[array_position($8::text[], cv.sku::text)], 0),
+            + coalesce((:quantities::int[])[array_position(:skus::text[], cv.sku::text)], 0),
         row_number() OVER (PARTITION BY cv.id), b.sku, c.position, c.quantity, c.share,
         c.gift_from, c.when_out
-    FROM unnest($8::text[], $9::int[]) AS b (sku, quantity)
+    FROM unnest(:skus::text[], :quantities::int[]) AS b (sku, quantity)
     JOIN variants bv ON bv.sku = b.sku AND bv.delivery_kind = 'BUNDLE'
     JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id
 """
 _PICKED = "ORDER BY random() LIMIT w.wanted"
 _FREE = f"""
 CASE WHEN w.turn > 1 THEN '[]' ELSE (SELECT coalesce(jsonb_agg(picked), '[]') FROM (
-    SELECT id, unit_cost, masked, least(expires_on, $11::date + v.valid_days_after_sale)
+    SELECT id, unit_cost, masked, least(expires_on, :day::date + v.valid_days_after_sale)
         AS expires_on
     FROM (
         SELECT id, unit_cost, masked, expires_on FROM cards
-        WHERE variant_id = v.id AND state = 'available' AND (kept_for IS NULL OR kept_for = $12)
+        WHERE variant_id = v.id AND state = 'available' AND (kept_for IS NULL OR kept_for = :site)
             AND (expires_on IS NULL
-                OR expires_on > $11::date + coalesce(sp.expiry_margin_days, 0))
+                OR expires_on > :day::date + coalesce(sp.expiry_margin_days, 0))
         ORDER BY expires_on, id LIMIT w.wanted + {CROWD}) front
     {_PICKED}) picked) END
 """
@@ -51,25 +56,32 @@ CASE WHEN w.turn > 1 THEN '[]' ELSE (SELECT coalesce(jsonb_agg(picked), '[]') FR
 # are looked at for another line, so there are as many more of these.
 _CHOSEN = f"""
 CASE WHEN w.chosen IS NULL THEN {
-    _FREE.replace(_PICKED, _PICKED + " + cardinality(array_remove($13::uuid[], NULL))")
+    _FREE.replace(_PICKED, _PICKED + " + cardinality(array_remove(:chosen::uuid[], NULL))")
 }
 ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
-    SELECT id, unit_cost, masked, least(expires_on, $11::date + v.valid_days_after_sale)
+    SELECT id, unit_cost, masked, least(expires_on, :day::date + v.valid_days_after_sale)
         AS expires_on
     FROM cards WHERE id = w.chosen AND variant_id = v.id AND state = 'available'
-        AND sp.choosable AND (kept_for IS NULL OR kept_for = $12)
-        AND (expires_on IS NULL OR expires_on > $11::date + sp.expiry_margin_days)) one)
+        AND sp.choosable AND (kept_for IS NULL OR kept_for = :site)
+        AND (expires_on IS NULL OR expires_on > :day::date + sp.expiry_margin_days)) one)
 END
 """
 
-READ = f"""
+_PRICE_LIST = CHOSEN_LIST.format(
+    variant="v.id", currency=":currency", site=":site", moment=":moment"
+)
+_AUTHORISED = OFFER_AUTHORISED.format(
+    moment=":moment", supplier="o.supplier_id", brand="p.brand_id"
+)
+
+_READ = f"""
 WITH earlier AS (
     SELECT input_hash, result FROM idempotency_keys
-    WHERE actor = $1 AND operation = $2 AND key = $3
+    WHERE actor = :actor AND operation = :operation AND key = :key
 ), buyer AS (
     SELECT u.id, u.referrer_agent_id, a.id AS agent_id, a.tier
     FROM users u LEFT JOIN agents a ON a.user_id = u.id AND a.status = 'active'
-    WHERE u.id = $5 AND u.disabled_at IS NULL
+    WHERE u.id = :buyer AND u.disabled_at IS NULL
 ), chain AS (
     SELECT one.id AS id1, one.tier AS tier1, two.id AS id2, two.tier AS tier2,
            three.id AS id3, three.tier AS tier3
@@ -77,20 +89,20 @@ WITH earlier AS (
     LEFT JOIN agents two ON two.id = one.parent_id
     LEFT JOIN agents three ON three.id = two.parent_id
     WHERE one.status = 'active' AND one.id = coalesce(
-        (SELECT id FROM agents WHERE code = $6), (SELECT referrer_agent_id FROM buyer))
+        (SELECT id FROM agents WHERE code = :promoter), (SELECT referrer_agent_id FROM buyer))
 )
 SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier) AS earlier_hash,
     b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
-    (SELECT balance FROM accounts WHERE id = $7) AS balance,
+    (SELECT balance FROM accounts WHERE id = :wallet) AS balance,
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
-    CASE WHEN st.currency <> $10 THEN 'currency_not_payable'
-        ELSE {WITHHELD.format(moment="$4")} END AS withheld,
+    CASE WHEN st.currency <> :currency THEN 'currency_not_payable'
+        ELSE {WITHHELD.format(moment=":moment")} END AS withheld,
     v.delivery_kind, v.type_id, t.version AS type_version, t.account_fields,
     v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id AND list_id =
-        {CHOSEN_LIST.format(variant="v.id", currency="$10", site="$12", moment="$4")}) AS prices,
-    {RULES_OF_VARIANT.format(moment="$4")} AS rules,
+        {_PRICE_LIST}) AS prices,
+    {RULES_OF_VARIANT.format(moment=":moment")} AS rules,
     {_FREE} AS cards,
     CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
         SELECT c.id, c.masked, c.expires_on, used.number AS used
@@ -98,30 +110,30 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
             SELECT coalesce(max(use_number), 0) FROM shared_deliveries WHERE card_id = c.id) END
         ) used (number)
         WHERE c.variant_id = v.id AND c.state = 'shared'
-            AND (c.expires_on IS NULL OR c.expires_on > $11::date + sp.expiry_margin_days)
+            AND (c.expires_on IS NULL OR c.expires_on > :day::date + sp.expiry_margin_days)
             AND (sp.shared_uses IS NULL OR used.number + w.wanted <= sp.shared_uses)
         ORDER BY c.expires_on, c.id LIMIT 1) one) END AS shared_card,
     (SELECT min(o.cost) FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
         WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
-            AND {OFFER_AUTHORISED.format(moment="$4", supplier="o.supplier_id", brand="p.brand_id")}
-        ) AS offer_cost,
+            AND {_AUTHORISED}) AS offer_cost,
     w.chosen, w.turn, w.wanted, w.bundle, w.part, w.pieces, w.share, w.gift_from, w.when_out
 FROM ({_WISHED}) AS w
 LEFT JOIN buyer b ON true
 LEFT JOIN chain ch ON true
 LEFT JOIN variants v ON v.sku = w.sku
 LEFT JOIN products p ON p.id = v.product_id
-LEFT JOIN sites st ON st.id = $12
+LEFT JOIN sites st ON st.id = :site
 LEFT JOIN stock_policies sp ON sp.variant_id = v.id
 LEFT JOIN product_types t ON t.id = v.type_id
 """
 
 # The same where somebody chose a card; apart, because what is not run costs time as well.
-READ_CHOSEN = (
-    READ.replace(_FREE, _CHOSEN)
+_READ_CHOSEN = (
+    _READ.replace(_FREE, _CHOSEN)
     .replace(_NOT_CHOSEN, "a.chosen")
-    .replace(_ASKED, "unnest($8::text[], $9::int[], $13::uuid[]) AS a (sku, quantity, chosen)")
+    .replace(_ASKED, _ASKED_AND_CHOSEN)
 )
+READ, READ_CHOSEN = named(_READ), named(_READ_CHOSEN)
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
 # the planner expects few: of a bare LIMIT $n it expects a tenth of the pool, and reads all cards.
@@ -161,56 +173,42 @@ SELECT count(*) FROM (
 ) counted
 """
 
-
-def _shifted(statement: str, by: int) -> str:
-    """The statement with its parameters numbered from `by` + 1 on, to stand in a longer one."""
-    for number in range(9, 0, -1):
-        statement = statement.replace(f"${number}:", f"${number + by}:")
-    return statement.strip()
-
-
 _ORDER = """
 INSERT INTO orders (id, number, buyer_id, api_key_id, external_id, status, currency, total, tier,
     consumer, agent_chain, event_count, version, placed_at, paid_at, closed_at, site_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $60)
+VALUES (:order_id, :order_number, :buyer, :api_key, :external_id, :order_status, :currency, :total,
+    :tier, :consumer, :agent_chain, :event_count, 1, :moment, :moment, :closed_at, :site)
 """
 _LINES = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
     max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms,
     delivery_kind, type_id, type_version, account, bundle_sku, bundle_position, gift)
-SELECT id, $1, position, variant, sku, quantity, price, max_cost, status, $10, delivered, cost,
-    due_at, delivered_at, terms, kind, type_id, type_version, account, bundle, part, gift
-FROM unnest($15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::int[], $20::bigint[],
-    $21::bigint[], $22::text[], $23::int[], $24::bigint[],
-    $25::timestamptz[], $26::timestamptz[], $27::jsonb[],
-    $62::text[], $63::uuid[], $64::int[], $65::jsonb[],
-    $71::text[], $72::int[], $73::bool[])
+SELECT id, :order_id, position, variant, sku, quantity, price, max_cost, status, :consumer,
+    delivered, cost, due_at, delivered_at, terms, kind, type_id, type_version, account, bundle,
+    part, gift
+FROM unnest(:line_ids::uuid[], :line_positions::int[], :line_variants::uuid[], :line_skus::text[],
+    :line_quantities::int[], :line_prices::bigint[], :line_max_costs::bigint[],
+    :line_statuses::text[], :line_delivered::int[], :line_costs::bigint[],
+    :line_due::timestamptz[], :line_delivered_at::timestamptz[], :line_terms::jsonb[],
+    :line_kinds::text[], :line_types::uuid[], :line_type_versions::int[], :line_accounts::jsonb[],
+    :line_bundles::text[], :line_parts::int[], :line_gifts::bool[])
     AS l (id, position, variant, sku, quantity, price, max_cost, status, delivered, cost,
           due_at, delivered_at, terms, kind, type_id, type_version, account, bundle, part, gift)
 """
-_EVENTS = """
-INSERT INTO outbox_events (id, type, subject, sequence, payload, occurred_at)
-SELECT * FROM unnest(
-    $46::uuid[], $47::text[], $48::uuid[], $49::int[], $50::jsonb[], $51::timestamptz[])
-"""
-_TRANSFERS = _shifted(INSERT_TRANSFERS, 27)  # $28 .. $33
-_ENTRIES = _shifted(INSERT_ENTRIES, 33)  # $34 .. $36
-_COMMISSIONS = _shifted(INSERT_COMMISSIONS, 36)  # $37 .. $45
-
 _KEY = """
 INSERT INTO idempotency_keys (id, actor, operation, key, input_hash, result, created_at)
-VALUES ($52, $53, $54, $55, $56, $1, $13)
+VALUES (:key_id, :actor, :operation, :key, :input_hash, :order_id, :moment)
 ON CONFLICT (actor, operation, key) DO NOTHING RETURNING 1
 """
 _CARDS = """
 UPDATE cards c
-SET state = 'sold', order_line_id = free.line_id, unit_number = free.unit, sold_at = $13
+SET state = 'sold', order_line_id = free.line_id, unit_number = free.unit, sold_at = :moment
 FROM (
     SELECT w.id, w.line_id, w.unit
-    FROM unnest($57::uuid[], $58::uuid[], $59::int[]) AS w (id, line_id, unit)
+    FROM unnest(:card_ids::uuid[], :card_lines::uuid[], :card_units::int[]) AS w (id, line_id, unit)
     CROSS JOIN LATERAL (
         SELECT 1 FROM cards WHERE id = w.id AND state = 'available'
-            AND (kept_for IS NULL OR kept_for = $60) FOR UPDATE SKIP LOCKED) held
+            AND (kept_for IS NULL OR kept_for = :site) FOR UPDATE SKIP LOCKED) held
 ) free WHERE c.id = free.id RETURNING 1
 """
 
@@ -219,21 +217,20 @@ FROM (
 _SHARES = """
 INSERT INTO shared_deliveries (id, card_id, order_line_id, unit_number, use_number, sold_at,
     reveal_count)
-SELECT w.id, c.id, w.line_id, w.unit, w.use, $13, 0
-FROM unnest($66::uuid[], $67::uuid[], $68::uuid[], $69::int[], $70::int[])
+SELECT w.id, c.id, w.line_id, w.unit, w.use, :moment, 0
+FROM unnest(:share_ids::uuid[], :share_cards::uuid[], :share_lines::uuid[], :share_units::int[],
+    :share_uses::int[])
     AS w (id, card_id, line_id, unit, use)
 JOIN cards c ON c.id = w.card_id AND c.state = 'shared' RETURNING 1
 """
 
-_KEEPSAKE = INSERT_KEEPSAKE.format(keepsake="$61")
-
 # Each part runs whether or not it is read; what is read are the two that others may win.
-WRITE = f"""
+WRITE = named(f"""
 WITH key AS ({_KEY}), sold AS ({_CARDS}),
-made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({_TRANSFERS}),
-made_entries AS ({_ENTRIES}), made_commissions AS ({_COMMISSIONS}), told AS ({_EVENTS}),
-kept AS ({_KEEPSAKE}), shared AS ({_SHARES})
+made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({INSERT_TRANSFERS}),
+made_entries AS ({INSERT_ENTRIES}), made_commissions AS ({INSERT_COMMISSIONS}),
+told AS ({INSERT_EVENTS}), kept AS ({INSERT_KEEPSAKE}), shared AS ({_SHARES})
 SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
-    (SELECT count(*) FROM sold) = cardinality($57::uuid[])
-    AND (SELECT count(*) FROM shared) = cardinality($66::uuid[]))
-"""
+    (SELECT count(*) FROM sold) = cardinality(:card_ids::uuid[])
+    AND (SELECT count(*) FROM shared) = cardinality(:share_ids::uuid[]))
+""")

@@ -1,5 +1,6 @@
 """Writing a purchase: its rows drafted, and handed to the one statement that writes them all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,13 +140,13 @@ async def write(
     lines: list[OrderLine],
     planned: list[PlannedLine],
     moment: datetime,
-    key_and_cards: list[Any],
-    shared: list[list[Any]],
-    keepsake: str | None,
+    claims: Mapping[str, Any],
 ) -> None:
-    """Write the whole purchase by one statement, with its key and, unless they are held, its cards.
+    """Write the whole purchase by one statement.
 
-    Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody was faster; nothing is written.
+    `claims` are the parameters of its key, of its cards unless they are held, of the shares of
+    shared codes, and of what the buyer leaves. Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when
+    somebody was faster; nothing is written.
     """
     postings, earned = _booked(order, lines, planned)
     told = [orders.order_event(events.PAID, 1, order, lines)]
@@ -153,21 +154,19 @@ async def write(
     if order.event_count == 2:
         told.append(orders.order_event(events.DELIVERED, 2, order, lines))
     crash_point("checkout.before_commit")
+    transfers, entries = ledger.posting_columns(postings, moment)
+    given = {
+        "moment": moment,
+        **_order_columns(order),
+        **_line_columns(lines),
+        **transfers,
+        **entries,
+        **commissions.commission_columns(earned, CURRENCY, moment),
+        **event_columns(told),
+        **claims,
+    }
     try:
-        await conn.fetch(
-            statements.WRITE,
-            *_order_columns(order),
-            *_line_columns(lines),
-            *ledger.posting_columns(postings, moment),
-            *commissions.commission_columns(earned, CURRENCY, moment),
-            *event_columns(told),
-            *key_and_cards,
-            order.site_id,
-            keepsake,
-            *_kind_columns(lines),
-            *shared,
-            *_bundle_columns(lines),
-        )
+        await conn.fetch(statements.WRITE.text, *statements.WRITE.values(given))
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "shared_use_once":
             raise
@@ -230,77 +229,71 @@ def _sale(
     )
 
 
-def _order_columns(order: Order) -> list[Any]:
-    return [
-        order.id,
-        order.number,
-        order.buyer_id,
-        order.api_key_id,
-        order.external_id,
-        order.status,
-        order.currency,
-        order.total,
-        order.tier,
-        order.consumer,
-        order.agent_chain,
-        order.event_count,
-        order.placed_at,
-        order.closed_at,
-    ]
+def _order_columns(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.id,
+        "order_number": order.number,
+        "buyer": order.buyer_id,
+        "api_key": order.api_key_id,
+        "external_id": order.external_id,
+        "order_status": order.status,
+        "currency": order.currency,
+        "total": order.total,
+        "tier": order.tier,
+        "consumer": order.consumer,
+        "agent_chain": order.agent_chain,
+        "event_count": order.event_count,
+        "closed_at": order.closed_at,
+        "site": order.site_id,
+    }
 
 
-def card_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
+def card_columns(cards: list[ClaimedCard]) -> dict[str, list[Any]]:
     """Sorted, so that two purchases hold rows in one order."""
     wanted = sorted((card for card in cards if not card.shared), key=lambda card: card.id)
-    return [
-        [card.id for card in wanted],
-        [card.order_line_id for card in wanted],
-        [card.unit_number for card in wanted],
-    ]
+    return {
+        "card_ids": [card.id for card in wanted],
+        "card_lines": [card.order_line_id for card in wanted],
+        "card_units": [card.unit_number for card in wanted],
+    }
 
 
-def share_columns(cards: list[ClaimedCard]) -> list[list[Any]]:
+def share_columns(cards: list[ClaimedCard]) -> dict[str, list[Any]]:
     """The shares of shared codes that a purchase writes."""
     wanted = [card for card in cards if card.shared]
-    return [
-        [new_id() for _ in wanted],
-        [card.id for card in wanted],
-        [card.order_line_id for card in wanted],
-        [card.unit_number for card in wanted],
-        [card.use_number for card in wanted],
-    ]
+    return {
+        "share_ids": [new_id() for _ in wanted],
+        "share_cards": [card.id for card in wanted],
+        "share_lines": [card.order_line_id for card in wanted],
+        "share_units": [card.unit_number for card in wanted],
+        "share_uses": [card.use_number for card in wanted],
+    }
 
 
-def _line_columns(lines: list[OrderLine]) -> list[list[Any]]:
-    return [
-        [line.id for line in lines],
-        [line.position for line in lines],
-        [line.variant_id for line in lines],
-        [line.sku for line in lines],
-        [line.quantity for line in lines],
-        [line.unit_price for line in lines],
-        [line.max_unit_cost for line in lines],
-        [line.status.value for line in lines],
-        [line.delivered_quantity for line in lines],
-        [line.cost for line in lines],
-        [line.due_at for line in lines],
-        [line.delivered_at for line in lines],
-        [orjson.dumps(line.terms).decode() if line.terms else None for line in lines],
-    ]
+def _line_columns(lines: list[OrderLine]) -> dict[str, list[Any]]:
+    return {
+        "line_ids": [line.id for line in lines],
+        "line_positions": [line.position for line in lines],
+        "line_variants": [line.variant_id for line in lines],
+        "line_skus": [line.sku for line in lines],
+        "line_quantities": [line.quantity for line in lines],
+        "line_prices": [line.unit_price for line in lines],
+        "line_max_costs": [line.max_unit_cost for line in lines],
+        "line_statuses": [line.status.value for line in lines],
+        "line_delivered": [line.delivered_quantity for line in lines],
+        "line_costs": [line.cost for line in lines],
+        "line_due": [line.due_at for line in lines],
+        "line_delivered_at": [line.delivered_at for line in lines],
+        "line_terms": [_json(line.terms) for line in lines],
+        "line_kinds": [line.delivery_kind.value for line in lines],
+        "line_types": [line.type_id for line in lines],
+        "line_type_versions": [line.type_version for line in lines],
+        "line_accounts": [_json(line.account) for line in lines],
+        "line_bundles": [line.bundle_sku for line in lines],
+        "line_parts": [line.bundle_position for line in lines],
+        "line_gifts": [line.gift for line in lines],
+    }
 
 
-def _kind_columns(lines: list[OrderLine]) -> list[list[Any]]:
-    return [
-        [line.delivery_kind.value for line in lines],
-        [line.type_id for line in lines],
-        [line.type_version for line in lines],
-        [orjson.dumps(line.account).decode() if line.account else None for line in lines],
-    ]
-
-
-def _bundle_columns(lines: list[OrderLine]) -> list[list[Any]]:
-    return [
-        [line.bundle_sku for line in lines],
-        [line.bundle_position for line in lines],
-        [line.gift for line in lines],
-    ]
+def _json(value: dict[str, Any] | None) -> str | None:
+    return orjson.dumps(value).decode() if value else None

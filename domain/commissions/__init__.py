@@ -14,7 +14,13 @@ from domain.commissions.rules import (
     split,
     terms_of,
 )
-from domain.commissions.service import INSERT_COMMISSIONS, commission_columns, legs_of, save_rule
+from domain.commissions.service import (
+    INSERT_COMMISSIONS,
+    commission_columns,
+    legs_of,
+    record_earned,
+    save_rule,
+)
 
 __all__ = [
     "INSERT_COMMISSIONS",
@@ -35,6 +41,7 @@ __all__ = [
     "list_commissions",
     "read_rules",
     "read_terms",
+    "record_earned",
     "save_rule",
     "split",
     "terms_of",

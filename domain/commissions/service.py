@@ -10,33 +10,55 @@ import orjson
 from domain import audit, catalog, ledger
 from domain.commissions.models import CommissionRule, RuleKind, RuleScope
 from domain.commissions.rules import PERCENT_SCALE, Earned
-from domain.kernel import Actor, Invalid, clock, new_id, refuse_unless, transaction
+from domain.kernel import (
+    Actor,
+    Connection,
+    Invalid,
+    clock,
+    named,
+    new_id,
+    refuse_unless,
+    transaction,
+)
 
 INSERT_COMMISSIONS = """
 INSERT INTO commissions
     (id, order_line_id, consumer, agent_id, level, basis, amount, currency, rule, earned_at)
 SELECT id, line, true, agent, level, basis, amount, currency, rule, at FROM unnest(
-    $1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bigint[], $6::bigint[],
-    $7::text[], $8::jsonb[], $9::timestamptz[]
+    :commission_ids::uuid[], :commission_lines::uuid[], :commission_agents::uuid[],
+    :commission_levels::int[], :commission_bases::bigint[], :commission_amounts::bigint[],
+    :commission_currencies::text[], :commission_rules::jsonb[], :commission_times::timestamptz[]
 ) AS fresh (id, line, agent, level, basis, amount, currency, rule, at)
 """
+_INSERT = named(INSERT_COMMISSIONS)
 
 
 def commission_columns(
     earned: Sequence[tuple[UUID, Earned]], currency: str, moment: datetime
-) -> tuple[list[Any], ...]:
-    """The nine columns that `INSERT_COMMISSIONS` unnests, from (order line, what was earned)."""
-    return (
-        [new_id() for _ in earned],
-        [line for line, _ in earned],
-        [one.agent_id for _, one in earned],
-        [one.level for _, one in earned],
-        [one.basis for _, one in earned],
-        [one.amount for _, one in earned],
-        [currency] * len(earned),
-        [orjson.dumps(one.rule).decode() for _, one in earned],
-        [moment] * len(earned),
-    )
+) -> dict[str, list[Any]]:
+    """The columns that `INSERT_COMMISSIONS` unnests, from (order line, what was earned)."""
+    return {
+        "commission_ids": [new_id() for _ in earned],
+        "commission_lines": [line for line, _ in earned],
+        "commission_agents": [one.agent_id for _, one in earned],
+        "commission_levels": [one.level for _, one in earned],
+        "commission_bases": [one.basis for _, one in earned],
+        "commission_amounts": [one.amount for _, one in earned],
+        "commission_currencies": [currency] * len(earned),
+        "commission_rules": [orjson.dumps(one.rule).decode() for _, one in earned],
+        "commission_times": [moment] * len(earned),
+    }
+
+
+async def record_earned(
+    conn: Connection,
+    earned: Sequence[tuple[UUID, Earned]],
+    currency: str,
+    moment: datetime,
+) -> None:
+    """Write commissions, (order line, what was earned), in the caller's transaction."""
+    columns = commission_columns(earned, currency, moment)
+    await conn.execute(_INSERT.text, *_INSERT.values(columns))
 
 
 def legs_of(earned: Sequence[Earned], currency: str) -> list[tuple[UUID, int]]:

@@ -54,8 +54,7 @@ async def book_sale(
     await ledger.post(conn, [posting])
     if earned:
         rows = [(line.id, one) for one in earned]
-        columns = commissions.commission_columns(rows, line.currency, clock.now())
-        await conn.execute(commissions.INSERT_COMMISSIONS, *columns)
+        await commissions.record_earned(conn, rows, line.currency, clock.now())
 
 
 async def book_refund(conn: Connection, line: orders.LockedLine, failure_code: str) -> None:

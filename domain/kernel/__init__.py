@@ -34,6 +34,7 @@ from domain.kernel.money import (
     share_out,
     to_minor,
 )
+from domain.kernel.named import Named, named
 from domain.kernel.outbox import (
     Event,
     OutboxRow,
@@ -111,6 +112,7 @@ __all__ = [
     "KeyWrong",
     "KeysUnusable",
     "Money",
+    "Named",
     "NotFound",
     "OutboxRow",
     "Page",
@@ -144,6 +146,7 @@ __all__ = [
     "look_up_key",
     "mark_published",
     "minor_digits",
+    "named",
     "new_data_key",
     "new_id",
     "on_committed",

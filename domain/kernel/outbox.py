@@ -15,11 +15,14 @@ import orjson
 from domain.kernel import clock
 from domain.kernel.database import Connection
 from domain.kernel.ids import new_id
+from domain.kernel.named import named
 
 INSERT_EVENTS = """
 INSERT INTO outbox_events (id, type, subject, sequence, payload, occurred_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::jsonb[], $6::timestamptz[])
+SELECT * FROM unnest(:event_ids::uuid[], :event_types::text[], :event_subjects::uuid[],
+    :event_sequences::int[], :event_payloads::jsonb[], :event_times::timestamptz[])
 """
+_INSERT = named(INSERT_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +38,20 @@ class Event:
 async def record_events(conn: Connection, events: Iterable[Event]) -> None:
     """Write events in the caller's transaction; the caller calls `wake_relay` after its commit."""
     rows = list(events)
-    await conn.execute(INSERT_EVENTS, *event_columns(rows))
+    await conn.execute(_INSERT.text, *_INSERT.values(event_columns(rows)))
 
 
-def event_columns(events: list[Event]) -> tuple[list[Any], ...]:
-    """The six columns that `INSERT_EVENTS` unnests."""
+def event_columns(events: list[Event]) -> dict[str, list[Any]]:
+    """The columns that `INSERT_EVENTS` unnests."""
     moment = clock.now()
-    return (
-        [new_id() for _ in events],
-        [event.type for event in events],
-        [event.subject for event in events],
-        [event.sequence for event in events],
-        [orjson.dumps(event.payload).decode() for event in events],
-        [moment] * len(events),
-    )
+    return {
+        "event_ids": [new_id() for _ in events],
+        "event_types": [event.type for event in events],
+        "event_subjects": [event.subject for event in events],
+        "event_sequences": [event.sequence for event in events],
+        "event_payloads": [orjson.dumps(event.payload).decode() for event in events],
+        "event_times": [moment] * len(events),
+    }
 
 
 _wake: Callable[[], None] | None = None

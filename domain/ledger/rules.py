@@ -49,9 +49,11 @@ class Posting:
             raise ValueError(f"the legs of {self.kind} {self.reference} do not sum to zero")
 
 
-def posting_columns(postings: list[Posting], moment: Any) -> tuple[list[Any], ...]:
-    """Columns to unnest: six of transfers, then three of entries. Legs of zero are left out, and so
-    is a posting that moves nothing, such as that of a gift."""
+def posting_columns(
+    postings: list[Posting], moment: Any
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """The columns that `INSERT_TRANSFERS` unnests, and those of `INSERT_ENTRIES`. Legs of zero are
+    left out, and so is a posting that moves nothing, such as that of a gift."""
     postings = [each for each in postings if any(amount for _, amount in each.legs)]
     ids = [new_id() for _ in postings]
     legs = [
@@ -60,17 +62,20 @@ def posting_columns(postings: list[Posting], moment: Any) -> tuple[list[Any], ..
         for account, amount in posting.legs
         if amount
     ]
-    return (
-        ids,
-        [posting.kind.value for posting in postings],
-        [posting.reference for posting in postings],
-        [posting.currency for posting in postings],
-        [posting.note for posting in postings],
-        [moment] * len(postings),
-        [leg[0] for leg in legs],
-        [leg[1] for leg in legs],
-        [leg[2] for leg in legs],
-    )
+    transfers: dict[str, list[Any]] = {
+        "transfer_ids": ids,
+        "transfer_kinds": [posting.kind.value for posting in postings],
+        "transfer_references": [posting.reference for posting in postings],
+        "transfer_currencies": [posting.currency for posting in postings],
+        "transfer_notes": [posting.note for posting in postings],
+        "transfer_times": [moment] * len(postings),
+    }
+    entries: dict[str, list[Any]] = {
+        "entry_transfers": [leg[0] for leg in legs],
+        "entry_accounts": [leg[1] for leg in legs],
+        "entry_amounts": [leg[2] for leg in legs],
+    }
+    return transfers, entries
 
 
 def chain_digest(previous: bytes, transfer: Any, entries: list[tuple[UUID, int]]) -> bytes:

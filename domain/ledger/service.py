@@ -19,6 +19,7 @@ from domain.kernel import (
     encode_id,
     input_hash,
     is_payable,
+    named,
     new_id,
     plain,
     record_events,
@@ -33,12 +34,14 @@ MAX_TOPUP_UNITS = 10_000_000 * 10_000  # ten million of the currency unit in one
 
 INSERT_TRANSFERS = """
 INSERT INTO transfers (id, kind, reference, currency, note, posted_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
+SELECT * FROM unnest(:transfer_ids::uuid[], :transfer_kinds::text[], :transfer_references::uuid[],
+    :transfer_currencies::text[], :transfer_notes::text[], :transfer_times::timestamptz[])
 """
 INSERT_ENTRIES = """
 INSERT INTO entries (transfer_id, account_id, amount)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+SELECT * FROM unnest(:entry_transfers::uuid[], :entry_accounts::uuid[], :entry_amounts::bigint[])
 """
+_TRANSFERS, _ENTRIES = named(INSERT_TRANSFERS), named(INSERT_ENTRIES)
 _OPEN = """
 INSERT INTO accounts
     (id, kind, owner_id, currency, keeps_balance, credit_limit, balance, created_at)
@@ -74,11 +77,11 @@ SETTLE_SECONDS = 120
 async def post(conn: Connection, postings: list[Posting]) -> None:
     """Book transfers in the caller's transaction; the same kind and reference twice is refused by
     the database, and so is a wallet below zero (`account_not_overdrawn`)."""
-    columns = posting_columns(postings, clock.now())
-    if not columns[0]:
+    transfers, entries = posting_columns(postings, clock.now())
+    if not entries["entry_amounts"]:
         return
-    await conn.execute(INSERT_TRANSFERS, *columns[:6])
-    await conn.execute(INSERT_ENTRIES, *columns[6:])
+    await conn.execute(_TRANSFERS.text, *_TRANSFERS.values(transfers))
+    await conn.execute(_ENTRIES.text, *_ENTRIES.values(entries))
 
 
 async def open_accounts(

@@ -16,9 +16,11 @@ import phonenumbers
 
 from domain import identity
 from domain.kernel import (
+    Connection,
     Invalid,
     Refused,
     keyed_digest,
+    named,
     refuse_unless,
     seal_small,
     unseal_small,
@@ -36,10 +38,13 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2
 INSERT_KEEPSAKE = """
 INSERT INTO order_keepsakes (order_id, kind, contact_sealed, contact_digest, contact_masked,
     language, lookup_hash)
-SELECT $1, k ->> 'kind', decode(k ->> 'sealed', 'base64'), decode(k ->> 'digest', 'base64'),
+SELECT :order_id, k ->> 'kind', decode(k ->> 'sealed', 'base64'), decode(k ->> 'digest', 'base64'),
     k ->> 'masked', k ->> 'language', k ->> 'lookup'
-FROM (SELECT {keepsake}::jsonb AS k) given WHERE k IS NOT NULL
+FROM (SELECT :keepsake::jsonb AS k) given WHERE k IS NOT NULL
 """
+
+
+_INSERT = named(INSERT_KEEPSAKE)
 
 
 class ContactKind(StrEnum):
@@ -82,6 +87,11 @@ class Keepsake:
     language: str
     mark: str
     lookup_hash: str | None = field(default=None, repr=False)
+
+    async def record(self, conn: Connection, order_id: UUID) -> None:
+        """Leave it with an order, in the caller's transaction."""
+        given = {"order_id": order_id, "keepsake": self.column(order_id)}
+        await conn.execute(_INSERT.text, *_INSERT.values(given))
 
     def column(self, order_id: UUID) -> str:
         """The JSON value that `INSERT_KEEPSAKE` reads."""

@@ -81,7 +81,7 @@ async def test_a_bundle_is_bought_by_two_statements_and_each_part_is_a_line() ->
     buyer = await make.buyer()
     async with count_statements() as seen:
         placed = await checkout.place_order(buyer, buy(bundle.sku, 2))
-    assert seen == [statements.READ, statements.WRITE]
+    assert seen == [statements.READ.text, statements.WRITE.text]
     assert placed.order.status is OrderStatus.DELIVERED
     assert placed.order.total == 200 * YUAN
     shown = [(each.sku, each.quantity, each.unit_price, each.position) for each in placed.lines]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -74,15 +75,9 @@ async def test_without_its_locks_one_card_would_be_sold_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The twin: with the row locks and the state guard gone, the race is really there."""
-    for name in ("CLAIM", "WRITE"):
-        locked = getattr(statements, name)
-        unlocked = locked.replace("FOR UPDATE SKIP LOCKED", "")
-        assert unlocked != locked
-        # Statements that end slowly overlap for sure, however busy the machine is.
-        slow = unlocked.replace(
-            "SELECT refuse_lost_race(", "SELECT pg_sleep(0.3), refuse_lost_race("
-        )
-        monkeypatch.setattr(statements, name, slow)
+    write = statements.WRITE
+    monkeypatch.setattr(statements, "CLAIM", unlocked(statements.CLAIM))
+    monkeypatch.setattr(statements, "WRITE", replace(write, text=unlocked(write.text)))
     async with connection() as conn:
         await conn.execute("ALTER TABLE cards DISABLE TRIGGER cards_move")
     try:
@@ -91,6 +86,13 @@ async def test_without_its_locks_one_card_would_be_sold_twice(
         async with connection() as conn:
             await conn.execute("ALTER TABLE cards ENABLE TRIGGER cards_move")
     assert answers.count("sold") > 1
+
+
+def unlocked(statement: str) -> str:
+    """Without its locks; what ends slowly overlaps for sure, however busy the machine is."""
+    bare = statement.replace("FOR UPDATE SKIP LOCKED", "")
+    assert bare != statement
+    return bare.replace("SELECT refuse_lost_race(", "SELECT pg_sleep(0.3), refuse_lost_race(")
 
 
 async def all_see_one_card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
