@@ -45,6 +45,7 @@ CONTEXTS_WITH_TABLES = (
     "suppliers",
     "orders",
     "payments",
+    "refunds",
     "fulfilment",
     "giftcards",
     "commissions",

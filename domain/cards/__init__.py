@@ -24,6 +24,7 @@ from domain.cards.checks import (
     quality_of_suppliers,
     sample_batch,
 )
+from domain.cards.giving_back import OwnedCard, lock_owned, mark_refunded
 from domain.cards.holds import (
     HoldWish,
     extend_hold,
@@ -161,6 +162,7 @@ __all__ = [
     "KeyStatus",
     "LineNeed",
     "OpenedCard",
+    "OwnedCard",
     "Planted",
     "PolicyChange",
     "Resealed",
@@ -206,8 +208,10 @@ __all__ = [
     "list_checkpoints",
     "list_choosable",
     "list_pools",
+    "lock_owned",
     "look_alikes",
     "mark_redeemed",
+    "mark_refunded",
     "mark_revealed",
     "may_move",
     "note_canaries",

@@ -78,3 +78,19 @@ class Commission(Model):
             CheckConstraint(check="amount > 0", name="commission_above_zero"),
             CheckConstraint(check="consumer", name="commission_on_consumer_sale_only"),
         )
+
+
+class CommissionClawback(Model):
+    """What a refund took back of a commission. Never changed; never more than was earned."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    commission_id = fields.UUIDField()
+    refund_id = fields.UUIDField()
+    amount = fields.BigIntField()
+    taken_at = fields.DatetimeField()
+
+    class Meta:
+        table = "commission_clawbacks"
+        unique_together = (("commission_id", "refund_id"),)
+        indexes = (("refund_id",),)
+        constraints = (CheckConstraint(check="amount > 0", name="clawback_above_zero"),)

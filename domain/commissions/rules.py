@@ -151,6 +151,12 @@ def borne(terms: Mapping[str, Any] | None) -> int:
     return int(terms.get("bears", 0)) if terms else 0
 
 
+def still_due(earned: int, taken: int, returned: int, total: int) -> int:
+    """What of a commission is to be taken back once `returned` of the `total` of its line went
+    back, of which `taken` was taken before. All of it in the end, and never more."""
+    return max(0, earned * returned // total - taken)
+
+
 def read_rules(rows: Sequence[Mapping[str, Any]]) -> dict[int, Rule]:
     """Rules by level, from plain values as the database or a snapshot gives them."""
     return {

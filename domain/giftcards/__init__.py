@@ -2,6 +2,7 @@
 
 from domain.giftcards.events import REDEEMED
 from domain.giftcards.expiry import expire_due
+from domain.giftcards.giving_back import Owed, owed_on, void_refunded
 from domain.giftcards.issuing import Issue, issue
 from domain.giftcards.models import (
     Activation,
@@ -53,6 +54,7 @@ __all__ = [
     "GiftCardUnusable",
     "GiftCardValue",
     "Issue",
+    "Owed",
     "ProgramDraft",
     "ProgramTermsFixed",
     "Redeemed",
@@ -64,8 +66,10 @@ __all__ = [
     "list_programs",
     "move_cards",
     "moves_of",
+    "owed_on",
     "programs_by_id",
     "redeem",
     "save_program",
     "use_once",
+    "void_refunded",
 ]

@@ -72,11 +72,11 @@ async def move_cards(
     refuse_unless(short, Invalid(reason="review_reason", field=("reason",)))
     async with transaction() as conn:
         await conn.fetch(_LOCK_CARDS, wanted)
-        rows = await conn.fetch(_LOCK, wanted)
+        rows = await lock_rows(conn, wanted)
         if len(rows) != len(wanted):
             raise Refused(NotFound(what="gift card", field=("cardIds",)))
         _allow(rows, to, why)
-        await _move(conn, actor, rows, to, why)
+        await move_rows(conn, actor, rows, to, why)
         if to is GiftCardStatus.VOID:
             await act_as(conn, actor, why)
             await _withdraw(conn, rows)
@@ -111,9 +111,16 @@ def _allow(rows: Sequence[Any], to: GiftCardStatus, reason: str) -> None:
         raise Refused(*refused)
 
 
-async def _move(
+async def lock_rows(conn: Connection, card_ids: Sequence[UUID]) -> list[Any]:
+    """What cards are worth, locked; the caller has locked the cards themselves."""
+    found: list[Any] = await conn.fetch(_LOCK, list(card_ids))
+    return found
+
+
+async def move_rows(
     conn: Connection, actor: Actor, rows: Sequence[Any], to: GiftCardStatus, reason: str
 ) -> None:
+    """Move locked cards; the caller has found the move allowed, and tells it."""
     moment = clock.now()
     activated, expiries = [], []
     for row in rows:

@@ -62,6 +62,7 @@ class Prefix(StrEnum):
     PAYMENT_CHANNEL = "pch"
     PAYMENT_CALLBACK = "pcb"
     PAYMENT_REFUND = "prf"
+    REFUND = "rfd"
 
 
 def new_id() -> UUID:

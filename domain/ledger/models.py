@@ -78,7 +78,8 @@ class TransferKind(StrEnum):
     TOPUP = "topup"  # reference: idempotent operation
     PAYMENT = "payment"  # reference: order
     SALE = "sale"  # reference: order line
-    REFUND = "refund"  # reference: order line
+    REFUND = "refund"  # of a line that nobody could deliver; reference: order line
+    DELIVERED_REFUND = "delivered_refund"  # reference: refund
     CARD_PURCHASE = "card_purchase"  # reference: card batch
     CARD_PURCHASE_UNDONE = "card_purchase_undone"  # reference: card batch
     SUPPLY = "supply"  # reference: fulfilment attempt

@@ -9,6 +9,7 @@ from domain.orders.books import (
     stored_value_posting,
 )
 from domain.orders.events import manual_waiting, order_event
+from domain.orders.giving_back import SoldLine, order_refunded, sold_lines
 from domain.orders.guests import (
     GuestProof,
     find_by_guest,
@@ -107,6 +108,7 @@ __all__ = [
     "OrderLine",
     "OrderState",
     "OrderStatus",
+    "SoldLine",
     "UnpaidLine",
     "account_of",
     "audited_cards",
@@ -143,6 +145,7 @@ __all__ = [
     "order_ended",
     "order_event",
     "order_paid",
+    "order_refunded",
     "owners_of_lines",
     "payment_posting",
     "poll_after_ms",
@@ -151,6 +154,7 @@ __all__ = [
     "reveal_cards",
     "reveal_found",
     "sale_posting",
+    "sold_lines",
     "sold_since",
     "states_of",
     "status_of",

@@ -18,6 +18,7 @@ LINE_REFUNDED = "order.line_refunded"
 DELIVERED = "order.delivered"
 PARTIALLY_DELIVERED = "order.partially_delivered"
 DELIVERY_FAILED = "order.delivery_failed"
+REFUNDED = "order.refunded"  # after it was delivered, in part or whole
 MANUAL_WAITING, MANUAL_OVERDUE = "manual.waiting", "manual.overdue"
 
 

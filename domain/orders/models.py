@@ -25,7 +25,7 @@ class OrderStatus(StrEnum):
     FAILED = "FAILED"  # unpaid: the channel refused every try
     CANCELLED = "CANCELLED"  # unpaid: the buyer thought again
     EXPIRED = "EXPIRED"  # unpaid, and its time is over
-    REFUNDED = "REFUNDED"
+    REFUNDED = "REFUNDED"  # all of its money went back
 
 
 class LineStatus(StrEnum):
@@ -36,7 +36,7 @@ class LineStatus(StrEnum):
     DELIVERING = "DELIVERING"
     DELIVERED = "DELIVERED"
     CANCELLED = "CANCELLED"  # with its unpaid order
-    REFUNDED = "REFUNDED"
+    REFUNDED = "REFUNDED"  # nobody could deliver it
 
 
 class Order(Model):
@@ -128,6 +128,9 @@ class OrderLine(Model):
     terms = fields.JSONField[dict[str, Any]](
         null=True
     )  # who earns by which rule, as of the purchase
+    # What went back after the delivery, and of how many pieces; only refunds move them, by trigger.
+    refunded_amount = fields.BigIntField(default=0, db_default=0)
+    refunded_quantity = fields.IntField(default=0, db_default=0)
 
     class Meta:
         table = "order_lines"
@@ -169,6 +172,12 @@ class OrderLine(Model):
                 check="(note_sealed IS NOT NULL)"
                 " = (delivery_kind = 'MANUAL' AND status = 'DELIVERED')",
                 name="line_note_of_manual",
+            ),
+            CheckConstraint(
+                check="refunded_amount BETWEEN 0 AND unit_price * quantity"
+                " AND refunded_quantity BETWEEN 0 AND delivered_quantity"
+                " AND (refunded_amount = 0 OR status = 'DELIVERED')",
+                name="line_refunded_within_paid",
             ),
             UniqueConstraint(fields=("id", "consumer"), name="line_id_consumer"),
         )

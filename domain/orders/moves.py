@@ -2,7 +2,8 @@
 
 The database holds the same tables (`order_move_listed`, `line_move_listed` in the migration of
 payments); a test compares them. An unpaid order that ended may still be paid: somebody's money that
-comes late buys again what is there, or goes back.
+comes late buys again what is there, or goes back. A delivered order is REFUNDED once all of its
+money went back; its lines stay what they were delivered as.
 """
 
 from collections.abc import Mapping
@@ -24,8 +25,8 @@ ORDER_MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType(
         _FAILED: frozenset({_PAID, _REVIEW}),
         _CANCELLED: frozenset({_PAID, _REVIEW}),
         _EXPIRED: frozenset({_PAID, _REVIEW}),
-        _DELIVERED: frozenset(),
-        _PARTLY: frozenset(),
+        _DELIVERED: frozenset({_REFUNDED}),
+        _PARTLY: frozenset({_REFUNDED}),
         _REFUNDED: frozenset(),
     }
 )
@@ -47,8 +48,8 @@ OPEN_LINES = frozenset({LineStatus.QUEUED, LineStatus.DELIVERING})
 # Nobody has paid it, and nobody is asked to any more.
 ENDED_UNPAID = frozenset({_FAILED, _CANCELLED, _EXPIRED})
 UNPAID = ENDED_UNPAID | {_PENDING}
-# Nothing more happens to it, unless money comes late.
-CLOSED_ORDERS = ENDED_UNPAID | {status for status, moves in ORDER_MOVES.items() if not moves}
+# Nothing more happens to it by itself, unless money comes late.
+CLOSED_ORDERS = ENDED_UNPAID | {_DELIVERED, _PARTLY, _REFUNDED}
 
 
 def may_move(before: OrderStatus, after: OrderStatus) -> bool:

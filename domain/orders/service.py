@@ -36,7 +36,8 @@ FROM orders o WHERE o.id = (SELECT order_id FROM order_lines WHERE id = $1) FOR 
 """
 _LINES = """
 SELECT id, sku, quantity, status, unit_price, max_unit_cost, variant_id, consumer, terms,
-    delivery_kind, due_at
+    delivery_kind, due_at,
+    refunded_amount > 0 AND refunded_amount = unit_price * quantity AS paid_back
 FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
 """
 _DELIVERING = "UPDATE order_lines SET status = 'DELIVERING', due_at = $2 WHERE id = $1"
@@ -107,6 +108,12 @@ class SiblingLine:
     sku: str
     quantity: int
     status: LineStatus
+    paid_back: bool  # delivered, and then refunded whole
+
+    @property
+    def adds(self) -> LineStatus:
+        """What it adds to the order's status."""
+        return LineStatus.REFUNDED if self.paid_back else self.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,13 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
         tier=order["tier"],
         event_count=order["event_count"],
         siblings=[
-            SiblingLine(line["id"], line["sku"], line["quantity"], LineStatus(line["status"]))
+            SiblingLine(
+                line["id"],
+                line["sku"],
+                line["quantity"],
+                LineStatus(line["status"]),
+                line["paid_back"],
+            )
             for line in lines
         ],
     )
@@ -195,7 +208,7 @@ async def _move(conn: Connection, line: LockedLine, to: LineStatus, event: str |
     for sibling in line.siblings:
         if sibling.id == line.id:
             sibling.status = to
-    before, line.order_status = line.order_status, status_of(s.status for s in line.siblings)
+    before, line.order_status = line.order_status, status_of(s.adds for s in line.siblings)
     if line.order_status is not before:
         event = CLOSING_EVENTS.get(line.order_status, event)
     if event is not None:
