@@ -1,4 +1,4 @@
-"""The example web shop in a real browser: search, sign in, buy by wallet, reveal."""
+"""The example web shop in a real browser: search, sign in, buy by wallet or channel, reveal."""
 
 import os
 import shutil
@@ -23,14 +23,24 @@ pytestmark = [
 ]
 
 
-def test_a_card_is_bought_in_the_browser(demo: dict[str, Any], tmp_path: Path) -> None:
-    run = subprocess.run(
-        ["node", "buy.mjs", str(Path(demo["folder"]) / "var/demo.json"), str(tmp_path)],
+def run(script: str, demo: dict[str, Any], shots: Path) -> None:
+    done = subprocess.run(
+        ["node", script, str(Path(demo["folder"]) / "var/demo.json"), str(shots)],
         cwd=ROOT / "tests/browser",
         env={**os.environ, "CHROMIUM": CHROMIUM},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_card_is_bought_in_the_browser(demo: dict[str, Any], tmp_path: Path) -> None:
+    run("buy.mjs", demo, tmp_path)
+
+
+def test_orders_are_paid_through_channels_in_the_browser(
+    demo: dict[str, Any], tmp_path: Path
+) -> None:
+    run("pay.mjs", demo, tmp_path)

@@ -1,10 +1,7 @@
-"""Orders paid on the sandbox gateway's page, over HTTP and in a real browser (rows F1, F2, C5)."""
+"""Orders paid on the sandbox gateway's page, over HTTP (rows F1, F2, C5)."""
 
-import os
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +9,8 @@ import httpx2 as httpx
 import pytest
 
 from server.seeding import SKU_OF_THE_PURCHASE
-from tests.journeys.test_browser import CHROMIUM
 from tests.shop_client import Client
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("demo")
 PLACE = """
 mutation Place($input: OrderCreateInput!) { orderCreate(input: $input) {
@@ -163,23 +158,3 @@ def test_half_of_the_price_buys_nothing(buyer: Client, operator: Client) -> None
 
     until(stands, "suspense")
     assert status(operator, order) == "PENDING_PAYMENT"
-
-
-@pytest.mark.skipif(not CHROMIUM, reason="missing: chromium")
-@pytest.mark.skipif(
-    not (ROOT / "tests/browser/node_modules/playwright-core").exists(),
-    reason="missing: playwright-core (make web)",
-)
-def test_an_order_is_paid_in_the_browser(buyer: Client, operator: Client, tmp_path: Path) -> None:
-    order = placed(buyer)
-    run = subprocess.run(
-        ["node", "pay.mjs", page_of(buyer, order), str(tmp_path)],
-        cwd=ROOT / "tests/browser",
-        env={**os.environ, "CHROMIUM": CHROMIUM},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    wait_for(operator, order, "DELIVERED")

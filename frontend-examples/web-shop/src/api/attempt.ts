@@ -13,6 +13,8 @@ export interface Attempt {
   quantity: number;
   expectedUnitPrice: { amount: string; currency: string };
   account: { key: string; value: string }[];
+  /** The wallet, or the id of the payment method that was chosen. */
+  payWith: string;
 }
 
 const KEY = "kameng.attempt";

@@ -3,6 +3,7 @@ import { type CombinedError, useClient } from "urql";
 import type { OrderCreateMutation as OrderCreateData } from "../gql/graphql";
 import { OrderCreateMutation } from "../operations/orders";
 import { type Attempt, closeAttempt, isUndecided, mayHaveHappened, openAttempt, startAttempt } from "./attempt";
+import { WALLET } from "./payment";
 
 export type BuyRefusal = OrderCreateData["orderCreate"]["userErrors"][number];
 
@@ -33,11 +34,12 @@ export function useBuy(buyer: string | undefined, sku: string | undefined): Buyi
   const buy: Buying["buy"] = async (wanted) => {
     if (!buyer) return null;
     const attempt = open ?? startAttempt({ ...wanted, buyer });
-    const { idempotencyKey, buyer: _, ...line } = attempt;
+    const { idempotencyKey, buyer: _, payWith, ...line } = attempt;
+    const input = { idempotencyKey, payByChannel: payWith !== WALLET, lines: [line] };
     setWorking(true);
     setOutcome(NOTHING);
     const { data, error } = await client
-      .mutation(OrderCreateMutation, { input: { idempotencyKey, lines: [line] } }, CHANGES)
+      .mutation(OrderCreateMutation, { input }, CHANGES)
       .toPromise();
     const payload = data?.orderCreate;
     const refusals = payload?.userErrors ?? [];

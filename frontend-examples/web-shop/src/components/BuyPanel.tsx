@@ -1,12 +1,14 @@
 import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
-import { useSession } from "../api/ShopProvider";
+import { type Method, WALLET } from "../api/payment";
+import { useSession, type Viewer } from "../api/ShopProvider";
 import { useBuy } from "../api/useBuy";
 import { useI18n } from "../i18n";
 import { isLess, type Money, times } from "../money";
 import { AccountForm, entriesOf, type Filled } from "./AccountForm";
 import { BuyAnswer } from "./BuyAnswer";
 import { Icon } from "./Icon";
+import { PaymentChoice, usePaymentMethods } from "./PaymentChoice";
 import { QuantityStepper } from "./QuantityStepper";
 import { type ShopProduct, type ShopVariant, VariantChooser } from "./VariantChooser";
 
@@ -29,22 +31,33 @@ function useChoice(product: ShopProduct) {
 
 export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale(): void }) {
   const { viewer, openDialog } = useSession();
+  const { money } = useI18n();
   const navigate = useNavigate();
   const choice = useChoice(product);
   const { variant } = choice;
   const buying = useBuy(viewer?.id, variant?.sku);
   const [filled, setFilled] = useState<Filled>({});
+  const methods = usePaymentMethods();
+  const [wanted, setWanted] = useState<string | null>(null);
   if (!variant) return null;
   const quantity = buying.open?.quantity ?? choice.quantity;
   const price = buying.open?.expectedUnitPrice ?? variant.price;
   const locked = buying.working || buying.open !== null;
+  const total = price && times(price, quantity);
+  const payWith = buying.open?.payWith ?? wanted ?? usual(viewer, total, methods);
 
   const buy = async () => {
     if (!price) return;
     const { amount, currency } = price;
     const account = entriesOf(variant, filled);
-    const order = await buying.buy({ sku: variant.sku, quantity, expectedUnitPrice: { amount, currency }, account });
-    if (order) navigate(`/orders/${encodeURIComponent(order)}`);
+    const order = await buying.buy({
+      sku: variant.sku,
+      quantity,
+      expectedUnitPrice: { amount, currency },
+      account,
+      payWith,
+    });
+    if (order) navigate(`/orders/${encodeURIComponent(order)}`, { state: { payWith } });
     else onStale();
   };
   return (
@@ -70,7 +83,16 @@ export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale()
         disabled={locked}
         onChange={setFilled}
       />
-      {price && <Total total={times(price, quantity)} />}
+      {total && <Total total={total} short={payWith === WALLET} />}
+      {viewer && methods.length > 0 && (
+        <PaymentChoice
+          methods={methods}
+          chosen={payWith}
+          disabled={locked}
+          wallet={money(viewer.wallet.available)}
+          onChoose={setWanted}
+        />
+      )}
       <BuyAnswer buying={buying} />
       <BuyButton
         signedIn={viewer !== null}
@@ -99,7 +121,13 @@ function Facts({ variant }: { variant: ShopVariant }) {
   );
 }
 
-function Total({ total }: { total: Money }) {
+/** The wallet while it holds enough; else what the shop offers first. */
+function usual(viewer: Viewer | null, total: Money | null | undefined, methods: readonly Method[]): string {
+  const short = viewer && total && isLess(viewer.wallet.available, total);
+  return (short && methods[0]?.id) || WALLET;
+}
+
+function Total({ total, short }: { total: Money; short: boolean }) {
   const { t, money } = useI18n();
   const { viewer } = useSession();
   const available = viewer?.wallet.available;
@@ -110,7 +138,7 @@ function Total({ total }: { total: Money }) {
         <strong data-testid="total">{money(total)}</strong>
       </p>
       {available && <p className="muted">{t("product.balance", { amount: money(available) })}</p>}
-      {available && isLess(available, total) && <p className="short">{t("product.balanceShort")}</p>}
+      {short && available && isLess(available, total) && <p className="short">{t("product.balanceShort")}</p>}
     </div>
   );
 }

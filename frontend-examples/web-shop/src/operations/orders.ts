@@ -19,7 +19,7 @@ export const OrderCreateMutation = graphql(/* GraphQL */ `
 export const OrderQuery = graphql(/* GraphQL */ `
   query Order($id: ID!) {
     order(id: $id) {
-      id number status placedAt paidAt nextPollAfterMs version
+      id number status placedAt paidAt expiresAt nextPollAfterMs version
       total { amount currency }
       lines {
         id sku quantity status deliveredAt failureCode

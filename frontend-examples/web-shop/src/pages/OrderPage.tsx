@@ -5,6 +5,7 @@ import { useSession } from "../api/ShopProvider";
 import { useLiveOrder } from "../api/useLiveOrder";
 import { OrderCards } from "../components/OrderCards";
 import { OrderLines, type ShopOrder } from "../components/OrderLines";
+import { OrderPay } from "../components/OrderPay";
 import { OrderProgress } from "../components/OrderProgress";
 import { SignInFirst } from "../components/SignInFirst";
 import { Empty, Failure } from "../components/states";
@@ -32,6 +33,9 @@ function LiveOrder({ id }: { id: string }) {
       <OrderHead order={order} />
       <OrderProgress status={order.status} />
       {order.nextPollAfterMs != null && <p className="muted live">{t("order.live")}</p>}
+      {order.status === "PENDING_PAYMENT" && (
+        <OrderPay order={order} onChange={() => again({ requestPolicy: "network-only" })} />
+      )}
       <OrderCards order={order} />
       <OrderLines order={order} />
     </article>
