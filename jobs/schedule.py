@@ -106,5 +106,7 @@ async def keep_house() -> int:
     await ledger.take_checkpoints()
     while await giftcards.expire_due():
         pass
+    while await payments.forget_forged():
+        pass
     await vault.expire_exports()
     return await forget_old_rows() + await bulk.forget_old_jobs()

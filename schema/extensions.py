@@ -18,7 +18,7 @@ TOP_LEVEL = frozenset({SignInNeeded.code, Forbidden.code})
 
 
 class RateZone(StrEnum):
-    """What is counted by executed field; each zone has its own windows."""
+    """What is counted by executed field, or at a door; each zone has its own windows."""
 
     LOGIN = "login"
     SIGNUP = "signup"
@@ -29,6 +29,7 @@ class RateZone(StrEnum):
     GUEST_LOOKUP = "guest_lookup"
     LOOKUP_PASSWORD = "lookup_password"
     CLAIM = "claim"
+    CALLBACK = "callback"  # at the door of payment channels
 
 
 class Permission(Protocol):

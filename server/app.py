@@ -38,7 +38,7 @@ from server.downloads import card_export_route
 from server.graphql import GraphQLView, SignIn
 from server.live import LiveOrders, Room
 from server.logs import configure_logs
-from server.rate_limits import RateLimiter
+from server.rate_limits import RateLimiter, windows_with
 from server.settings import Settings, settings
 from server.sockets import Sockets, on_stop_signal
 from server.storefront import site_for
@@ -85,7 +85,9 @@ def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
         waker = Waker(config.database_url)
         on_committed(waker.wake)
         app.state.redis = Redis.from_url(config.redis_url, socket_timeout=2)
-        app.state.rate_limits = RateLimiter(config.redis_url)
+        app.state.rate_limits = RateLimiter(
+            config.redis_url, windows=windows_with(config.callbacks_per_minute)
+        )
         app.state.live = LiveOrders(config.redis_url, room=_room(config))
         app.state.live.start()
         on_stop_signal(partial(_end_streams, sockets, app.state.live))
@@ -144,7 +146,7 @@ def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]
         *upload_routes(config),
         *table_routes(config),
         claim_page_route(),
-        callback_route(),
+        callback_route(config),
         card_export_route(config),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),

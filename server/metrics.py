@@ -20,6 +20,12 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=REGISTRY,
 )
+CALLBACKS_TURNED_AWAY = Counter(
+    "kameng_payment_callbacks_turned_away",
+    "Payment callbacks answered without being judged and kept.",
+    ("why",),
+    registry=REGISTRY,
+)
 BACKLOG = Gauge("kameng_backlog", "Work that waits, by kind.", ("kind",), registry=REGISTRY)
 OLDEST = Gauge(
     "kameng_outbox_oldest_seconds", "Age of the oldest event not carried yet.", registry=REGISTRY

@@ -1,4 +1,4 @@
-"""Counts tries (sign-in, reveal, order look-up) in moving windows kept in Valkey.
+"""Counts tries (sign-in, reveal, look-up, callbacks) in moving windows kept in Valkey.
 
 Each zone counts per address, per subject (the login or the caller) and over all. The address comes
 first, so that one attacker who is already stopped does not use up the windows of others.
@@ -23,6 +23,7 @@ from limits.errors import StorageError
 
 from schema.fields import RateZone
 
+CHANNELS_OF_AN_ADDRESS = 4  # busy channels that one vendor may call back from one address
 REST_SECONDS = 5.0  # how long Valkey is not asked again after a failure
 TIMEOUT_SECONDS = 0.5
 FALLBACK_SHARE = 4  # windows are this many times narrower while each process counts alone
@@ -100,6 +101,17 @@ WINDOWS: Mapping[RateZone, Windows] = {
         everyone=[_per_minute(1_200)],
     ),
 }
+
+
+def windows_with(callbacks_per_minute: int) -> Mapping[RateZone, Windows]:
+    """All windows. At the door of payment channels the subject is an address at a channel: a vendor
+    that sends everything again at once fits in, and who floods one channel stops no vendor."""
+    callbacks = Windows(
+        address=[_per_minute(callbacks_per_minute * CHANNELS_OF_AN_ADDRESS)],
+        subject=[_per_minute(callbacks_per_minute)],
+        everyone=[],
+    )
+    return {**WINDOWS, RateZone.CALLBACK: callbacks}
 
 
 class RateLimiter:

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     unpaid_minutes: int = Field(
         15, ge=1, le=1440, description="How long an order waits for its payment, its cards held."
     )
+    callbacks_per_minute: int = Field(
+        6_000,
+        ge=60,
+        description="Callbacks that one address may send to one payment channel in a minute; more"
+        " are answered 429, and vendors send them again.",
+    )
     simulator_port: int = Field(8090, description="Port that the supplier simulator listens on.")
     supplier_timeout_seconds: float = Field(
         8.0, description="Longest wait for a supplier's answer."

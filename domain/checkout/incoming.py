@@ -6,6 +6,7 @@ stands in `payment_callbacks` with the reason.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain import payments
@@ -42,26 +43,36 @@ HEARD = frozenset(
 )
 
 
-async def take_callback(
-    channel_id: UUID, headers: Mapping[str, str], body: bytes
-) -> ports.Reply | None:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the vendor is answered, and whether the callback was kept."""
+
+    reply: ports.Reply
+    kept: bool = True
+
+
+async def take_callback(channel_id: UUID, headers: Mapping[str, str], body: bytes) -> Heard | None:
     """Take in what was called back to a channel; what to answer, or None for no such channel.
 
-    Never refuses: whatever is not believed is recorded with why, and changes no money.
+    Never refuses: whatever is not believed is recorded with why, and changes no money. Only of what
+    comes too often, unsigned or word for word the same, not every one is kept.
     """
     channel = await payments.find_channel(channel_id)
     if channel is None:
         return None
-    callback = await payments.store_callback(channel_id, headers, body)
-    crash_point("callbacks.stored")
     port = payments.port_of(channel.adapter)
     parsed = await port.parse_callback(payments.connection_of(channel), headers, body)
     if isinstance(parsed, ports.Forged):
-        outcome = await judge(callback, CallbackOutcome.REFUSED, why=parsed.why.value)
-    else:
-        outcome = await _judge_notice(channel, callback, parsed)
+        kept = await payments.keep_forged(channel_id, headers, body, parsed.why.value)
+        return Heard(port.reply(taken=False), kept)
+    before = await payments.heard_too_often(channel_id, body)
+    if before is not None:
+        return Heard(port.reply(before in HEARD), kept=False)
+    callback = await payments.store_callback(channel_id, headers, body)
+    crash_point("callbacks.stored")
+    outcome = await _judge_notice(channel, callback, parsed)
     crash_point("callbacks.judged")
-    return port.reply(outcome in HEARD)
+    return Heard(port.reply(outcome in HEARD))
 
 
 async def _judge_notice(

@@ -5,7 +5,10 @@ from domain.payments import (
     ports,
 )
 from domain.payments.callbacks import (
+    forget_forged,
+    heard_too_often,
     judge,
+    keep_forged,
     list_callbacks,
     store_callback,
 )
@@ -158,9 +161,12 @@ __all__ = [
     "find_by_reference",
     "find_channel",
     "find_payment",
+    "forget_forged",
     "get_payment",
+    "heard_too_often",
     "is_stale",
     "judge",
+    "keep_forged",
     "list_callbacks",
     "list_channels",
     "lock_payment",

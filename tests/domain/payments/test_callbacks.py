@@ -49,12 +49,12 @@ class Shop:
     ) -> str:
         """What the newest callback came to."""
         to = channel or self.channel
-        reply = await checkout.take_callback(to.id, headers or SIGNED, body)
-        assert reply is not None
+        heard = await checkout.take_callback(to.id, headers or SIGNED, body)
+        assert heard is not None
         newest = await PaymentCallback.all().order_by("-id").first()
         assert newest is not None
-        heard = ("TAKEN", "SUSPENDED", "DUPLICATE", "NOTED")
-        assert (reply.status == 200) == (newest.outcome in heard)
+        taken = ("TAKEN", "SUSPENDED", "DUPLICATE", "NOTED")
+        assert (heard.reply.status == 200) == (newest.outcome in taken)
         return f"{newest.outcome} {newest.why}".strip()
 
     async def status(self) -> OrderStatus:

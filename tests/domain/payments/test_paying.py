@@ -47,11 +47,13 @@ async def started(
 
 async def called_back(channel: PaymentChannel, body: bytes) -> str:
     """The outcome of a callback, with why when it was refused."""
-    reply = await checkout.take_callback(channel.id, SIGNED, body)
-    assert reply is not None
+    heard = await checkout.take_callback(channel.id, SIGNED, body)
+    assert heard is not None
     newest = await payments.PaymentCallback.all().order_by("-id").first()
     assert newest is not None
-    assert (reply.status == 200) == (newest.outcome in ("TAKEN", "SUSPENDED", "DUPLICATE", "NOTED"))
+    assert (heard.reply.status == 200) == (
+        newest.outcome in ("TAKEN", "SUSPENDED", "DUPLICATE", "NOTED")
+    )
     return f"{newest.outcome} {newest.why}".strip()
 
 
