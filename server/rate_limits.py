@@ -48,6 +48,16 @@ def _per_hour(amount: int) -> RateLimitItem:
     return RateLimitItemPerHour(amount)
 
 
+def _at_the_door(callbacks_per_minute: int) -> Windows:
+    """The subject is an address at a channel: a vendor that sends everything again at once fits in,
+    and who floods one channel stops no vendor. A flood from everywhere must not either."""
+    return Windows(
+        address=[_per_minute(callbacks_per_minute * CHANNELS_OF_AN_ADDRESS)],
+        subject=[_per_minute(callbacks_per_minute)],
+        everyone=[],
+    )
+
+
 WINDOWS: Mapping[RateZone, Windows] = {
     RateZone.LOGIN: Windows(
         address=[_per_minute(30)],
@@ -100,18 +110,13 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(20)],
         everyone=[_per_minute(1_200)],
     ),
+    RateZone.CALLBACK: _at_the_door(6_000),  # as long as the settings say nothing else
 }
 
 
 def windows_with(callbacks_per_minute: int) -> Mapping[RateZone, Windows]:
-    """All windows. At the door of payment channels the subject is an address at a channel: a vendor
-    that sends everything again at once fits in, and who floods one channel stops no vendor."""
-    callbacks = Windows(
-        address=[_per_minute(callbacks_per_minute * CHANNELS_OF_AN_ADDRESS)],
-        subject=[_per_minute(callbacks_per_minute)],
-        everyone=[],
-    )
-    return {**WINDOWS, RateZone.CALLBACK: callbacks}
+    """All windows, with this one at the door of payment channels."""
+    return {**WINDOWS, RateZone.CALLBACK: _at_the_door(callbacks_per_minute)}
 
 
 class RateLimiter:
