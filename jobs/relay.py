@@ -26,7 +26,7 @@ async def run_once() -> int:
     """Carry one batch of events; how many there were."""
     async with transaction() as conn:
         rows = await claim_unpublished(conn, BATCH)
-        made = await webhooks.fan_out(conn, [row.id for row in rows])
+        made = await webhooks.fan_out(conn, rows)
         told = [row.id for row in rows if row.type in notifications.EVENTS]
         written = await notifications.fan_out(conn, told) if told else []
     if not rows:

@@ -81,7 +81,9 @@ class WebhooksMutation:
         payload=WebhookEndpointCreatePayload,
         permissions=[Scope("webhooks:write")],
         sensitive=True,
-        description="Send the caller's order events to a URL, signed after Standard Webhooks.",
+        description="Send events to a URL, signed after Standard Webhooks: of the caller's own"
+        " orders, wallet and gift cards; for staff also of the house, each with its scope."
+        " `docs/webhooks.md` lists them.",
     )
     webhook_endpoint_disable: WebhookEndpointPayload = mutation(
         resolvers.webhook_endpoint_disable,

@@ -6,7 +6,6 @@ from uuid import UUID
 from domain.kernel import Event, Prefix, encode_id, plain
 
 SUSPENDED = "payment.suspended"
-CONTRADICTED = "payment.contradicted"
 REFUND_REQUESTED = "payment.refund_requested"
 REFUNDED = "payment.refunded"
 REFUND_FAILED = "payment.refund_failed"

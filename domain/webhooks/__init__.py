@@ -1,10 +1,10 @@
 """The face of webhooks."""
 
+from domain.webhooks.audiences import EVENTS
 from domain.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from domain.webhooks.ports import Receipt, SendFault, WebhookSender
 from domain.webhooks.queries import find_delivery, list_deliveries, list_endpoints
 from domain.webhooks.refusals import EventUnknown, WebhookUrlInvalid
-from domain.webhooks.rules import EVENTS
 from domain.webhooks.service import (
     EndpointWish,
     NewEndpoint,

@@ -1,4 +1,4 @@
-"""Pure rules of webhooks: which events there are, when to try again, when to give up."""
+"""Pure rules of webhooks: addresses, secrets, when to try again, when to give up."""
 
 import base64
 import os
@@ -6,15 +6,6 @@ from datetime import timedelta
 from random import Random
 from urllib.parse import urlsplit
 
-EVENTS = (
-    "order.paid",
-    "order.delivering",
-    "order.line_delivered",
-    "order.line_refunded",
-    "order.delivered",
-    "order.partially_delivered",
-    "order.delivery_failed",
-)
 API_VERSION = "2026-11"
 MAX_URL_LETTERS = 500
 MAX_ANSWER_LETTERS = 2_048

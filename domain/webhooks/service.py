@@ -16,14 +16,17 @@ from standardwebhooks import Webhook
 from domain import audit
 from domain.kernel import (
     Actor,
+    ActorKind,
     Connection,
     Event,
     NotFound,
+    OutboxRow,
     Prefix,
     Refused,
     clock,
     connection,
     crash_point,
+    decode_id,
     encode_id,
     new_id,
     record_events,
@@ -34,13 +37,13 @@ from domain.kernel import (
     wake_relay,
 )
 from domain.webhooks import statements
+from domain.webhooks.audiences import EVENTS, Whose, audible_to
 from domain.webhooks.models import WebhookEndpoint
 from domain.webhooks.ports import Receipt, WebhookSender
 from domain.webhooks.refusals import EventUnknown, WebhookUrlInvalid
 from domain.webhooks.rules import (
     API_VERSION,
     DISABLE_AFTER,
-    EVENTS,
     GONE,
     LEASE,
     MAX_ANSWER_LETTERS,
@@ -99,16 +102,21 @@ def register_sender(sender: WebhookSender) -> None:
 async def create_endpoint(actor: Actor, wish: EndpointWish) -> NewEndpoint:
     """Tell events to an address from now on; the signing secret is shown this once.
 
-    Needs `webhooks:write`, and `orders:read` of an operator for everybody's orders. Refuses an
-    address that is none (WEBHOOK_URL_INVALID) and events that do not exist (EVENT_UNKNOWN).
+    Needs `webhooks:write`; `webhooks:all_orders` for everybody's orders; for what belongs to the
+    house, or to other users, the scope that audiences.py names. Refuses an address that is none
+    (WEBHOOK_URL_INVALID) and events that the caller may not hear of (EVENT_UNKNOWN).
     """
     actor.require_scope("webhooks:write")
     if wish.all_orders:
         actor.require_scope("webhooks:all_orders")
     refuse_unless(is_url(wish.url), WebhookUrlInvalid(field=("url",)))
     wanted = tuple(dict.fromkeys(wish.events))
-    known = bool(wanted) and set(EVENTS).issuperset(wanted)
-    refuse_unless(known, EventUnknown(known=EVENTS, field=("events",)))
+    audible = audible_to(staff=actor.kind is ActorKind.OPERATOR)
+    known = bool(wanted) and set(audible).issuperset(wanted)
+    refuse_unless(known, EventUnknown(known=audible, field=("events",)))
+    for hearers in (EVENTS[name] for name in wanted):
+        if wish.all_orders or hearers.whose is Whose.NOBODY:
+            actor.require_scope(hearers.scope)
     secret, endpoint_id = new_secret(), new_id()
     async with transaction() as conn:
         endpoint = await WebhookEndpoint.create(
@@ -154,10 +162,35 @@ async def redeliver(actor: Actor, delivery_id: UUID) -> UUID:
     return delivery_id
 
 
-async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
-    """Make the deliveries of some events, in the caller's transaction; a second time makes none."""
-    rows = await conn.fetch(statements.FAN_OUT, list(event_ids), clock.now())
+async def fan_out(conn: Connection, events: Sequence[OutboxRow]) -> list[UUID]:
+    """Make the deliveries of some events, in the caller's transaction; a second time makes none.
+
+    An endpoint hears what belongs to its owner, and, while its owner is an operator with the
+    event's scope, what belongs to the house or, if it asked so, to everybody.
+    """
+    told = [(event, EVENTS[event.type]) for event in events if event.type in EVENTS]
+    if not told:
+        return []
+    rows = await conn.fetch(
+        statements.FAN_OUT,
+        [event.id for event, _ in told],
+        clock.now(),
+        [_order_of(event) if each.whose is Whose.BUYER else None for event, each in told],
+        [_user_of(event) if each.whose is Whose.USER else None for event, each in told],
+        [each.scope for _, each in told],
+    )
     return [row["id"] for row in rows]
+
+
+def _order_of(event: OutboxRow) -> UUID:
+    """The order that an event tells of: its subject, or the one that it names."""
+    if event.type.startswith("order."):
+        return event.subject
+    return decode_id(Prefix.ORDER, event.payload["orderId"])
+
+
+def _user_of(event: OutboxRow) -> UUID:
+    return decode_id(Prefix.USER, event.payload["userId"])
 
 
 async def list_due(limit: int) -> list[UUID]:

@@ -1,18 +1,24 @@
 """The SQL of webhook deliveries."""
 
-# Whose order it is stands in a table of a context above; only its buyer's id is read here.
+# Whose order it is stands in a table of a context above; only its buyer's id is read here. A note
+# is what an operator wrote for colleagues.
 FAN_OUT = """
 INSERT INTO webhook_deliveries (id, endpoint_id, event_id, subject, sequence, body, state, attempts,
     next_attempt_at, created_at)
 SELECT uuidv7(), w.id, e.id, e.subject, e.sequence, jsonb_build_object(
         'type', e.type,
         'timestamp', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-        'data', e.payload)::text,
+        'data', e.payload - 'note')::text,
     'pending', 0, $2, $2
-FROM outbox_events e JOIN orders o ON o.id = e.subject
+FROM unnest($1::uuid[], $3::uuid[], $4::uuid[], $5::text[])
+    AS told (event_id, order_id, user_id, scope)
+JOIN outbox_events e ON e.id = told.event_id
+LEFT JOIN orders o ON o.id = told.order_id
 JOIN webhook_endpoints w ON w.enabled AND e.type = ANY(w.events)
-    AND (w.all_orders OR w.owner_id = o.buyer_id)
-WHERE e.id = ANY($1)
+    AND (w.owner_id = coalesce(o.buyer_id, told.user_id)
+        OR (w.all_orders OR (told.order_id IS NULL AND told.user_id IS NULL))
+            AND EXISTS (SELECT 1 FROM users u WHERE u.id = w.owner_id AND u.role = 'operator'
+                AND u.disabled_at IS NULL AND u.scopes && ARRAY[told.scope, '*']))
 ON CONFLICT (endpoint_id, event_id) DO NOTHING
 RETURNING id
 """

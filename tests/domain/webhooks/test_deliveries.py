@@ -21,10 +21,12 @@ from domain.kernel import (
     Prefix,
     Refusal,
     Refused,
+    claim_unpublished,
     clock,
     connection,
     decode_id,
     encode_id,
+    new_id,
     page_request,
     record_events,
     transaction,
@@ -70,8 +72,7 @@ async def order_of(buyer: Actor) -> Placed:
 async def tell() -> list[UUID]:
     """What the relay does with the events that nobody has carried yet."""
     async with transaction() as conn:
-        ids = await conn.fetch("SELECT id FROM outbox_events WHERE published_at IS NULL")
-        return await webhooks.fan_out(conn, [row["id"] for row in ids])
+        return await webhooks.fan_out(conn, await claim_unpublished(conn, 1_000))
 
 
 async def happens(order_id: UUID, event: str, sequence: int) -> UUID:
@@ -139,7 +140,8 @@ async def test_the_secret_is_sealed_and_shown_once() -> None:
 
 async def test_each_hears_of_its_own_orders_and_what_it_asked_for(sender: Recorder) -> None:
     ann, bob = await make.buyer(), await make.buyer()
-    all_events = list(webhooks.EVENTS)
+    house = await make.operator("*")
+    all_events = [name for name in webhooks.EVENTS if name.startswith("order.")]
     wishes = {
         "https://ann.test/all": (may_write(ann), EndpointWish("https://ann.test/all", all_events)),
         "https://ann.test/paid": (
@@ -148,11 +150,11 @@ async def test_each_hears_of_its_own_orders_and_what_it_asked_for(sender: Record
         ),
         "https://bob.test/all": (may_write(bob), EndpointWish("https://bob.test/all", all_events)),
         "https://house.test": (
-            make.OPERATOR,
+            house,
             EndpointWish("https://house.test", ["order.paid"], all_orders=True),
         ),
         "https://house.test/own": (
-            make.OPERATOR,
+            house,
             EndpointWish("https://house.test/own", ["order.paid"]),
         ),
     }
@@ -176,6 +178,74 @@ async def test_each_hears_of_its_own_orders_and_what_it_asked_for(sender: Record
         own = heard[f"https://{name}.test/all"]
         assert {number for _, number in own} == {orders[name].order.number}
         assert {paid[name], ("order.delivered", orders[name].order.number)} <= own
+
+
+async def test_what_is_the_houses_is_heard_by_staff_with_its_scope_alone(
+    sender: Recorder,
+) -> None:
+    """Not by buyers, not by other staff, and not by who has lost the scope or the login since."""
+    buyer = may_write(await make.buyer())
+    events = ["card_pool.low", "payment.suspended"]
+    refusal = await refusal_of(buyer, EndpointWish(URL, events))
+    assert refusal.code == "EVENT_UNKNOWN"
+    assert not set(events) & set(getattr(refusal, "known", ()))
+    cashier = await make.operator("webhooks:write", "payments:read")
+    assert isinstance(await refusal_of(cashier, EndpointWish(URL, events)), Forbidden)
+    both = await make.operator("webhooks:write", "payments:read", "cards:read")
+    made = {
+        "cashier": await webhooks.create_endpoint(cashier, EndpointWish(URL, events[1:])),
+        "both": await webhooks.create_endpoint(both, EndpointWish(URL, events)),
+        "lost": await webhooks.create_endpoint(
+            await make.operator("webhooks:write", "cards:read"), EndpointWish(URL, events[:1])
+        ),
+    }
+    names = {each.endpoint.id: name for name, each in made.items()}
+    async with transaction() as conn:
+        lost = made["lost"].endpoint.owner_id
+        await conn.execute("UPDATE users SET scopes = '{webhooks:write}' WHERE id = $1", lost)
+        await record_events(conn, [Event(name, new_id(), 1, {"a": 1}) for name in events])
+    await tell()
+    heard = {
+        (names[each.endpoint_id], json.loads(each.body)["type"])  # type: ignore[attr-defined]
+        for each in await WebhookDelivery.all()
+    }
+    assert heard == {("cashier", events[1]), ("both", events[0]), ("both", events[1])}
+    async with transaction() as conn:
+        await conn.execute("UPDATE users SET disabled_at = now() WHERE id = $1", both.user_id)
+        await record_events(conn, [Event("card_pool.low", new_id(), 1, {"a": 2})])
+    assert await tell() == []
+
+
+async def test_a_user_hears_of_the_own_wallet_and_never_the_operators_note(
+    sender: Recorder,
+) -> None:
+    ann, bob = await make.buyer(0), await make.buyer(0)
+    wish = EndpointWish(URL, ["wallet.topped_up"])
+    for each in (ann, bob):
+        await webhooks.create_endpoint(may_write(each), wish)
+    house = await make.operator("webhooks:write", "webhooks:all_orders", "users:read")
+    await webhooks.create_endpoint(house, replace(wish, all_orders=True))
+    await webhooks.create_endpoint(house, wish)  # of the own wallet, which nobody tops up
+    assert ann.user_id is not None
+    await make.top_up(ann.user_id, make.yuan(5))
+    assert len(await tell()) == 2
+    bodies = [json.loads(each.body) for each in await WebhookDelivery.all()]
+    public = encode_id(Prefix.USER, ann.user_id)
+    assert [each["data"]["userId"] for each in bodies] == [public, public]
+    assert all("note" not in each["data"] for each in bodies)
+
+
+async def test_an_order_is_told_of_from_its_placing_to_its_end(sender: Recorder) -> None:
+    buyer = await make.buyer()
+    events = [name for name in webhooks.EVENTS if name.startswith("order.")]
+    await webhooks.create_endpoint(may_write(buyer), EndpointWish(URL, events))
+    variant = await make.variant(cards=1)
+    purchase = Purchase((LineWish(variant.sku, 1),), "key", by_channel=True)
+    placed = await checkout.place_order(buyer, purchase)
+    await checkout.cancel_order(buyer, placed.order.id)
+    await tell()
+    await deliver_at(clock.now())
+    assert sender.told() == ["order.placed", "order.cancelled"]
 
 
 async def test_the_same_events_make_the_same_deliveries_once(sender: Recorder) -> None:

@@ -1,0 +1,89 @@
+"""Who may hear of which event: the owner of an order or a wallet of what is theirs, staff by scope.
+
+Names stand here as letters, since the contexts that record them lie above; a house test compares
+them with all that the domain records. Whoever adds an event says here who may hear of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Whose(StrEnum):
+    """To whom an event belongs."""
+
+    BUYER = "buyer"  # of the order that it tells of
+    USER = "user"  # whom it names as `userId`
+    NOBODY = "nobody"  # the house: for staff only
+
+
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Its owner, and staff with this scope: of everybody's where it belongs to somebody."""
+
+    whose: Whose
+    scope: str
+
+
+ALL_ORDERS = "webhooks:all_orders"
+_OF_BUYERS = (
+    *("order.placed", "order.cancelled", "order.expired", "order.failed", "order.held"),
+    *("order.paid", "order.delivering", "order.line_delivered", "order.line_refunded"),
+    *("order.delivered", "order.partially_delivered", "order.delivery_failed", "order.refunded"),
+    *("claim_link.created", "claim_link.claimed", "claim_link.revoked"),
+)
+_OF_USERS = {"wallet.topped_up": "users:read", "gift_card.redeemed": "giftcards:read"}
+_OF_STAFF: dict[str, tuple[str, ...]] = {
+    "payments:read": (
+        *("payment.suspended", "payment.refund_requested"),
+        *("payment.refunded", "payment.refund_failed"),
+    ),
+    "orders:read": ("delivery.uncertain", "delivery.rerouted", "delivery.incident"),
+    "orders:fulfil": ("manual.waiting", "manual.overdue"),
+    "cards:read": (
+        *("card_batch.imported", "card_batch.undone", "card_batch.released", "card_batch.frozen"),
+        *("card_batch.unfrozen", "card_batch.voided", "card_batch.returned"),
+        *("card_batch.expired", "card_batch.invalid_found"),
+        *("card_pool.low", "card_pool.recovered", "card_pool.expiring"),
+    ),
+    "cards:approve": (
+        *("card.revealed", "card.canary_touched"),
+        *("card_reveal.requested", "card_reveal.approved", "card_reveal.rejected"),
+        *("card_export.requested", "card_export.approved", "card_export.rejected"),
+        *("card_export.ready", "card_export.failed", "card_export.taken", "card_export.expired"),
+    ),
+    "giftcards:read": (
+        *("gift_card.issued", "gift_card.moved", "gift_card.locked_out"),
+        "gift_card_program.saved",
+    ),
+    "products:read": (
+        *("product.saved", "variant.saved", "attribute.saved", "product_type.saved"),
+        *("listing.moved", "price.changed", "price_list.saved"),
+    ),
+    "brands:read": (
+        *("brand.saved", "brand.authorised", "brand.authorisation_revoked"),
+        "brand.authorisation_expiring",
+    ),
+    "sites:read": ("site.saved",),
+    "agents:read": ("agent.activated",),
+    "jobs:read": ("job.finished",),
+    "webhooks:read": ("webhook_endpoint.failing",),
+}
+EVENTS: Mapping[str, Hearers] = MappingProxyType(
+    {name: Hearers(Whose.BUYER, ALL_ORDERS) for name in _OF_BUYERS}
+    | {name: Hearers(Whose.USER, scope) for name, scope in _OF_USERS.items()}
+    | {name: Hearers(Whose.NOBODY, scope) for scope, names in _OF_STAFF.items() for name in names}
+)
+# What nobody subscribes to, and why.
+INTERNAL: Mapping[str, str] = MappingProxyType(
+    {
+        "job.queued": "it only wakes the worker; `job.finished` tells the outcome",
+        "claim_link.challenged": "it only makes the message that carries a one-time code",
+    }
+)
+
+
+def audible_to(staff: bool) -> tuple[str, ...]:
+    """What one may subscribe to: staff to all of it, others to what may be theirs."""
+    return tuple(name for name, each in EVENTS.items() if staff or each.whose is not Whose.NOBODY)
