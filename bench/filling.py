@@ -26,6 +26,7 @@ from server.wiring import connect, disconnect
 OPERATOR = Actor(kind=ActorKind.OPERATOR, scopes=frozenset({"*"}))
 PRICE, COST = 49 * SCALE, 40 * SCALE
 BATCH_CARDS = 250_000
+ORDERS_EACH = 100  # of a buyer who waits
 WALLET = Money(1_000_000 * SCALE, CURRENCY)
 _CARDS = """
 INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, masked, unit_cost, reveal_count,
@@ -62,10 +63,10 @@ class Pools:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A buyer's token, and the line of each order that waits."""
+    """The line of each order that waits, and its buyer's token."""
 
-    token: str = field(repr=False)
     lines: dict[str, UUID]
+    tokens: dict[str, str] = field(repr=False)
 
 
 async def fill_for_purchases(settings: Settings, buyers: int, variants: int, cards: int) -> Shop:
@@ -106,21 +107,21 @@ async def fill_pools(settings: Settings, sizes: list[int]) -> Pools:
 
 
 async def fill_for_waiting(settings: Settings, waiting: int) -> Waiting:
-    """A buyer with orders that wait for an operator."""
+    """Buyers with orders that wait for an operator; none has more than one may look up at once."""
     await connect(settings, "bench")
     try:
         await ledger.open_platform_accounts(CURRENCY)
         (variant,) = await _variants(1, per_product=1, kind=DeliveryKind.MANUAL)
-        signed_in = await agents.sign_in_guest("bench-buyer-device-000001", "bench")
-        await ledger.top_up(OPERATOR, signed_in.user.id, WALLET, "bench", "bench-1")
-        buyer = Actor(kind=ActorKind.USER, user_id=signed_in.user.id)
-        lines = {}
+        lines, tokens = {}, {}
         for number in range(waiting):
+            if number % ORDERS_EACH == 0:
+                buyer, token = await _waiting_buyer(number // ORDERS_EACH)
             wish = Purchase((LineWish(variant.sku, 1),), f"bench-{number}")
             placed = await place_order(buyer, wish)
-            lines[encode_id(Prefix.ORDER, placed.order.id)] = placed.lines[0].id
+            order = encode_id(Prefix.ORDER, placed.order.id)
+            lines[order], tokens[order] = placed.lines[0].id, token
         await _analyze()
-        return Waiting(str(signed_in.access_token), lines)
+        return Waiting(lines, tokens)
     finally:
         await disconnect()
 
@@ -143,6 +144,12 @@ async def fill_for_browsing(settings: Settings, products: int) -> Shop:
         return Shop([], [variant.sku for variant in made])
     finally:
         await disconnect()
+
+
+async def _waiting_buyer(number: int) -> tuple[Actor, str]:
+    signed_in = await agents.sign_in_guest(f"bench-buyer-device-{number:06}", "bench")
+    await ledger.top_up(OPERATOR, signed_in.user.id, WALLET, "bench", f"bench-{number}")
+    return Actor(kind=ActorKind.USER, user_id=signed_in.user.id), str(signed_in.access_token)
 
 
 async def _chain() -> str:

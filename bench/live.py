@@ -9,6 +9,7 @@ reading of the order, GraphQL, HTTP.
 import asyncio
 import json
 import time
+import zlib
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,7 @@ PROGRAMS = ("serve", "scheduler")
 FOLLOW = "subscription($id: ID!) { orderUpdated(id: $id) { id status version lines { status } } }"
 ROOM = {"KAMENG_LIVE_STREAMS_PER_ADDRESS": "100000", "KAMENG_LIVE_STREAMS_PER_USER": "100000"}
 PAUSE_SECONDS = 0.05
+FIRST_SECONDS = 60.0
 LAST_SECONDS = 30.0
 
 
@@ -51,12 +53,11 @@ async def _run(installation: Installation, waiting: Waiting) -> dict[str, Any]:
     came: dict[str, float] = {}
     ready = asyncio.Semaphore(0)
     followers = [
-        asyncio.create_task(_follow(installation, waiting.token, order, ready, came))
-        for order in waiting.lines
+        asyncio.create_task(_follow(installation, token, order, ready, came))
+        for order, token in waiting.tokens.items()
     ]
     try:
-        for _ in followers:
-            await ready.acquire()
+        await _all_follow(followers, ready)
         operator = replace(OPERATOR, user_id=new_id())
         for order, line in waiting.lines.items():
             await fulfilment.claim_line(operator, line)
@@ -79,6 +80,20 @@ async def _run(installation: Installation, waiting: Waiting) -> dict[str, Any]:
     }
 
 
+async def _all_follow(followers: list[asyncio.Task[None]], ready: asyncio.Semaphore) -> None:
+    """Wait until each has its first state, or one of them fails."""
+    failed = asyncio.create_task(asyncio.wait(followers, return_when=asyncio.FIRST_EXCEPTION))
+    try:
+        async with asyncio.timeout(FIRST_SECONDS):
+            for _ in followers:
+                turn = asyncio.create_task(ready.acquire())
+                await asyncio.wait({turn, failed}, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    await asyncio.gather(*followers)
+    finally:
+        failed.cancel()
+
+
 async def _follow(
     installation: Installation,
     token: str,
@@ -88,7 +103,10 @@ async def _follow(
 ) -> None:
     """Until the order is worked on."""
     address = urlsplit(f"{installation.origin}/graphql/shop")
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    host = f"127.0.0.{2 + zlib.crc32(token.encode()) % 250}"  # a buyer has an address, too
+    reader, writer = await asyncio.open_connection(
+        address.hostname, address.port, local_addr=(host, 0)
+    )
     body = json.dumps({"query": FOLLOW, "variables": {"id": order}}).encode()
     head = (
         f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
@@ -97,12 +115,17 @@ async def _follow(
     )
     writer.write(head.encode() + body)
     try:
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b"text/event-stream" not in answer:
+            raise RuntimeError(f"no stream: {(await reader.read(500))!r}")
+        last = b""
         while line := await reader.readline():
+            last = line if line.startswith(b"data") else last
             if b'"status":"PAID"' in line:
                 ready.release()
             elif b'"status":"DELIVERING"' in line:
                 came[order] = time.perf_counter()
                 return
-        raise RuntimeError("a stream ended before its order was worked on")
+        raise RuntimeError(f"a stream ended before its order was worked on: {last[:300]!r}")
     finally:
         writer.close()
