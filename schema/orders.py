@@ -68,7 +68,9 @@ class OrderLine:
     gift: bool = field(description="Comes with its bundle, and has no price.")
     status: LineStatus
     delivered_at: datetime | None
-    failure_code: str | None = field(description="Why it was refunded.")
+    failure_code: str | None = field(
+        description="Why it was refunded, or why only a part of it came (PARTLY_DELIVERED)."
+    )
     cards: list[DeliveredCard] = field(resolvers.cards_of_line, size=5)
     account: list[AccountEntry] = field(
         deliveries.account_of_line,

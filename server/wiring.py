@@ -17,12 +17,14 @@ from domain import (
     bulk,
     cards,
     claims,
+    fulfilment,
     giftcards,
     identity,
     kernel,
     notifications,
     payments,
     pricing,
+    refunds,
     suppliers,
     vault,
 )
@@ -124,6 +126,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     claims.places.public_url = settings.public_url or here
     _limit_vault(settings)
     claims.places.reach = notifications.reaches
+    fulfilment.above.give_back = refunds.refund_undelivered
     notifications.allowed.private_addresses = settings.webhook_private_addresses
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE

@@ -40,7 +40,10 @@ EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.PRICE_CHANGE: ("price has risen by half", "价格上涨一半"),
     Fault.PRICE_IGNORED: ("charges more than the price guard", "无视限价，多收费"),
     Fault.STOCK_OUT: ("rejected: out of stock", "拒绝：缺货"),
-    Fault.PARTIAL_DELIVERY: ("delivers and charges only a part", "只交付并收取一部分"),
+    Fault.PARTIAL_DELIVERY: (
+        "delivers and charges only a part, also of a top-up",
+        "只交付并收取一部分（含直充）",
+    ),
     Fault.WRONG_COUNT: ("charges all, one code is missing", "全额收费，少一张卡"),
     Fault.SURPLUS: ("one code too many", "多给一张卡"),
     Fault.DUPLICATE_CODE: ("a code that was sold before", "重复的卡密"),

@@ -97,6 +97,8 @@ def shown(order: OrderEntry) -> Reply:
         return Reply(_STATUS_OF_ERROR.get(error, 409), {**_head(order), "error": error})
     codes = [{"number": number, "secret": secret} for number, secret in order.codes]
     said = {**_head(order), "charged": amount(order.charged), "codes": codes}
+    if order.receipt and order.state == "partial":
+        said["delivered"] = f"{Decimal(order.charged) / (order.unit_price * order.quantity):.4f}"
     return Reply(200, {**said, "receipt": order.receipt} if order.receipt else said)
 
 
@@ -162,6 +164,10 @@ def _account_known(needed: list[str], account: dict[str, Any], fault: Fault | No
 
 
 def _deliver_part(book: Book, order: OrderEntry) -> None:
+    """Half of the cards; half of a top-up, whatever its quantity."""
+    if order.receipt:
+        order.charged, order.state = order.charged // 2, "partial"
+        return
     pieces = order.quantity // 2
     order.codes = order.codes[:pieces]
     order.charged = order.unit_price * pieces

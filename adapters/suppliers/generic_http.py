@@ -13,7 +13,7 @@ import orjson
 
 from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from adapters.signing import NONCE, SIGNATURE, TIMESTAMP, sign
-from domain.kernel import Refused, clock, parse_units, plain
+from domain.kernel import SCALE, Refused, clock, parse_units, plain
 from domain.suppliers.ports import (
     Accepted,
     Capabilities,
@@ -160,7 +160,18 @@ def _delivery_in(
         return Uncertain(detail="delivery_unreadable")
     if cost < 0:
         return Uncertain(detail="delivery_unreadable")
-    return Completed(upstream_id, codes, cost, receipt, whole)
+    share = 0 if whole or not receipt else _share_in(content)
+    return Completed(upstream_id, codes, cost, receipt, whole, share)
+
+
+def _share_in(content: dict[str, Any]) -> int:
+    """How much of a direct top-up was made, in 1/10000: `delivered` is a decimal above 0 and below
+    1; 0 when it is none, for then nobody knows."""
+    try:
+        share = parse_units(_text(content, "delivered"))
+    except Refused:
+        return 0
+    return share if 0 < share < SCALE else 0
 
 
 def _code_of(entry: Any) -> SuppliedCode:

@@ -17,6 +17,7 @@ from domain.commissions.models import (
 )
 from domain.commissions.queries import RULES_OF_VARIANT, EarnedCommission, list_commissions
 from domain.commissions.rules import (
+    MAX_BENEFICIARIES,
     Beneficiary,
     Earned,
     Rule,
@@ -38,6 +39,7 @@ from domain.commissions.service import (
 
 __all__ = [
     "INSERT_COMMISSIONS",
+    "MAX_BENEFICIARIES",
     "RULES_OF_VARIANT",
     "Beneficiary",
     "Clawback",

@@ -13,6 +13,7 @@ from domain.fulfilment.queries import attempts_of, attempts_of_order, find_attem
 from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
 from domain.fulfilment.sale import book_refund, book_sale
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
+from domain.fulfilment.topup import above
 
 __all__ = [
     "AttemptStatus",
@@ -24,6 +25,7 @@ __all__ = [
     "LineTaken",
     "ManualLine",
     "ManualTask",
+    "above",
     "attempts_of",
     "attempts_of_order",
     "book_refund",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.kernel import SCALE
 from domain.suppliers import Candidate, Capabilities
 
 # A supplier must not begin a submission after this long, so a worker that slept cannot buy late.
@@ -36,6 +37,13 @@ def _rank(candidate: Candidate) -> tuple[int, int, int, UUID]:
         candidate.cost,
         candidate.offer_id,
     )
+
+
+def lacking_of(total: int, share: int, step: int) -> int:
+    """What of a price goes back when only a `share` of 10000 came, in units: rounded up to what can
+    be paid (`step` units), in the buyer's favour, and never more than was paid (row C2)."""
+    rest = -(-total * (SCALE - share) // SCALE)
+    return min(total, -(-rest // step) * step)
 
 
 def next_query_in(queries: int) -> timedelta:

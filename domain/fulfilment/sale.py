@@ -6,6 +6,8 @@ from domain import commissions, ledger, orders, payments
 from domain.catalog import DeliveryKind
 from domain.kernel import Connection, clock
 
+PARTLY_DELIVERED = "PARTLY_DELIVERED"
+
 
 async def book_sale(
     conn: Connection,
@@ -15,22 +17,26 @@ async def book_sale(
     *,
     receipt: str | None = None,
     note: str | None = None,
+    lacking: int = 0,
 ) -> None:
     """Book a delivered line in the caller's transaction: sale, commissions, status, event.
 
     `cost` in units for all pieces together: owed to the supplier; without one, taken from the own
     stock, or paid by the operator who hands over `note` (mission rows H1, H2; invariants I1, I13).
+    What is `lacking` of its price, in units, the caller gives back at once, and the commissions in
+    proportion with it.
     """
+    total = line.unit_price * line.quantity
     chain, rules = commissions.read_terms(line.terms if line.consumer else None)
     earned = commissions.split(
         unit_price=line.unit_price,
         quantity=line.quantity,
-        cost=cost + commissions.borne(line.terms),
+        cost=_cost_of_all(cost + commissions.borne(line.terms), total, lacking),
         chain=chain,
         rules=rules,
     )
-    await orders.line_delivered(conn, line, cost, receipt=receipt, note=note)
-    total = line.unit_price * line.quantity
+    why = PARTLY_DELIVERED if lacking else None
+    await orders.line_delivered(conn, line, cost, receipt=receipt, note=note, lacking=why)
     if line.delivery_kind is DeliveryKind.GIFT_CARD:
         # A card of money costs its face value; one of uses owes what is paid for it.
         posting = orders.stored_value_posting(
@@ -55,6 +61,15 @@ async def book_sale(
     if earned:
         rows = [(line.id, one) for one in earned]
         await commissions.record_earned(conn, rows, line.currency, clock.now())
+
+
+def _cost_of_all(cost: int, total: int, lacking: int) -> int:
+    """What all of a line would have cost at the cost of the part that came, a little up: what is
+    left of the commissions after the rest went back is then within the margin of that part."""
+    if not lacking:
+        return cost
+    margin_of_rounding = commissions.MAX_BENEFICIARIES
+    return -(-(cost + margin_of_rounding) * total // (total - lacking))
 
 
 async def book_refund(conn: Connection, line: orders.LockedLine, failure_code: str) -> None:

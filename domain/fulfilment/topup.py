@@ -1,21 +1,40 @@
 """Booking direct top-ups: goods that nobody can put on a shelf (mission rows A1, C2).
 
-What a supplier topped up is with the buyer whatever we book. So a whole one is the line's delivery;
-a part of one, and one that came when its line was closed, are paid for and lost, and are told to
-people. A part of a top-up ends the line: asking the next supplier for all of it would give twice.
+What a supplier topped up is with the buyer whatever we book. So a whole one is the line's delivery.
+A part of one is, too, and the rest of its price goes back in the same transaction; where the
+supplier does not say how much it was, all of the price goes back. That, and what came when its line
+was closed, is paid for and lost. A part of a top-up ends the line: asking the next supplier for all
+of it would give twice.
 """
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
 
 from domain import orders
 from domain.fulfilment.events import tell_incident
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
 from domain.fulfilment.outcomes import finish, post_supply
-from domain.fulfilment.sale import book_refund, book_sale
-from domain.kernel import Connection
+from domain.fulfilment.rules import lacking_of
+from domain.fulfilment.sale import PARTLY_DELIVERED, book_refund, book_sale
+from domain.kernel import SCALE, Connection, minor_step
 from domain.ledger import AccountKind
 from domain.suppliers import Completed
 
-PARTLY_DELIVERED = "PARTLY_DELIVERED"
 MAX_RECEIPT_LETTERS = 200
+# Of a delivered line of an order an amount in units: in the caller's transaction, which has locked
+# the order.
+GiveBack = Callable[[Connection, UUID, UUID, int], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Above:
+    """What a context above does for this one; set once by the wiring."""
+
+    give_back: GiveBack | None = None
+
+
+above = Above()
 
 
 async def topup_completed(
@@ -25,14 +44,23 @@ async def topup_completed(
     if line.status not in orders.OPEN_LINES:
         await topup_late(conn, line, attempt, result)
         return False
+    total = line.unit_price * line.quantity
+    share = SCALE if result.whole else result.share
+    lacking = lacking_of(total, share, minor_step(line.currency))
     if not result.whole:
-        await _finish_lost(conn, line, attempt, result, "not_whole")
+        await tell_incident(conn, attempt, line, "not_whole")
+    if not share or lacking >= total > 0:
+        await _finish_lost(conn, attempt, result)
         await book_refund(conn, line, PARTLY_DELIVERED)
         return False
     await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     receipt = (result.receipt or result.upstream_id or attempt.reference)[:MAX_RECEIPT_LETTERS]
-    await book_sale(conn, line, result.cost, attempt.supplier_id, receipt=receipt)
-    if result.cost > line.unit_price * line.quantity:
+    await book_sale(conn, line, result.cost, attempt.supplier_id, receipt=receipt, lacking=lacking)
+    if lacking:
+        if above.give_back is None:
+            raise RuntimeError("nobody is registered to give back what was not delivered")
+        await above.give_back(conn, line.order_id, line.id, lacking)
+    if result.cost > total - lacking:
         await tell_incident(conn, attempt, line, "above_price")
     if result.codes:
         await tell_incident(conn, attempt, line, "surplus")
@@ -43,17 +71,11 @@ async def topup_late(
     conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, result: Completed
 ) -> None:
     """A top-up after its line was closed: the supplier is owed for it, and it is a loss."""
-    await _finish_lost(conn, line, attempt, result, "came_late")
+    await _finish_lost(conn, attempt, result)
+    await tell_incident(conn, attempt, line, "came_late")
 
 
-async def _finish_lost(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    why: str,
-) -> None:
+async def _finish_lost(conn: Connection, attempt: FulfilmentAttempt, result: Completed) -> None:
     attempt.parked = True
     await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     await post_supply(conn, attempt, inventory=0, lost=result.cost, to=AccountKind.LOSS)
-    await tell_incident(conn, attempt, line, why)

@@ -44,7 +44,8 @@ _DELIVERING = "UPDATE order_lines SET status = 'DELIVERING', due_at = $2 WHERE i
 _DUE = "UPDATE order_lines SET due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
 _DELIVERED = """
 UPDATE order_lines SET status = 'DELIVERED', delivered_quantity = quantity, cost = $2,
-    delivered_at = $3, due_at = NULL, receipt = $4, note_sealed = $5 WHERE id = $1
+    delivered_at = $3, due_at = NULL, receipt = $4, note_sealed = $5, failure_code = $6
+WHERE id = $1
 """
 _REFUNDED = """
 UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = $2 WHERE id = $1
@@ -186,13 +187,15 @@ async def line_delivered(
     *,
     receipt: str | None = None,
     note: str | None = None,
+    lacking: str | None = None,
 ) -> None:
     """The line's goods are the buyer's; `cost` in units is what all of them cost us.
 
     A direct top-up has the supplier's receipt, a manual line the operator's note, which is sealed.
+    `lacking` is the code that tells the buyer why a part of it did not come.
     """
     sealed = None if note is None else seal_small(NOTE_PURPOSE, note, str(line.id))
-    await conn.execute(_DELIVERED, line.id, cost, clock.now(), receipt, sealed)
+    await conn.execute(_DELIVERED, line.id, cost, clock.now(), receipt, sealed, lacking)
     await _move(conn, line, LineStatus.DELIVERED, events.LINE_DELIVERED)
 
 

@@ -11,6 +11,7 @@ from domain.refunds.service import (
     refund_lines,
     refund_order,
 )
+from domain.refunds.undelivered import refund_undelivered
 
 __all__ = [
     "PROMISES",
@@ -29,4 +30,5 @@ __all__ = [
     "refund_cards",
     "refund_lines",
     "refund_order",
+    "refund_undelivered",
 ]

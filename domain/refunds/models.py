@@ -18,6 +18,7 @@ class RefundReason(StrEnum):
     WRONG_GOODS = "WRONG_GOODS"  # another product or region than was shown
     DELIVERED_LATE = "DELIVERED_LATE"
     BOUGHT_BY_MISTAKE = "BOUGHT_BY_MISTAKE"
+    NOT_DELIVERED = "NOT_DELIVERED"  # the supplier topped up a part of it
     GOODWILL = "GOODWILL"
     FRAUD = "FRAUD"
     OTHER = "OTHER"
@@ -56,7 +57,8 @@ class Refund(Model):
             ),
             CheckConstraint(
                 check="reason IN ('CODE_INVALID', 'CODE_USED', 'CODE_EXPIRED', 'WRONG_GOODS',"
-                " 'DELIVERED_LATE', 'BOUGHT_BY_MISTAKE', 'GOODWILL', 'FRAUD', 'OTHER')",
+                " 'DELIVERED_LATE', 'BOUGHT_BY_MISTAKE', 'NOT_DELIVERED', 'GOODWILL', 'FRAUD',"
+                " 'OTHER')",
                 name="refund_reason_known",
             ),
             CheckConstraint(

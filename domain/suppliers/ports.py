@@ -94,7 +94,8 @@ class Completed:
     """Done: the goods, and what was charged for all of them together.
 
     Cards come as codes, which are counted. A direct top-up has none: its `receipt` says that it was
-    made, and `whole` whether for all of the quantity.
+    made, `whole` whether for all of the quantity, and else `share` how much of it, in 1/10000; 0
+    when the supplier does not say.
     """
 
     upstream_id: str | None
@@ -102,6 +103,7 @@ class Completed:
     cost: int
     receipt: str = ""
     whole: bool = True
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)

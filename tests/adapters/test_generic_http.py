@@ -173,6 +173,7 @@ async def test_no_fault_makes_it_say_rejected_of_a_top_up(
         assert isinstance(told, Completed), told
         assert (told.codes, told.receipt) == ((), book["receipt"])
         assert told.whole is (fault is not Fault.PARTIAL_DELIVERY)
+        assert told.share == (0 if told.whole else 5_000)
     if fault in HIDES_WHAT_IT_DID:
         assert isinstance(told, Completed), told
 
