@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters.payments.sandbox import NAME as SANDBOX_PAYMENTS
+from adapters.payments.stripe import NAME as STRIPE
 from adapters.sandbox.gateway import sandbox_gateway_secret
-from adapters.sandbox.simulator import load_accounts, load_items, sandbox_secret
+from adapters.sandbox.simulator import load_accounts, load_items, sandbox_secret, set_webhook
 from domain import (
     agents,
     cards,
@@ -114,7 +115,9 @@ async def open_vendor_channels(settings: Settings) -> None:
                 priority=priority,
                 **account | {"ways": tuple(payments.Way(way) for way in account["ways"])},
             )
-            await payments.save_channel(operator, wish)
+            channel = await payments.save_channel(operator, wish)
+            if channel.adapter == STRIPE:
+                await set_webhook(settings.simulator_url, payments.callback_url(channel))
     finally:
         await disconnect()
 

@@ -9,7 +9,7 @@ from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as run_migrations
 
 from adapters.http import PartnerClient
-from adapters.payments import alipay, wechat
+from adapters.payments import alipay, stripe, wechat
 from adapters.payments import sandbox as sandbox_payments
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
@@ -136,6 +136,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     payments.times.unpaid = timedelta(minutes=settings.unpaid_minutes)
     payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
     payments.register(alipay.NAME, alipay.Alipay(_client))
+    payments.register(stripe.NAME, stripe.Stripe(_client))
     payments.register(wechat.NAME, wechat.WechatPay(_client))
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
     bulk.register("card_import", cards.work_off_card_import)

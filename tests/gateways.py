@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from adapters.http import PartnerClient
 from adapters.payments.alipay import Alipay
+from adapters.payments.stripe import Stripe
 from adapters.payments.wechat import WechatPay
 from adapters.sandbox.alipay_gateway import AlipayGateway
 from adapters.sandbox.protocol import (
@@ -22,6 +23,7 @@ from adapters.sandbox.protocol import (
     private_pem,
     public_pem,
 )
+from adapters.sandbox.stripe_gateway import StripeGateway
 from adapters.sandbox.wechat_gateway import WechatGateway
 from domain.kernel import clock
 from domain.payments.ports import Connection, PaymentOrder, PaymentPort, RefundOrder, Way
@@ -56,6 +58,11 @@ class Bench:
     way: Way  # the usual one; the vendor knows of it at once
     new_key: Callable[["Bench"], Connection]  # the vendor knows it from now on
     revoke_old_keys: Callable[["Bench"], None]
+    signs_answers: bool = True
+    day_begins: timedelta = timedelta(hours=8)  # the vendor's day, before that of UTC
+    fees: tuple[int, int] = (700, -300)  # of 12.34 yuan, and of 5 that go back
+    # The answers to a refund of what nobody paid, so that its refusal cannot be asked about.
+    unasked: tuple[Fault, ...] = (Fault.OTHER_AMOUNT, Fault.NO_ANSWER)
 
     def order(self, amount: int = 123_400, **changes: Any) -> PaymentOrder:
         """An order for 12.34 yuan, unless told otherwise."""
@@ -217,4 +224,44 @@ def _new_alipay_key(bench: Bench) -> Connection:
     return replace(bench.connection, secrets={"private_key": private_pem(key)})
 
 
-BENCHES = {"alipay": alipay_bench, "wechat": wechat_bench}
+@contextmanager
+def stripe_bench() -> Iterator[Bench]:
+    """Stripe, which signs its callbacks and not its answers."""
+    gateway = StripeGateway(
+        f"acct_{uuid4().hex[:16]}", [f"sk_test_{uuid4().hex}"], f"whsec_{uuid4().hex}"
+    )
+    client = PartnerClient()
+    with serving(gateway) as url:
+        connection = Connection(
+            channel_id=uuid4(),
+            merchant=gateway.account,
+            base_url=url,
+            notify_url=NOTIFY_URL,
+            settings={"return_url": "https://shop.example/"},
+            secrets={"secret_key": gateway.keys[0], "webhook_secret": gateway.webhook_secret},
+            timeout_seconds=5,
+        )
+        yield Bench(
+            "stripe",
+            Stripe(client),
+            connection,
+            gateway,
+            client,
+            (Way.PAGE, Way.MOBILE_PAGE),
+            Way.PAGE,
+            _new_stripe_key,
+            lambda bench: bench.gateway.keys.pop(0),
+            signs_answers=False,
+            day_begins=timedelta(0),
+            fees=(700, 0),
+            unasked=(Fault.NO_ANSWER,),
+        )
+
+
+def _new_stripe_key(bench: Bench) -> Connection:
+    key = f"sk_test_{uuid4().hex}"
+    bench.gateway.keys.append(key)
+    return replace(bench.connection, secrets={**bench.connection.secrets, "secret_key": key})
+
+
+BENCHES = {"alipay": alipay_bench, "stripe": stripe_bench, "wechat": wechat_bench}

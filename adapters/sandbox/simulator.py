@@ -1,9 +1,9 @@
 """Suppliers that run here, with failures on demand: a process of its own with its own book.
 
 Each supplier answers under `/{code}/` in the plain HTTP dialect (signed JSON, idempotent by
-reference). It is a payment gateway, too (gateway.py), and speaks the protocols of WeChat Pay and
-Alipay (vendors.py). `/control/...` loads items and switches faults, and `/` does the same by hand.
-It is for development and tests; it has no login, so let it listen on loopback only.
+reference). It is a payment gateway, too (gateway.py), and speaks the protocols of WeChat Pay,
+Alipay and Stripe (vendors.py). `/control/...` loads items and switches faults, and `/` does the
+same by hand. It is for development and tests; it has no login, so let it listen on loopback only.
 """
 
 import asyncio
@@ -122,6 +122,17 @@ async def load_accounts(base_url: str) -> list[dict[str, Any]]:
         await client.close()
     found: list[dict[str, Any]] = orjson.loads(answer.body)["accounts"]
     return found
+
+
+async def set_webhook(base_url: str, url: str) -> None:
+    """Tell the simulator's Stripe where to call back; the others hear it with each payment."""
+    client = PartnerClient()
+    try:
+        there = f"{base_url.rstrip('/')}/control/vendors/webhook"
+        body = orjson.dumps({"url": url})
+        await client.send("POST", there, headers={}, body=body, timeout_seconds=30)
+    finally:
+        await client.close()
 
 
 # --- the dialect --------------------------------------------------------------------------------

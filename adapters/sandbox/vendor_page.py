@@ -18,7 +18,7 @@ DEEDS = (
     ("stale", "Pay, and tell it half an hour old", "支付，通知时间过旧"),
     ("forged", "Pay nothing, and send a signed callback", "未支付，发送已签名的通知"),
 )
-NAMES = {"wechat": "WeChat Pay · 微信支付", "alipay": "Alipay · 支付宝"}
+NAMES = {"wechat": "WeChat Pay · 微信支付", "alipay": "Alipay · 支付宝", "stripe": "Stripe"}
 _SHOWN_STATES = {"open": "pending", "paid": "paid", "closed": "closed"}
 
 

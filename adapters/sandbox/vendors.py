@@ -1,6 +1,6 @@
-"""WeChat Pay and Alipay as they would be met, run by the simulator: protocol, page, callbacks.
+"""WeChat Pay, Alipay and Stripe as they would be met, run by the simulator.
 
-The protocols themselves are wechat_gateway.py and alipay_gateway.py. Here they get an address
+The protocols themselves are in a file for each, such as wechat_gateway.py. Here they get an address
 (`/vendors/<vendor>/`), keys that are made at the first start, a page where a buyer pays, callbacks
 that are signed (and encrypted) and sent again while nobody takes them, and a control desk that
 switches faults on and changes certificates. For development and tests: no login, so loopback only.
@@ -30,6 +30,7 @@ from adapters.sandbox.protocol import (
     private_pem,
     public_pem,
 )
+from adapters.sandbox.stripe_gateway import StripeGateway
 from adapters.sandbox.vendor_book import VendorBook, certificates_text
 from adapters.sandbox.wechat_gateway import WechatGateway
 
@@ -37,8 +38,8 @@ HUNG_SECONDS = 30.0  # longer than anybody waits for an answer
 MOST_FAULTS = 100
 REFUND_TOLD_AFTER_SECONDS = 0.5
 UNDER = "/vendors"
-WECHAT, ALIPAY = "wechat", "alipay"
-Gateway = WechatGateway | AlipayGateway
+WECHAT, ALIPAY, STRIPE = "wechat", "alipay", "stripe"
+Gateway = WechatGateway | AlipayGateway | StripeGateway
 
 
 class Deed(StrEnum):
@@ -65,7 +66,7 @@ _SPOILED = {
 
 @dataclass
 class Vendors:
-    """Both vendors with one merchant each, their book, and who calls back for them."""
+    """The vendors with one merchant each, their book, and who calls back for them."""
 
     book: VendorBook
     caller: Caller
@@ -93,11 +94,12 @@ class Vendors:
 _TAKEN: dict[str, Taken] = {
     WECHAT: lambda answer: answer.status in (200, 204),
     ALIPAY: lambda answer: answer.body.strip() == b"success",
+    STRIPE: lambda answer: answer.status == 200,
 }
 
 
 def open_vendors(book: VendorBook, caller: Caller) -> Vendors:
-    """Both vendors as the book knows them, with new keys where it knows none."""
+    """The vendors as the book knows them, with new keys where it knows none."""
     wechat = WechatGateway(
         book.number("wechat.mchid", "19", 8),
         book.number("wechat.appid", "wx", 16),
@@ -116,9 +118,17 @@ def open_vendors(book: VendorBook, caller: Caller) -> Vendors:
         unopened=book.trades(f"{ALIPAY}-unopened"),
         prefix=f"{UNDER}/{ALIPAY}",
     )
-    vendors = Vendors(book, caller, {WECHAT: wechat, ALIPAY: alipay})
-    wechat.on_refund = _refund_teller(vendors, WECHAT)
-    alipay.on_refund = _refund_teller(vendors, ALIPAY)
+    stripe = StripeGateway(
+        book.text("stripe.account", lambda: f"acct_{secrets.token_hex(8)}"),
+        [book.text("stripe.key", lambda: f"sk_test_{secrets.token_hex(24)}")],
+        book.text("stripe.webhook_secret", lambda: f"whsec_{secrets.token_hex(24)}"),
+        trades=book.trades(STRIPE),
+        prefix=f"{UNDER}/{STRIPE}",
+        webhook_url=book.text("stripe.webhook_url", str),
+    )
+    vendors = Vendors(book, caller, {WECHAT: wechat, ALIPAY: alipay, STRIPE: stripe})
+    for name, gateway in vendors.gateways.items():
+        gateway.on_refund = _refund_teller(vendors, name)
     return vendors
 
 
@@ -130,6 +140,7 @@ def routes() -> list[Route]:
         Route("/control/vendors/faults", set_fault, methods=["POST"]),
         Route("/control/vendors/faults", clear_faults, methods=["DELETE"]),
         Route("/control/vendors/certificate", change_certificate, methods=["POST"]),
+        Route("/control/vendors/webhook", set_webhook, methods=["POST"]),
         Route("/control/vendors/notices", send_notice, methods=["POST"]),
         Route("/control/vendors/page", set_by_hand, methods=["POST"]),
         Route(UNDER + "/{vendor}/pay/{reference}", show_payment),
@@ -246,6 +257,8 @@ def accounts(vendors: Vendors, origin: str) -> list[dict[str, Any]]:
     wechat, alipay = vendors.gateways[WECHAT], vendors.gateways[ALIPAY]
     assert isinstance(wechat, WechatGateway), "made so"
     assert isinstance(alipay, AlipayGateway), "made so"
+    stripe = vendors.gateways[STRIPE]
+    assert isinstance(stripe, StripeGateway), "made so"
     return [
         {
             "adapter": WECHAT,
@@ -279,6 +292,16 @@ def accounts(vendors: Vendors, origin: str) -> list[dict[str, Any]]:
                 "profit_sharing": "",
             },
             "secrets": {"private_key": private_pem(book.key("alipay.application"))},
+        },
+        {
+            "adapter": STRIPE,
+            "merchant": stripe.account,
+            "name_zh": "Stripe（模拟）",
+            "name_en": "Stripe (simulated)",
+            "base_url": f"{origin}{UNDER}/{STRIPE}",
+            "ways": ["page", "mobile_page"],
+            "settings": {"return_url": origin},
+            "secrets": {"secret_key": stripe.keys[0], "webhook_secret": stripe.webhook_secret},
         },
     ]
 
@@ -321,6 +344,20 @@ async def change_certificate(request: Request) -> Response:
     """Sign with a new WeChat Pay certificate; `?retire=1` takes the old ones off its list."""
     retire = request.query_params.get("retire") == "1"
     _vendors(request).change_certificate(retire_old=retire)
+    return JSONResponse({})
+
+
+async def set_webhook(request: Request) -> Response:
+    """Where Stripe calls back, as an operator enters it in its dashboard: {url}."""
+    try:
+        url = str(orjson.loads(await request.body())["url"])
+    except (KeyError, TypeError, ValueError):
+        return JSONResponse({"error": "malformed"}, 400)
+    vendors = _vendors(request)
+    stripe = vendors.gateways[STRIPE]
+    assert isinstance(stripe, StripeGateway), "made so"
+    stripe.webhook_url = url
+    vendors.book.put("stripe.webhook_url", url)
     return JSONResponse({})
 
 

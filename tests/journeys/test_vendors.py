@@ -29,8 +29,9 @@ mutation Start($input: PaymentStartInput!) { paymentStart(input: $input) {
   userErrors { code message } } }
 """
 CHANNELS = "{ paymentChannels { code callbackUrl } }"
+BACK = "http://127.0.0.1:8000/#/orders/1"
 SOLD_OUT_UPSTREAM = "NETFLIX-USD-25"
-WECHAT, ALIPAY = "wechat-simulated", "alipay-simulated"
+WECHAT, ALIPAY, STRIPE = "wechat-simulated", "alipay-simulated", "stripe-simulated"
 
 
 class Vendor:
@@ -40,6 +41,7 @@ class Vendor:
         self.simulator: str = demo["simulator"]
         self.code = code
         self.name = code.removesuffix("-simulated")
+        self.way = "PAGE" if code == STRIPE else "QR"
 
     def trades(self) -> dict[str, dict[str, Any]]:
         found = httpx.get(f"{self.simulator}/control/vendors/payments").json()
@@ -56,7 +58,7 @@ class Vendor:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(params=[WECHAT, ALIPAY])
+@pytest.fixture(params=[WECHAT, ALIPAY, STRIPE])
 def vendor(request: pytest.FixtureRequest, demo: dict[str, Any]) -> Vendor:
     return Vendor(demo, request.param)
 
@@ -98,7 +100,7 @@ def refusals(operator: Client, reference: str) -> list[str]:
 def waiting(buyer: Client, operator: Client, vendor: Vendor) -> tuple[dict[str, Any], str]:
     """An order whose payment has begun, and our reference of it."""
     order = placed(buyer)
-    begun(buyer, order, vendor.code, "QR")
+    begun(buyer, order, vendor.code, vendor.way, returnUrl=BACK)
     reference = reference_of(operator, order)
     httpx.get(f"{vendor.simulator}/vendors/{vendor.name}/pay/{reference}")  # scanned
     return order, reference
@@ -133,6 +135,14 @@ def test_a_buyer_is_sent_to_alipay_and_back(buyer: Client, operator: Client) -> 
     wait_for(operator, order, "DELIVERED")
     touched = action["url"].replace("sign=", "sign=A")
     assert httpx.get(touched, follow_redirects=False).status_code == 200  # an error page
+
+
+def test_a_buyer_is_sent_to_stripe_and_back(buyer: Client, operator: Client) -> None:
+    order = placed(buyer)
+    action = begun(buyer, order, STRIPE, "PAGE", returnUrl=BACK)
+    paid = httpx.post(action["url"], data={"deed": "pay"}, follow_redirects=False)
+    assert (paid.status_code, paid.headers["location"]) == (303, BACK)
+    wait_for(operator, order, "DELIVERED")
 
 
 def test_a_page_of_a_phone_pays_at_wechat(buyer: Client, operator: Client) -> None:
@@ -233,7 +243,7 @@ def test_money_goes_back_through_the_vendor(
     buyer: Client, operator: Client, vendor: Vendor
 ) -> None:
     order, first = waiting(buyer, operator, vendor)
-    begun(buyer, order, vendor.code, "QR")
+    begun(buyer, order, vendor.code, vendor.way, returnUrl=BACK)
     references = [each["reference"] for each in records(operator, order)]
     assert len(references) == 2
     assert first in references
@@ -270,7 +280,7 @@ def test_what_nobody_can_deliver_goes_back_through_the_vendor(
         answer = httpx.post(f"{vendor.simulator}/control/faults", json=fault)
         assert answer.status_code == 200, answer.text
     order = placed(buyer, sku=SOLD_OUT_UPSTREAM)
-    begun(buyer, order, vendor.code, "QR")
+    begun(buyer, order, vendor.code, vendor.way, returnUrl=BACK)
     reference = reference_of(operator, order)
     httpx.get(f"{vendor.simulator}/vendors/{vendor.name}/pay/{reference}")
     assert vendor.do(reference, "pay") == 303
