@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from adapters.sandbox.simulator import load_items, sandbox_secret
-from domain import cards, fulfilment, orders
+from domain import cards, fulfilment, ledger, orders
 from domain.catalog import DeliveryKind
 from domain.catalog.models import Variant
 from domain.invariants import find_violations
@@ -453,6 +453,47 @@ async def test_one_of_each_kind_is_bought_and_delivered_by_its_kind(
     if delivery["__typename"] == "CardDelivery":
         assert len(delivery["cards"]) == 1
     await no_violations()
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "failure", "back"),
+    [
+        ("", "DELIVERED", None, 0),
+        ("invalid_account", "REFUNDED", "INVALID_ACCOUNT", 100),
+        ("partial_delivery", "DELIVERED", "PARTLY_DELIVERED", 50),
+    ],
+)
+async def test_a_top_up_succeeds_fails_or_comes_in_part(
+    simulator: str,  # noqa: F811
+    fault: str,
+    status: str,
+    failure: str | None,
+    back: int,
+) -> None:
+    """Mission row C2, against the simulator's process: what the buyer sees, and what came back."""
+    sku = f"TOPUP-{fault.upper().replace('_', '-') or 'GOOD'}"
+    await listed("direct-topup", sku)
+    await _stocked(DeliveryKind.DIRECT_TOPUP, sku, simulator)
+    if fault:
+        wish = {"supplier": "alpha", "item": f"topup-{sku}", "fault": fault}
+        assert httpx.post(f"{simulator}/control/faults", json=wish).status_code == 200
+    buyer = await make.buyer()
+    full = await wallet_of(buyer)
+    order = (await buy(buyer, sku, {"account": "12340001"}))["order"]
+    before = await wallet_of(buyer)
+    paid = full - before
+    assert paid > 0
+    await fulfil(order)
+    line = await line_of(buyer, order)
+    assert (line["status"], line["failureCode"]) == (status, failure)
+    assert bool((line["delivery"] or {}).get("receipt")) is (status == "DELIVERED")
+    assert await wallet_of(buyer) - before == paid * back // 100
+    await no_violations()
+
+
+async def wallet_of(buyer: Actor) -> int:
+    account = ledger.account_id(ledger.AccountKind.WALLET, buyer.user_id, make.CNY)
+    return await ledger.balance_of(account)
 
 
 async def _stocked(kind: DeliveryKind, sku: str, simulator: str) -> None:  # noqa: F811
