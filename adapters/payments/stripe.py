@@ -399,7 +399,9 @@ def _refund_in(
 def _notice_of(event: Any, told: dict[str, Any], at: datetime) -> Notice:
     """What a signed callback says; a `KeyError` and the like when it is not as agreed."""
     known = _metadata(told)
-    reference, merchant = _text(known.get("reference", "")), _text(known.get("merchant", ""))
+    if "reference" not in known:  # of other software on the same account
+        return Notice("", "", 0, "", "", NoticeState.OTHER, at)
+    reference, merchant = _text(known["reference"]), _text(known["merchant"])
     if event in _REFUND_EVENTS:
         done = told["status"] == "succeeded"
         state = NoticeState.REFUNDED if done else NoticeState.OTHER

@@ -78,6 +78,9 @@ async def take_callback(channel_id: UUID, headers: Mapping[str, str], body: byte
 async def _judge_notice(
     channel: PaymentChannel, callback: PaymentCallback, notice: Notice
 ) -> CallbackOutcome:
+    if not notice.reference and notice.state is NoticeState.OTHER:
+        # True, and about nothing of ours: the account serves other software, too.
+        return await judge(callback, CallbackOutcome.NOTED, why=notice.state.value)
     payment = await payments.find_by_reference(notice.reference)
     if payment is None:
         return await _refuse(callback, notice, None, "reference_unknown")

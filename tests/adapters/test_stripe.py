@@ -224,7 +224,19 @@ async def test_events_that_we_do_not_act_on_are_noted(bench: Bench) -> None:
         notice = await bench.port.parse_callback(bench.connection, *told)
         assert isinstance(notice, Notice)
         assert notice.state is state
-    told = bench.gateway._callback("charge.succeeded", {"id": "ch_of_another_shop"}, None)
-    foreign = await bench.port.parse_callback(bench.connection, *told)
-    assert isinstance(foreign, Notice)
-    assert foreign.merchant == ""  # of nobody whom we know
+
+
+@pytest.mark.parametrize(
+    "event", ["charge.succeeded", "checkout.session.completed", "refund.updated"]
+)
+async def test_events_of_other_software_on_the_account_are_about_nothing_of_ours(
+    bench: Bench, event: str
+) -> None:
+    session = bench.gateway._session(
+        bench.gateway.trades[(await bench.paid()).reference], expand=False
+    )
+    foreign = {**session, "metadata": {}, "client_reference_id": "theirs"}
+    told = bench.gateway._callback(event, foreign, None)
+    notice = await bench.port.parse_callback(bench.connection, *told)
+    assert isinstance(notice, Notice)
+    assert (notice.state, notice.reference, notice.merchant) == (NoticeState.OTHER, "", "")

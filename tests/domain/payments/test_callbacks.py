@@ -205,6 +205,14 @@ async def test_a_replay_for_another_payment_or_number_stays_refused(shop: Shop) 
     assert again == "REFUSED second_provider_id"
 
 
+async def test_a_true_callback_about_nothing_of_ours_is_noted(shop: Shop) -> None:
+    """Else its vendor would send it again for days, and call this address no more."""
+    paid, before = shop.bank.pay(shop.payment.reference), await books()
+    assert await shop.call(told("", paid, state="other")) == "NOTED other"
+    assert await shop.call(told("", paid)) == "REFUSED reference_unknown"
+    assert await books() == before
+
+
 async def test_closed_after_paid_changes_nothing(shop: Shop) -> None:
     paid = shop.bank.pay(shop.payment.reference)
     assert await shop.call(told(shop.payment.reference, paid)) == "TAKEN"
