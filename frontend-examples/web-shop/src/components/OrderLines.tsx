@@ -3,6 +3,8 @@ import type { OrderQuery } from "../gql/graphql";
 import { useI18n } from "../i18n";
 import { CardArt } from "./CardArt";
 
+const PARTLY_DELIVERED = "PARTLY_DELIVERED";
+
 export type ShopOrder = NonNullable<OrderQuery["order"]>;
 
 export function OrderLines({ order }: { order: ShopOrder }) {
@@ -28,7 +30,13 @@ export function OrderLines({ order }: { order: ShopOrder }) {
               <span data-testid="receipt">{t("line.receipt", { number: line.delivery.receipt })}</span>
             )}
             {line.delivery?.__typename === "ManualDelivery" && <p className="note">{line.delivery.note}</p>}
-            {line.failureCode && <span className="muted">{t("line.failure", { code: line.failureCode })}</span>}
+            {line.failureCode && (
+              <span className="muted">
+                {line.failureCode === PARTLY_DELIVERED
+                  ? t("line.PARTLY_DELIVERED")
+                  : t("line.failure", { code: line.failureCode })}
+              </span>
+            )}
           </span>
           <span className="order-row-end">
             <span className="price">{money(line.total)}</span>

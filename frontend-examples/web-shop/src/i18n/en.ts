@@ -118,6 +118,7 @@ export const en = {
   "line.DELIVERED": "Delivered",
   "line.REFUNDED": "Refunded",
   "line.failure": "Reason: {code}",
+  "line.PARTLY_DELIVERED": "Only a part could be topped up. The rest of the price goes back to you.",
   "line.receipt": "Receipt {number}",
   "card.title": "Your cards",
   "card.reveal": "Reveal codes",

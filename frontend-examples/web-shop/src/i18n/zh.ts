@@ -120,6 +120,7 @@ export const zh: Record<MessageKey, string> = {
   "line.DELIVERED": "已发货",
   "line.REFUNDED": "已退款",
   "line.failure": "原因：{code}",
+  "line.PARTLY_DELIVERED": "只充值了一部分，其余款项将退还给您。",
   "line.receipt": "充值凭证 {number}",
   "card.title": "您的卡券",
   "card.reveal": "查看卡密",
