@@ -39,12 +39,16 @@ _REVEALED = """
 UPDATE cards SET reveal_count = reveal_count + 1,
     first_revealed_at = coalesce(first_revealed_at, $2),
     state = CASE WHEN state = 'sold' THEN 'revealed' ELSE state END
-WHERE id = ANY($1) AND NOT EXISTS (SELECT 1 FROM shared_deliveries d WHERE d.card_id = cards.id)
+WHERE id = ANY($1) AND card_open_to_buyer(state, first_revealed_at)
+    AND NOT EXISTS (SELECT 1 FROM shared_deliveries d WHERE d.card_id = cards.id)
+RETURNING id
 """
 _SHARED_REVEALED = """
 UPDATE shared_deliveries SET reveal_count = reveal_count + 1,
     first_revealed_at = coalesce(first_revealed_at, $3)
-WHERE card_id = ANY($1) AND order_line_id IN (SELECT id FROM order_lines WHERE order_id = $2)
+WHERE card_id = ANY($1) AND order_line_id IN (
+    SELECT id FROM order_lines WHERE order_id = $2 AND refunded_quantity < quantity)
+RETURNING card_id AS id
 """
 
 
@@ -111,14 +115,16 @@ async def open_codes(
 
 async def mark_revealed(
     conn: Connection, card_ids: Sequence[UUID], order_id: UUID | None = None
-) -> None:
-    """Note that the codes were shown: a sold card is a revealed one from its first time on.
+) -> set[UUID]:
+    """Note that codes are being shown: a sold card is a revealed one from its first time on.
 
-    Of a shared code the share of the order that it was shown for is marked.
+    Of a shared code the share of the order that it is shown for is marked. Answers which cards were
+    marked: any other was disputed or refunded meanwhile, and must not be shown.
     """
-    await conn.execute(_REVEALED, list(card_ids), clock.now())
+    rows = await conn.fetch(_REVEALED, list(card_ids), clock.now())
     if order_id is not None:
-        await conn.execute(_SHARED_REVEALED, list(card_ids), order_id, clock.now())
+        rows += await conn.fetch(_SHARED_REVEALED, list(card_ids), order_id, clock.now())
+    return {row["id"] for row in rows}
 
 
 async def _open(card: SealedCard, keys: dict[tuple[UUID, int], bytes]) -> OpenedCard:

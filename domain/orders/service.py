@@ -15,6 +15,7 @@ from domain import audit, cards
 from domain.catalog import DeliveryKind
 from domain.kernel import (
     Actor,
+    Conflict,
     Connection,
     NotFound,
     Refused,
@@ -22,6 +23,7 @@ from domain.kernel import (
     clock,
     connection,
     record_events,
+    refuse_unless,
     seal_small,
     transaction,
 )
@@ -63,6 +65,7 @@ SELECT id FROM (
     UNION ALL
     SELECT d.card_id, l.position, d.unit_number FROM shared_deliveries d
     JOIN order_lines l ON l.id = d.order_line_id WHERE l.order_id = $1 AND d.unit_number = 1
+        AND l.refunded_quantity < l.quantity
 ) shown
 WHERE $2::uuid[] IS NULL OR id = ANY($2) ORDER BY position, unit_number
 """
@@ -282,11 +285,17 @@ async def audited_cards(
 async def open_audited(
     actor: Actor, sealed: "Sequence[cards.SealedCard]", order_id: UUID
 ) -> "list[cards.OpenedCard]":
-    """The codes of cards whose audit rows are committed, and the mark that they were shown."""
+    """The codes of cards whose audit rows are committed, and the mark that they were shown.
+
+    The mark decides the race with a refund or a dispute: it is set before any code is answered, and
+    a card that went away meanwhile is refused (CONFLICT) with all others.
+    """
     opened = await cards.open_codes(actor, sealed)
+    wanted = [card.card_id for card in sealed]
     async with transaction() as conn:
         await act_as(conn, actor)
-        await cards.mark_revealed(conn, [card.card_id for card in sealed], order_id)
+        marked = await cards.mark_revealed(conn, wanted, order_id)
+        refuse_unless(marked == set(wanted), Conflict(what="card", field=("cardIds",)))
     return opened
 
 

@@ -3,6 +3,15 @@
 from domain.refunds.models import Refund, RefundDestination, RefundPart, RefundReason
 from domain.refunds.planning import Plan, PlannedPart, RefundWish
 from domain.refunds.promises import PROMISES
+from domain.refunds.queries import (
+    AgentShare,
+    RefundProgress,
+    ShownRefund,
+    clawbacks_of,
+    get_refund,
+    parts_of,
+    refunds_of_orders,
+)
 from domain.refunds.refusals import LineNotRefundable, OrderNotRefundable, RefundTooLarge
 from domain.refunds.service import (
     Refunded,
@@ -15,6 +24,7 @@ from domain.refunds.undelivered import refund_undelivered
 
 __all__ = [
     "PROMISES",
+    "AgentShare",
     "LineNotRefundable",
     "OrderNotRefundable",
     "Plan",
@@ -22,13 +32,19 @@ __all__ = [
     "Refund",
     "RefundDestination",
     "RefundPart",
+    "RefundProgress",
     "RefundReason",
     "RefundTooLarge",
     "RefundWish",
     "Refunded",
+    "ShownRefund",
+    "clawbacks_of",
+    "get_refund",
+    "parts_of",
     "quote_refund",
     "refund_cards",
     "refund_lines",
     "refund_order",
     "refund_undelivered",
+    "refunds_of_orders",
 ]

@@ -145,12 +145,17 @@ async def test_the_goods_of_an_attempt_are_stored_once() -> None:
 
 
 async def test_a_look_is_counted_and_the_first_one_dated() -> None:
-    (card,) = await make.stock(await make.variant(), 1)
+    variant = await make.variant()
+    (card,) = await make.stock(variant, 1)
+    purchase = Purchase((LineWish(variant.sku, 1),), "key")
+    await checkout.place_order(await make.buyer(), purchase)
+    (unsold,) = await make.stock(variant, 1)
     first = clock.now()
     for moment in (first, first + timedelta(hours=1)):
         with clock.fixed(lambda moment=moment: moment):
             async with transaction() as conn:
-                await cards.mark_revealed(conn, [card.id])
+                marked = await cards.mark_revealed(conn, [card.id, unsold.id])
+        assert marked == {card.id}  # nobody but its buyer is shown a card
     await card.refresh_from_db()
     assert (card.reveal_count, card.first_revealed_at) == (2, first)
 

@@ -1,0 +1,107 @@
+"""Reads of refunds: batches for loaders. Who may see an order may see its refunds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from domain.kernel import Money, connection
+from domain.payments import RefundStatus
+from domain.refunds.models import RefundDestination, RefundPart, RefundReason
+
+_SHOWN = """
+SELECT r.id, r.order_id, r.amount, r.currency, r.reason, r.note, r.destination, r.requested_by,
+    r.requested_at, p.status AS through
+FROM refunds r LEFT JOIN payment_refunds p ON p.id = r.payment_refund_id
+WHERE {which} ORDER BY r.id
+"""
+_OF_ORDERS = _SHOWN.format(which="r.order_id = ANY($1::uuid[])")
+_ONE = _SHOWN.format(which="r.id = $1")
+_CLAWED = """
+SELECT b.refund_id, c.agent_id, c.currency, sum(b.amount)::bigint AS amount
+FROM commission_clawbacks b JOIN commissions c ON c.id = b.commission_id
+WHERE b.refund_id = ANY($1::uuid[]) GROUP BY 1, 2, 3 ORDER BY 1, 2
+"""
+
+
+class RefundProgress(StrEnum):
+    """How far a refund has come."""
+
+    PENDING = "PENDING"  # the channel works on it
+    COMPLETED = "COMPLETED"  # the buyer has it
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRefund:
+    """A refund as it stands. What the channel refused went to the wallet, and is shown so."""
+
+    id: UUID
+    order_id: UUID
+    amount: Money
+    reason: RefundReason
+    note: str
+    destination: RefundDestination
+    status: RefundProgress
+    requested_by: UUID | None
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentShare:
+    """What one agent gives back with a refund."""
+
+    agent_id: UUID
+    amount: Money
+
+
+async def refunds_of_orders(order_ids: Sequence[UUID]) -> dict[UUID, list[ShownRefund]]:
+    """The refunds of delivered goods of each order, oldest first; one statement for all."""
+    found: dict[UUID, list[ShownRefund]] = {order_id: [] for order_id in order_ids}
+    async with connection() as conn:
+        for row in await conn.fetch(_OF_ORDERS, list(order_ids)):
+            found[row["order_id"]].append(_shown(row))
+    return found
+
+
+async def get_refund(refund_id: UUID) -> ShownRefund:
+    """One refund, which the caller knows to be there."""
+    async with connection() as conn:
+        return _shown(await conn.fetchrow(_ONE, refund_id))
+
+
+async def parts_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[RefundPart]]:
+    """What refunds are made of; one statement for all."""
+    found: dict[UUID, list[RefundPart]] = {refund_id: [] for refund_id in refund_ids}
+    for part in await RefundPart.filter(refund_id__in=list(refund_ids)).order_by("id"):
+        found[part.refund_id].append(part)
+    return found
+
+
+async def clawbacks_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[AgentShare]]:
+    """What each agent gave back with refunds; one statement for all."""
+    found: dict[UUID, list[AgentShare]] = {refund_id: [] for refund_id in refund_ids}
+    async with connection() as conn:
+        for row in await conn.fetch(_CLAWED, list(refund_ids)):
+            share = AgentShare(row["agent_id"], Money(row["amount"], row["currency"]))
+            found[row["refund_id"]].append(share)
+    return found
+
+
+def _shown(row: Any) -> ShownRefund:
+    through = row["through"] and RefundStatus(row["through"])
+    refused = through is RefundStatus.REJECTED
+    done = through in (None, RefundStatus.COMPLETED, RefundStatus.REJECTED)
+    wallet, kept = RefundDestination.WALLET, RefundDestination(row["destination"])
+    return ShownRefund(
+        id=row["id"],
+        order_id=row["order_id"],
+        amount=Money(row["amount"], row["currency"]),
+        reason=RefundReason(row["reason"]),
+        note=row["note"],
+        destination=wallet if refused else kept,
+        status=RefundProgress.COMPLETED if done else RefundProgress.PENDING,
+        requested_by=row["requested_by"],
+        requested_at=row["requested_at"],
+    )
