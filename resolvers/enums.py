@@ -27,6 +27,7 @@ from domain.ledger import TransferKind
 from domain.notifications import Medium, NotificationState
 from domain.orders import LineStatus, OrderStatus
 from domain.payments import CallbackOutcome, PaymentStatus, RefundStatus, Way
+from domain.refunds import RefundDestination, RefundProgress, RefundReason
 from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
 from domain.vault import ExportStatus, RevealStatus
@@ -60,14 +61,19 @@ DESCRIBED = {
     BatchStage: "IMPORTING, UNDOING: not whole yet; the same call again goes on.",
     JobState: "RECEIVING: its input is on the way. The last three are final.",
     OrderStatus: "Where an order stands. FAILED, CANCELLED and EXPIRED are unpaid, and only a"
-    " late payment changes them. DELIVERED, PARTIALLY_DELIVERED and REFUNDED are final.",
+    " late payment changes them. DELIVERED and PARTIALLY_DELIVERED stay until all money of the"
+    " order went back: then it is REFUNDED, for good. In part it is told by `refundedTotal`.",
     LineStatus: "Where a line stands. WAITING: for the payment, or a second look. DELIVERED and"
-    " REFUNDED are final.",
+    " REFUNDED (nobody could deliver it) are final; what went back of delivered goods is told by"
+    " `refundedTotal`.",
     SiteStatus: "CLOSED: visitors are refused; the main site is always open.",
     Assortment: "What a site sells when none of its rules speaks of a product.",
     Way: "How a payment is shown: a page, a code to scan, or the vendor's own script.",
     PaymentStatus: "SUSPENDED: paid, but no order needs it. CLOSED and FAILED: surely unpaid.",
     RefundStatus: "REJECTED: the channel refused, and the buyer's wallet has the money.",
+    RefundReason: "Why the money of delivered goods goes back; OTHER needs a note.",
+    RefundDestination: "CHANNEL: back the way the money came; WALLET: the buyer's wallet.",
+    RefundProgress: "PENDING: the channel works on it; COMPLETED: the buyer has it.",
     CallbackOutcome: "What became of a callback; only TAKEN and SUSPENDED moved money.",
     SupplierState: "Only ACTIVE ones get new attempts.",
     Medium: "How a message travels: to a buyer's address or number, or to a group of staff.",
@@ -78,6 +84,7 @@ DESCRIBED = {
 NAMED = {
     Way: "PaymentWay",
     RefundStatus: "PaymentRefundStatus",
+    RefundProgress: "RefundStatus",
     CallbackOutcome: "PaymentCallbackOutcome",
     WhenOut: "WhenGiftOut",
     Medium: "NotificationMedium",

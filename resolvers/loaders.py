@@ -8,7 +8,18 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from domain import agents, cards, catalog, checkout, giftcards, orders, pricing, sites, suppliers
+from domain import (
+    agents,
+    cards,
+    catalog,
+    checkout,
+    giftcards,
+    orders,
+    pricing,
+    refunds,
+    sites,
+    suppliers,
+)
 from domain.cards import CardCheck, CardQuality, CardQuota, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor
 
@@ -217,6 +228,21 @@ class Loaders:
     def lines(self) -> "Batch[UUID, list[orders.OrderLine]]":
         """The lines of an order."""
         return Batch(orders.lines_of, [])
+
+    @cached_property
+    def order_refunds(self) -> "Batch[UUID, list[refunds.ShownRefund]]":
+        """What went back of an order's delivered goods."""
+        return Batch(refunds.refunds_of_orders, [])
+
+    @cached_property
+    def refund_parts(self) -> "Batch[UUID, list[refunds.ShownPart]]":
+        """What a refund is made of, for the back office."""
+        return Batch(refunds.parts_of, [])
+
+    @cached_property
+    def refund_clawbacks(self) -> "Batch[UUID, list[refunds.AgentShare]]":
+        """What agents gave back with a refund, for the back office."""
+        return Batch(refunds.clawbacks_of, [])
 
     @cached_property
     def cards(self) -> "Batch[UUID, Sequence[cards.Card | checkout.ClaimedCard]]":

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 from strawberry import Parent
 
-from domain import cards, catalog, checkout, orders
+from domain import cards, catalog, checkout, orders, refunds
 from domain.kernel import ActorKind, Money, Page, Prefix, clock, decode_id, page_request
 from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
@@ -208,6 +208,19 @@ def order_total(order: Parent[orders.Order]) -> Money:
     return Money(order.total, order.currency)
 
 
+async def refunded_total(order: Parent[orders.Order], info: Info) -> Money:
+    """What of it went back in all."""
+    found = await info.context.loaders.lines.load(order.id)
+    return Money(sum(line.money_back for line in found), order.currency)
+
+
+def refunds_of_order(
+    order: Parent[orders.Order], info: Info
+) -> AtOnceOrLater[list[refunds.ShownRefund]]:
+    """What went back after the delivery, in one statement for a whole page of orders."""
+    return info.context.loaders.order_refunds.get(order.id)
+
+
 def next_poll_after_ms(order: Parent[orders.Order]) -> int | None:
     """When to ask again, the later the older it is; null once nothing can change."""
     if order.status in orders.CLOSED_ORDERS:
@@ -223,6 +236,11 @@ def unit_price(line: Parent[orders.OrderLine]) -> Money:
 def line_total(line: Parent[orders.OrderLine]) -> Money:
     """Price times quantity."""
     return Money(line.unit_price * line.quantity, checkout.CURRENCY)
+
+
+def line_refunded(line: Parent[orders.OrderLine]) -> Money:
+    """What of its price went back."""
+    return Money(line.money_back, checkout.CURRENCY)
 
 
 async def all_orders(

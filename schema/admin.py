@@ -26,6 +26,7 @@ from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
 from schema.payments import PaymentsAdminMutation, PaymentsAdminQuery
 from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
+from schema.refunds import RefundsAdminMutation, RefundsAdminQuery, RefundTooLargeError
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.selling import SellingAdminMutation
@@ -55,6 +56,7 @@ class Query(
     PaymentsAdminQuery,
     PricesAdminQuery,
     ProductTypesAdminQuery,
+    RefundsAdminQuery,
     ReviewAdminQuery,
     SitesAdminQuery,
     StockAdminQuery,
@@ -84,6 +86,7 @@ class Mutation(
     OrderAdminMutation,
     PaymentsAdminMutation,
     ProductTypesAdminMutation,
+    RefundsAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,
     SitesAdminMutation,
@@ -105,6 +108,12 @@ schema = RootSchema(
     Mutation,
     Subscription,
     limits=ADMIN,
-    types=[AgentDepthError, GiftCardMoveError, StepUpRequiredError, *DELIVERIES],
+    types=[
+        AgentDepthError,
+        GiftCardMoveError,
+        RefundTooLargeError,
+        StepUpRequiredError,
+        *DELIVERIES,
+    ],
     scalar_map=SCALARS,
 )

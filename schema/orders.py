@@ -18,6 +18,7 @@ from schema.catalog import Variant
 from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
+from schema.refunds import Refund
 from schema.scalars import Money, id_field
 from schema.sites import Site
 
@@ -69,7 +70,13 @@ class OrderLine:
     status: LineStatus
     delivered_at: datetime | None
     failure_code: str | None = field(
-        description="Why it was refunded, or why only a part of it came (PARTLY_DELIVERED)."
+        description="Why nobody could deliver it, or only a part of it (PARTLY_DELIVERED)."
+    )
+    refunded_total: Money = field(
+        resolvers.line_refunded, description="What of its price went back, in all."
+    )
+    refunded_quantity: int = field(
+        description="Pieces whose price went back after their delivery, and that are gone with it."
     )
     cards: list[DeliveredCard] = field(resolvers.cards_of_line, size=5)
     account: list[AccountEntry] = field(
@@ -92,6 +99,15 @@ class Order:
     lines: list[OrderLine] = field(resolvers.lines, size=3)
     cards: list[DeliveredCard] = field(resolvers.cards_of_order, size=5)
     total: Money = field(resolvers.order_total)
+    refunded_total: Money = field(
+        resolvers.refunded_total,
+        description="What of it went back in all: lines that nobody could deliver, and `refunds`.",
+    )
+    refunds: list[Refund] = field(
+        resolvers.refunds_of_order,
+        size=1,
+        description="What went back after its delivery, oldest first.",
+    )
     site: Site = field(site_resolvers.site_of_order, description="Where it was bought.")
     placed_at: datetime
     paid_at: datetime | None

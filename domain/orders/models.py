@@ -132,6 +132,13 @@ class OrderLine(Model):
     refunded_amount = fields.BigIntField(default=0, db_default=0)
     refunded_quantity = fields.IntField(default=0, db_default=0)
 
+    @property
+    def money_back(self) -> int:
+        """What of its price went back in all, before or after its delivery, in units."""
+        undelivered = self.status is LineStatus.REFUNDED
+        back: int = self.unit_price * self.quantity if undelivered else self.refunded_amount
+        return back
+
     class Meta:
         table = "order_lines"
         unique_together = (("order", "position"),)

@@ -1,11 +1,13 @@
 """The face of refunds after delivery."""
 
 from domain.refunds.models import Refund, RefundDestination, RefundPart, RefundReason
-from domain.refunds.planning import Plan, PlannedPart, RefundWish
+from domain.refunds.planning import RefundWish
 from domain.refunds.promises import PROMISES
 from domain.refunds.queries import (
     AgentShare,
     RefundProgress,
+    RefundQuote,
+    ShownPart,
     ShownRefund,
     clawbacks_of,
     get_refund,
@@ -27,16 +29,16 @@ __all__ = [
     "AgentShare",
     "LineNotRefundable",
     "OrderNotRefundable",
-    "Plan",
-    "PlannedPart",
     "Refund",
     "RefundDestination",
     "RefundPart",
     "RefundProgress",
+    "RefundQuote",
     "RefundReason",
     "RefundTooLarge",
     "RefundWish",
     "Refunded",
+    "ShownPart",
     "ShownRefund",
     "clawbacks_of",
     "get_refund",

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from domain.kernel import Money, connection
 from domain.payments import RefundStatus
-from domain.refunds.models import RefundDestination, RefundPart, RefundReason
+from domain.refunds.models import RefundDestination, RefundReason
+from domain.refunds.planning import Plan
 
 _SHOWN = """
 SELECT r.id, r.order_id, r.amount, r.currency, r.reason, r.note, r.destination, r.requested_by,
@@ -19,6 +20,11 @@ WHERE {which} ORDER BY r.id
 """
 _OF_ORDERS = _SHOWN.format(which="r.order_id = ANY($1::uuid[])")
 _ONE = _SHOWN.format(which="r.id = $1")
+_PARTS = """
+SELECT p.refund_id, p.line_id, p.card_id, p.quantity, p.amount, p.lost_cost, p.seen, r.currency
+FROM refund_parts p JOIN refunds r ON r.id = p.refund_id
+WHERE p.refund_id = ANY($1::uuid[]) ORDER BY p.id
+"""
 _CLAWED = """
 SELECT b.refund_id, c.agent_id, c.currency, sum(b.amount)::bigint AS amount
 FROM commission_clawbacks b JOIN commissions c ON c.id = b.commission_id
@@ -49,11 +55,35 @@ class ShownRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPart:
+    """What goes back of one line, or of one card of it. `quantity`: pieces that are taken back; 0
+    when it is money alone. `seen`: the card's code was shown to its buyer."""
+
+    line_id: UUID
+    card_id: UUID | None
+    quantity: int
+    amount: Money
+    lost_cost: Money
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AgentShare:
     """What one agent gives back with a refund."""
 
     agent_id: UUID
     amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RefundQuote:
+    """What a refund would do, worked out to the last unit; nothing of it is done."""
+
+    amount: Money
+    destination: RefundDestination
+    parts: list[ShownPart]
+    clawbacks: list[AgentShare]
+    lost_cost: Money
 
 
 async def refunds_of_orders(order_ids: Sequence[UUID]) -> dict[UUID, list[ShownRefund]]:
@@ -65,17 +95,49 @@ async def refunds_of_orders(order_ids: Sequence[UUID]) -> dict[UUID, list[ShownR
     return found
 
 
+def quote_of(plan: Plan) -> RefundQuote:
+    """A plan, as it is shown before it is done."""
+    currency = plan.order.currency
+    parts = [
+        ShownPart(
+            part.line.id,
+            part.card.id if part.card else None,
+            part.quantity,
+            Money(part.amount, currency),
+            Money(part.lost_cost, currency),
+            part.card is not None and part.card.seen,
+        )
+        for part in plan.parts
+    ]
+    by_agent: dict[UUID, int] = {}
+    for each in plan.clawbacks:
+        by_agent[each.agent_id] = by_agent.get(each.agent_id, 0) + each.amount
+    shares = [AgentShare(agent, Money(amount, currency)) for agent, amount in by_agent.items()]
+    amount, lost = Money(plan.amount, currency), Money(plan.lost_cost, currency)
+    return RefundQuote(amount, plan.destination, parts, shares, lost)
+
+
 async def get_refund(refund_id: UUID) -> ShownRefund:
     """One refund, which the caller knows to be there."""
     async with connection() as conn:
         return _shown(await conn.fetchrow(_ONE, refund_id))
 
 
-async def parts_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[RefundPart]]:
+async def parts_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[ShownPart]]:
     """What refunds are made of; one statement for all."""
-    found: dict[UUID, list[RefundPart]] = {refund_id: [] for refund_id in refund_ids}
-    for part in await RefundPart.filter(refund_id__in=list(refund_ids)).order_by("id"):
-        found[part.refund_id].append(part)
+    found: dict[UUID, list[ShownPart]] = {refund_id: [] for refund_id in refund_ids}
+    async with connection() as conn:
+        for row in await conn.fetch(_PARTS, list(refund_ids)):
+            found[row["refund_id"]].append(
+                ShownPart(
+                    row["line_id"],
+                    row["card_id"],
+                    row["quantity"],
+                    Money(row["amount"], row["currency"]),
+                    Money(row["lost_cost"], row["currency"]),
+                    row["seen"],
+                )
+            )
     return found
 
 

@@ -31,6 +31,7 @@ from domain.ledger import AccountKind
 from domain.refunds.books import refund_posting
 from domain.refunds.models import Refund, RefundDestination, RefundReason
 from domain.refunds.planning import Plan, PlannedPart, RefundWish, plan_refund
+from domain.refunds.queries import RefundQuote, quote_of
 from domain.refunds.rules import MAX_CARDS, MAX_LINES, MAX_NOTE_LETTERS
 
 SCOPE = "orders:refund"
@@ -117,12 +118,12 @@ async def refund_order(actor: Actor, wish: RefundWish, idempotency_key: str) -> 
     return Refunded(refund, replayed=False)
 
 
-async def quote_refund(actor: Actor, wish: RefundWish) -> Plan:
+async def quote_refund(actor: Actor, wish: RefundWish) -> RefundQuote:
     """What a refund would do, and nothing of it is done. Needs `orders:refund`; refuses as it."""
     actor.require_scope(SCOPE)
     _check(wish)
     async with transaction() as conn:
-        return await plan_refund(conn, wish)
+        return quote_of(await plan_refund(conn, wish))
 
 
 def _check(wish: RefundWish) -> None:
