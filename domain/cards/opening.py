@@ -39,8 +39,10 @@ _REVEALED = """
 UPDATE cards SET reveal_count = reveal_count + 1,
     first_revealed_at = coalesce(first_revealed_at, $2),
     state = CASE WHEN state = 'sold' THEN 'revealed' ELSE state END
-WHERE id = ANY($1) AND card_open_to_buyer(state, first_revealed_at)
-    AND NOT EXISTS (SELECT 1 FROM shared_deliveries d WHERE d.card_id = cards.id)
+WHERE id IN (
+    SELECT id FROM cards c WHERE id = ANY($1) AND card_open_to_buyer(state, first_revealed_at)
+        AND NOT EXISTS (SELECT 1 FROM shared_deliveries d WHERE d.card_id = c.id)
+    ORDER BY id FOR UPDATE)
 RETURNING id
 """
 _SHARED_REVEALED = """

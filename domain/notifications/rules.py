@@ -32,13 +32,14 @@ RETRYABLE = frozenset({FAILED, UNCERTAIN})
 RETRY_AFTER_SECONDS = (10, 60, 300, 1_800, 7_200)
 LEASE = timedelta(minutes=2)  # longer than any adapter waits; then the outcome is not known
 
-ORDER_EVENTS = (events.DELIVERED, events.PARTIALLY_DELIVERED, events.DELIVERY_FAILED)
+ORDER_EVENTS = (events.DELIVERED, events.PARTIALLY_DELIVERED, events.DELIVERY_FAILED, events.REFUNDED)
 EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED)
 LANGUAGES = ("zh", "en")
 MAX_SUBJECT_LETTERS, MAX_BODY_LETTERS = 200, 4_000
 MAX_ADDRESS_LETTERS = 1_000
 
 OF_ORDERS = ("number", "site", "products", "cards", "total", "link", "secrets")
+OF_REFUNDS = ("number", "site", "products", "total", "amount", "way")
 OF_CODES = ("site", "code", "minutes")
 OF_REDEMPTIONS = ("site", "number", "amount", "left")  # of the gift card
 OPENING = frozenset({"link", "secrets", "code"})  # whoever reads these has the goods
@@ -77,7 +78,8 @@ def spoken(language: str) -> str:
 
 def known_placeholders(event: str, medium: Medium) -> tuple[str, ...]:
     """What a template may name; a group of staff is told nothing that opens the goods."""
-    names = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS}.get(event, OF_ORDERS)
+    own = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS, events.REFUNDED: OF_REFUNDS}
+    names = own.get(event, OF_ORDERS)
     return tuple(name for name in names if medium is not Medium.GROUP or name not in OPENING)
 
 

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from domain import cards, catalog, claims, orders, sites
 from domain.claims import CHALLENGED
 from domain.giftcards import REDEEMED
@@ -25,6 +27,7 @@ from domain.kernel import (
     connection,
     crash_point,
     encode_id,
+    parse_units,
     plain,
     transaction,
 )
@@ -33,8 +36,9 @@ from domain.notifications.models import Medium, NotificationState
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
 from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders, spoken
 from domain.notifications.service import opened_address, settings_of
-from domain.notifications.texts import own_text
+from domain.notifications.texts import WAYS, own_text
 from domain.orders import Contact, ContactKind, OrderLine, unsealed_contact
+from domain.orders.events import REFUNDED
 
 MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
 MAX_REASON_LETTERS = 64
@@ -74,10 +78,11 @@ def register_sender(sender: MessageSender) -> None:
 async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
     """Make the messages of some events, in the caller's transaction; a second time makes none."""
     ids, moment = list(event_ids), clock.now()
-    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment)
+    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, REFUNDED)
+    back = await conn.fetch(statements.FAN_OUT_REFUNDS, ids, sites.MAIN_ID, moment, REFUNDED)
     codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
     uses = await conn.fetch(statements.FAN_OUT_REDEMPTIONS, ids, sites.MAIN_ID, moment, REDEEMED)
-    return [row["id"] for row in (*made, *codes, *uses)]
+    return [row["id"] for row in (*made, *back, *codes, *uses)]
 
 
 async def reaches(site_id: UUID, kind: ContactKind) -> bool:
@@ -200,12 +205,25 @@ async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, 
         row = await conn.fetchrow(statements.ORDER, claimed.order_id)
     recipient = None if medium is Medium.GROUP else _recipient(row, claimed)
     lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
+    refund = await _of_refund(claimed) if claimed.event == REFUNDED else {}
     return recipient, {
+        **refund,
         "number": row["number"],
         "total": _money(Money(row["total"], row["currency"])),
         "products": await _products(lines, claimed.language),
         "cards": await _masked(lines),
     }
+
+
+async def _of_refund(claimed: _Claimed) -> dict[str, str]:
+    """How much went back this time, and whereto."""
+    async with connection() as conn:
+        told = await conn.fetchval(statements.REFUND, claimed.subject)
+    if told is None:
+        raise CannotSend("refund_gone")  # sent again so late that nobody knows the event any more
+    refund = orjson.loads(told)
+    amount = Money(parse_units(refund["amount"]), refund["currency"])
+    return {"amount": _money(amount), "way": WAYS[refund["destination"], claimed.language]}
 
 
 async def _of_redemption(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:

@@ -240,6 +240,9 @@ SAMPLES = {
     "secrets": "••••••••",
     "code": "000000",
     "minutes": "10",
+    "amount": "¥49.00",
+    "left": "¥51.00",
+    "way": "…",
 }
 
 

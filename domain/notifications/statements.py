@@ -13,9 +13,9 @@ INSERT INTO notifications (id, subject, order_id, site_id, event, channel_id, me
 _ONCE = "ON CONFLICT (subject, event, medium, recipient_digest) DO NOTHING RETURNING id"
 
 # Of a group the channel itself is the recipient.
-FAN_OUT_ORDERS = f"""
+_OF_ORDERS = f"""
 {_INSERT}
-SELECT uuidv7(), o.id, o.id, o.site_id, e.type, ch.id, ch.medium,
+SELECT uuidv7(), {{subject}}, o.id, o.site_id, e.type, ch.id, ch.medium,
     CASE ch.medium WHEN 'group' THEN uuid_send(ch.id) ELSE k.contact_digest END,
     CASE ch.medium WHEN 'group' THEN ch.code ELSE k.contact_masked END,
     coalesce(k.language, s.language), 'pending', 0, $3, $3
@@ -24,9 +24,13 @@ LEFT JOIN order_keepsakes k ON k.order_id = o.id
 JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
     AND e.type = ANY(ch.events) AND (ch.medium = 'group'
         OR (ch.medium = 'email' AND k.kind = 'email') OR (ch.medium = 'sms' AND k.kind = 'phone'))
-WHERE e.id = ANY($1) AND e.type LIKE 'order.%'
+WHERE e.id = ANY($1) AND e.type {{which}}
 {_ONCE}
 """
+FAN_OUT_ORDERS = _OF_ORDERS.format(subject="o.id", which="LIKE 'order.%' AND e.type <> $4")
+# An order may be refunded again and again, and each time its buyer hears of it.
+FAN_OUT_REFUNDS = _OF_ORDERS.format(subject="e.id", which="= $4")
+REFUND = "SELECT payload -> 'refund' FROM outbox_events WHERE id = $1"
 FAN_OUT_CODES = f"""
 {_INSERT}
 SELECT uuidv7(), (e.payload ->> 'challengeId')::uuid, l.order_id, o.site_id, e.type, ch.id,

@@ -54,6 +54,13 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
             "Order {number} is refunded",
             "{site}: order {number} could not be delivered; {total} went back to your balance.",
         ),
+        (events.REFUNDED, "zh"): Text(
+            "订单 {number} 已退款", "【{site}】订单 {number} 已退款 {amount}，{way}。"
+        ),
+        (events.REFUNDED, "en"): Text(
+            "Order {number}: {amount} refunded",
+            "{site}: {amount} of order {number} was refunded {way}.",
+        ),
         (REDEEMED, "zh"): Text(
             "礼品卡 {number} 已核销",
             "【{site}】您购买的礼品卡 {number} 已核销 {amount}，剩余 {left}。如有疑问请联系我们。",
@@ -70,6 +77,17 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
             "{site}: your code",
             "{site}: {code} is your code to claim cards, good for {minutes} minutes. Tell nobody.",
         ),
+    }
+)
+
+
+# Where the money of a refund goes, within the sentence of its text.
+WAYS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("CHANNEL", "zh"): "将原路退回",
+        ("CHANNEL", "en"): "the way you paid",
+        ("WALLET", "zh"): "已退回余额",
+        ("WALLET", "en"): "to your balance",
     }
 )
 

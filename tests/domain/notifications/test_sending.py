@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import checkout, claims, giftcards, notifications, orders, sites
+from domain import checkout, claims, giftcards, notifications, orders, refunds, sites
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase
 from domain.kernel import (
@@ -37,6 +37,7 @@ from domain.notifications import (
     Text,
     sending,
 )
+from domain.notifications.rules import known_placeholders
 from domain.orders import Contact, ContactKind, Order
 from jobs.relay import BATCH
 from tests import make
@@ -547,3 +548,37 @@ async def test_where_messages_go_needs_a_second_factor() -> None:
     assert (await notifications.save_channel(operator, off)).enabled is False, (
         "switched off at once"
     )
+
+
+async def test_each_refund_of_an_order_is_told_once_with_what_went_back(
+    provider: Provider,
+) -> None:
+    await channel(events=["order.refunded"])
+    _, order = await bought()
+    line = (await orders.lines_of([order.id]))[order.id][0]
+    for key, amount in (("a", make.yuan(9)), ("b", None)):
+        wish = refunds.RefundWish(
+            order.id,
+            refunds.RefundReason.GOODWILL,
+            refunds.RefundDestination.CHANNEL,
+            lines={line.id: amount},
+        )
+        await refunds.refund_order(make.OPERATOR, wish, key)
+    made = await relayed()
+    assert len(made) == 2
+    assert await relayed() == [], "an event that is carried again makes nothing"
+    for message_id in made:
+        await notifications.send(message_id)
+    assert sorted(each.body for each in provider.sent) == [
+        f"Main site: ¥40.00 of order {order.number} was refunded to your balance.",
+        f"Main site: ¥9.00 of order {order.number} was refunded to your balance.",
+    ]
+
+
+async def test_every_placeholder_of_every_event_can_be_previewed() -> None:
+    for event in notifications.EVENTS:
+        names = known_placeholders(event, Medium.EMAIL)
+        body = " ".join(f"{{{name}}}" for name in names if name != "secrets")
+        wish = TemplateWish(event, Medium.EMAIL, "en", Text("Hello", body))
+        shown = await notifications.preview_template(make.OPERATOR, wish)
+        assert "{" not in shown.body

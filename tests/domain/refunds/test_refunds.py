@@ -24,11 +24,19 @@ GOODWILL, INVALID = RefundReason.GOODWILL, RefundReason.CODE_INVALID
 
 
 async def bought(
-    quantity: int = 3, *, price: str = "49", cost: str = "40", buyer: Actor | None = None
+    quantity: int = 3,
+    *,
+    price: str = "49",
+    cost: str = "40",
+    buyer: Actor | None = None,
+    **changes: object,
 ) -> tuple[Actor, Order, OrderLine]:
     """A delivered order of one line."""
     who = buyer or await make.buyer()
-    variant = await make.variant(price=make.yuan(price), cards=quantity, unit_cost=make.yuan(cost))
+    unit_cost = make.yuan(cost)
+    variant = await make.variant(
+        price=make.yuan(price), cards=quantity, unit_cost=unit_cost, **changes
+    )
     purchase = Purchase((LineWish(variant.sku, quantity),), f"key-{variant.sku}")
     order = (await checkout.place_order(who, purchase)).order
     assert order.status is OrderStatus.DELIVERED
