@@ -32,7 +32,12 @@ RETRYABLE = frozenset({FAILED, UNCERTAIN})
 RETRY_AFTER_SECONDS = (10, 60, 300, 1_800, 7_200)
 LEASE = timedelta(minutes=2)  # longer than any adapter waits; then the outcome is not known
 
-ORDER_EVENTS = (events.DELIVERED, events.PARTIALLY_DELIVERED, events.DELIVERY_FAILED, events.REFUNDED)
+ORDER_EVENTS = (
+    events.DELIVERED,
+    events.PARTIALLY_DELIVERED,
+    events.DELIVERY_FAILED,
+    events.REFUNDED,
+)
 EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED)
 LANGUAGES = ("zh", "en")
 MAX_SUBJECT_LETTERS, MAX_BODY_LETTERS = 200, 4_000

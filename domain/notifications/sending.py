@@ -37,8 +37,7 @@ from domain.notifications.ports import MessageSender, OutgoingMessage, SendRepor
 from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders, spoken
 from domain.notifications.service import opened_address, settings_of
 from domain.notifications.texts import WAYS, own_text
-from domain.orders import Contact, ContactKind, OrderLine, unsealed_contact
-from domain.orders.events import REFUNDED
+from domain.orders import Contact, ContactKind, OrderLine, events, unsealed_contact
 
 MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
 MAX_REASON_LETTERS = 64
@@ -78,8 +77,8 @@ def register_sender(sender: MessageSender) -> None:
 async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
     """Make the messages of some events, in the caller's transaction; a second time makes none."""
     ids, moment = list(event_ids), clock.now()
-    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, REFUNDED)
-    back = await conn.fetch(statements.FAN_OUT_REFUNDS, ids, sites.MAIN_ID, moment, REFUNDED)
+    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, events.REFUNDED)
+    back = await conn.fetch(statements.FAN_OUT_REFUNDS, ids, sites.MAIN_ID, moment, events.REFUNDED)
     codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
     uses = await conn.fetch(statements.FAN_OUT_REDEMPTIONS, ids, sites.MAIN_ID, moment, REDEEMED)
     return [row["id"] for row in (*made, *back, *codes, *uses)]
@@ -205,7 +204,7 @@ async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, 
         row = await conn.fetchrow(statements.ORDER, claimed.order_id)
     recipient = None if medium is Medium.GROUP else _recipient(row, claimed)
     lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
-    refund = await _of_refund(claimed) if claimed.event == REFUNDED else {}
+    refund = await _of_refund(claimed) if claimed.event == events.REFUNDED else {}
     return recipient, {
         **refund,
         "number": row["number"],
