@@ -4,7 +4,6 @@ Keys are made at the first start and kept in the book's own file, which only its
 They guard nothing of value, but they are made like real ones and differ from machine to machine.
 """
 
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
@@ -62,10 +61,6 @@ class VendorBook:
     def key(self, name: str) -> rsa.RSAPrivateKey:
         """A key pair, made at the first start."""
         return _key_of(self.text(name, lambda: private_pem(make_key())))
-
-    def number(self, name: str, prefix: str, digits: int) -> str:
-        """A number of a merchant, made at the first start."""
-        return self.text(name, lambda: f"{prefix}{secrets.randbelow(10**digits):0{digits}d}")
 
     def certificates(self, name: str) -> list[tuple[x509.Certificate, rsa.RSAPrivateKey]]:
         """A vendor's certificates with their keys, the newest first."""
