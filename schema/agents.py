@@ -23,6 +23,7 @@ class Commission:
     level: int = field(description="1: the agent whose customer bought; 2 and 3 stand above.")
     basis: Money = field(description="What the rule was applied to.")
     amount: Money
+    clawed_back: Money = field(description="What refunds of the sale took back of it.")
     earned_at: datetime
     explanation: str = field(
         resolvers.explanation, description="How the amount came about, in words."

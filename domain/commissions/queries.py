@@ -24,7 +24,9 @@ RULES_OF_VARIANT = """
  ) r)
 """
 _OF_AGENT = """
-SELECT c.id, c.level, c.basis, c.amount, c.currency, c.rule, c.earned_at, o.number
+SELECT c.id, c.level, c.basis, c.amount, c.currency, c.rule, c.earned_at, o.number,
+    coalesce((SELECT sum(b.amount) FROM commission_clawbacks b
+        WHERE b.commission_id = c.id), 0)::bigint AS clawed_back
 FROM commissions c
 JOIN order_lines l ON l.id = c.order_line_id JOIN orders o ON o.id = l.order_id
 WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id < $2) ORDER BY c.id DESC LIMIT $3
@@ -40,6 +42,7 @@ class EarnedCommission:
     level: int
     basis: Money
     amount: Money
+    clawed_back: Money  # by refunds
     rule: dict[str, Any]
     earned_at: datetime
 
@@ -60,6 +63,7 @@ async def list_commissions(agent_id: UUID, page: PageRequest) -> Page[EarnedComm
             level=row["level"],
             basis=Money(row["basis"], row["currency"]),
             amount=Money(row["amount"], row["currency"]),
+            clawed_back=Money(row["clawed_back"], row["currency"]),
             rule=orjson.loads(row["rule"]),
             earned_at=row["earned_at"],
         )

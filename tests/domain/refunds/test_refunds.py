@@ -9,10 +9,10 @@ import pytest
 from domain import checkout, ledger, orders, refunds
 from domain.cards.models import Card, CardState
 from domain.checkout import LineWish, Purchase
-from domain.commissions import RuleKind
+from domain.commissions import RuleKind, list_commissions
 from domain.commissions.models import CommissionClawback
 from domain.invariants import find_violations
-from domain.kernel import Actor, Refused, connection, transaction
+from domain.kernel import Actor, Refused, connection, page_request, transaction
 from domain.ledger import AccountKind, account_id
 from domain.orders import LineStatus, Order, OrderLine, OrderStatus
 from domain.refunds import RefundDestination, RefundReason, RefundWish
@@ -169,6 +169,8 @@ async def test_commissions_go_back_in_proportion_below_zero_if_need_be() -> None
     await give_back(order, "a", card_ids=(first.id,))
     taken = {each["agent_id"]: each for each in await _clawed()}
     assert taken[low.id]["amount"] == 3_003
+    (shown,) = (await list_commissions(low.id, page_request("commissions", 5, None))).rows
+    assert (shown.amount.units, shown.clawed_back.units) == (9_009, 3_003)
     await give_back(order, "b", lines={line.id: make.yuan("0.0001")})
     await give_back(order, "c", lines={line.id: None})
     for each in (top, middle, low):
@@ -198,3 +200,37 @@ async def test_the_house_may_bear_the_commission_itself() -> None:
     await give_back(order, "b", lines={line.id: None})
     assert await balance(AccountKind.COMMISSION, agent.id) == earned - earned // 2
     await all_is_well()
+
+
+BREACHES = {
+    "I8-refund": (
+        "UPDATE order_lines SET refunded_amount = refunded_amount - 1",
+        "UPDATE order_lines SET refunded_quantity = 0",
+        "UPDATE refunds SET amount = amount - 1",
+        "UPDATE refund_parts SET lost_cost = 0",
+        "UPDATE cards SET state = 'revealed' WHERE state = 'refunded'",
+        "UPDATE cards SET state = 'refunded' WHERE state = 'sold'",
+        "UPDATE orders SET status = 'REFUNDED'",
+        "DELETE FROM transfers WHERE kind = 'delivered_refund'",
+    ),
+    "H10": (
+        "UPDATE commission_clawbacks SET amount = amount + 1",
+        "DELETE FROM commission_clawbacks",
+        "UPDATE commissions SET amount = 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("promise", "breach"), [(name, sql) for name, all_ in BREACHES.items() for sql in all_]
+)
+async def test_a_broken_promise_is_found(promise: str, breach: str) -> None:
+    agent = await make.agent()
+    await make.rule(1, RuleKind.PERCENT, 30_000)
+    _, order, line = await bought(3, buyer=await make.buyer(referrer=agent.id))
+    await give_back(order, card_ids=((await cards_of(line))[0].id,))
+    await all_is_well()
+    async with transaction() as conn:
+        await conn.execute("SET LOCAL session_replication_role = replica")  # past all triggers
+        assert await conn.execute(breach) not in ("UPDATE 0", "DELETE 0")
+    assert promise in {each.name for each in await find_violations() if each.violations}
