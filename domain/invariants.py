@@ -7,7 +7,7 @@ settlements) come with these parts.
 
 from dataclasses import dataclass
 
-from domain import cards, ledger, refunds
+from domain import aftersale, cards, ledger, refunds
 from domain.kernel import clock, connection
 
 OVERDUE_SECONDS = 300
@@ -376,7 +376,7 @@ INVARIANTS = (
                 WHERE e.card_id = c.id AND e.order_line_id = c.order_line_id))
         """,
     ),
-    *(Invariant(*promise) for promise in refunds.PROMISES),
+    *(Invariant(*promise) for promise in (*refunds.PROMISES, *aftersale.PROMISES)),
 )
 
 

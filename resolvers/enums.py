@@ -6,6 +6,14 @@ own for whatever enumeration it meets first in an input.
 
 import strawberry
 
+from domain.aftersale import (
+    CheckResult,
+    ClaimState,
+    Decision,
+    DisputeReason,
+    DisputeState,
+    RateBy,
+)
 from domain.agents import Tier
 from domain.bulk import JobState
 from domain.cards import BatchStage, CardState, ChainState, CheckOrigin, Verdict, WriteOffKind
@@ -71,6 +79,12 @@ DESCRIBED = {
     Way: "How a payment is shown: a page, a code to scan, or the vendor's own script.",
     PaymentStatus: "SUSPENDED: paid, but no order needs it. CLOSED and FAILED: surely unpaid.",
     RefundStatus: "REJECTED: the channel refused, and the buyer's wallet has the money.",
+    DisputeReason: "What a buyer says of a card; OTHER needs a text.",
+    DisputeState: "REPLACED, REFUNDED and UPHELD are final; REJECTED is, unless it is appealed.",
+    CheckResult: "What a supplier says of a card.",
+    Decision: "What becomes of a case.",
+    ClaimState: "CREDITED lowers what we owe the supplier; WRITTEN_OFF is a loss.",
+    RateBy: "By what complaints are counted together.",
     RefundReason: "Why the money of delivered goods goes back; OTHER needs a note.",
     RefundDestination: "CHANNEL: back the way the money came; WALLET: the buyer's wallet.",
     RefundProgress: "PENDING: the channel works on it; COMPLETED: the buyer has it.",
@@ -82,6 +96,10 @@ DESCRIBED = {
     DeliveryState: "DEAD: given up after all tries.",
 }
 NAMED = {
+    CheckResult: "DisputeCheckResult",
+    Decision: "DisputeDecision",
+    ClaimState: "SupplierClaimState",
+    RateBy: "ComplaintRateBy",
     Way: "PaymentWay",
     RefundStatus: "PaymentRefundStatus",
     RefundProgress: "RefundStatus",

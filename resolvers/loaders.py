@@ -9,6 +9,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain import (
+    aftersale,
     agents,
     cards,
     catalog,
@@ -233,6 +234,21 @@ class Loaders:
     def order_refunds(self) -> "Batch[UUID, list[refunds.ShownRefund]]":
         """What went back of an order's delivered goods."""
         return Batch(refunds.refunds_of_orders, [])
+
+    @cached_property
+    def order_disputes(self) -> "Batch[UUID, list[aftersale.Dispute]]":
+        """The cases of an order."""
+        return Batch(aftersale.disputes_of_orders, [])
+
+    @cached_property
+    def dispute_steps(self) -> "Batch[UUID, list[aftersale.DisputeStep]]":
+        """The history of a case, for the back office."""
+        return Batch(aftersale.steps_of, [])
+
+    @cached_property
+    def dispute_claims(self) -> "Batch[UUID, aftersale.SupplierClaim | None]":
+        """What the supplier owes in a case, for the back office."""
+        return Batch(aftersale.claims_of, None)
 
     @cached_property
     def refund_parts(self) -> "Batch[UUID, list[refunds.ShownPart]]":

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from schema.aftersale import AftersaleAdminMutation, AftersaleAdminQuery
 from schema.agents import AgentDepthError, AgentsAdminMutation, AgentsAdminQuery
 from schema.brands import BrandsAdminMutation, BrandsAdminQuery
 from schema.cards import CardsAdminMutation, CardsAdminQuery
@@ -40,6 +41,7 @@ from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 @strawberry.type
 class Query(
+    AftersaleAdminQuery,
     VaultAdminQuery,
     AgentsAdminQuery,
     BrandsAdminQuery,
@@ -69,6 +71,7 @@ class Query(
 
 @strawberry.type
 class Mutation(
+    AftersaleAdminMutation,
     VaultAdminMutation,
     AgentsAdminMutation,
     BrandsAdminMutation,

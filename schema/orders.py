@@ -8,11 +8,13 @@ from domain import checkout, orders
 from domain.catalog import DeliveryKind
 from domain.kernel import Prefix
 from domain.orders import LineStatus, OrderStatus
+from resolvers import aftersale as aftersale_resolvers
 from resolvers import deliveries
 from resolvers import orders as resolvers
 from resolvers import partner as partner_resolvers
 from resolvers import sites as site_resolvers
 from resolvers.permissions import Scope, SignedIn
+from schema.aftersale import Dispute
 from schema.cards import CardSecret, DeliveredCard
 from schema.catalog import Variant
 from schema.errors import UserError
@@ -107,6 +109,11 @@ class Order:
         resolvers.refunds_of_order,
         size=1,
         description="What went back after its delivery, oldest first.",
+    )
+    disputes: list[Dispute] = field(
+        aftersale_resolvers.disputes_of_order,
+        size=1,
+        description="What its buyer said of cards, oldest first.",
     )
     site: Site = field(site_resolvers.site_of_order, description="Where it was bought.")
     placed_at: datetime

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from schema.aftersale import DisputeMutation, DisputeTooLateError
 from schema.agents import Agent
 from schema.cards import CardsQuery
 from schema.catalog import CatalogQuery
@@ -55,6 +56,7 @@ class Query(
 @strawberry.type
 class Mutation(
     ClaimsMutation,
+    DisputeMutation,
     GiftCardMutation,
     IdentityMutation,
     OrderMutation,
@@ -78,6 +80,7 @@ schema = RootSchema(
         Agent,
         AccountInvalidError,
         BalanceShortError,
+        DisputeTooLateError,
         EmbeddedAction,
         GiftCardLockedError,
         GiftCardShortError,

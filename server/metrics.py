@@ -64,6 +64,8 @@ SELECT
         WHERE d.next_attempt_at IS NOT NULL AND w.enabled) AS webhooks,
     (SELECT count(*) FROM notifications WHERE next_attempt_at IS NOT NULL) AS messages,
     (SELECT count(*) FROM notifications WHERE state = 'uncertain') AS uncertain_messages,
+    (SELECT count(*) FROM disputes WHERE decide_by IS NOT NULL) AS open_disputes,
+    (SELECT count(*) FROM disputes WHERE decide_by < now()) AS overdue_disputes,
     (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
         WHERE published_at IS NULL) AS oldest
 """
@@ -103,6 +105,8 @@ KINDS = (
     "webhooks",
     "messages",
     "uncertain_messages",  # they wait for a person
+    "open_disputes",  # so do these
+    "overdue_disputes",
 )
 # A status that nobody is in must read 0, not stay at its last figure.
 OPEN_STATUSES = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)

@@ -77,6 +77,15 @@ class Settings(BaseSettings):
     unpaid_minutes: int = Field(
         15, ge=1, le=1440, description="How long an order waits for its payment, its cards held."
     )
+    dispute_days: int = Field(
+        7, ge=0, le=365, description="How long a buyer may say that a delivered card is bad."
+    )
+    appeal_days: int = Field(
+        7, ge=0, le=365, description="How long a buyer may appeal against a rejected case."
+    )
+    dispute_decision_hours: int = Field(
+        48, ge=1, le=2160, description="Within which time a case of after-sale is to be decided."
+    )
     callbacks_per_minute: int = Field(
         6_000,
         ge=60,

@@ -14,6 +14,7 @@ from adapters.payments import sandbox as sandbox_payments
 from adapters.suppliers import generic_http
 from adapters.transit import TransitKeys
 from domain import (
+    aftersale,
     bulk,
     cards,
     claims,
@@ -48,6 +49,7 @@ CONTEXTS_WITH_TABLES = (
     "orders",
     "payments",
     "refunds",
+    "aftersale",
     "fulfilment",
     "giftcards",
     "commissions",
@@ -126,6 +128,9 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     claims.places.public_url = settings.public_url or here
     _limit_vault(settings)
     claims.places.reach = notifications.reaches
+    aftersale.windows.dispute = timedelta(days=settings.dispute_days)
+    aftersale.windows.appeal = timedelta(days=settings.appeal_days)
+    aftersale.windows.decision = timedelta(hours=settings.dispute_decision_hours)
     fulfilment.above.give_back = refunds.refund_undelivered
     notifications.allowed.private_addresses = settings.webhook_private_addresses
     suppliers.times.timeout_seconds = settings.supplier_timeout_seconds

@@ -136,9 +136,14 @@ async def dispute_card(actor: Actor, card_id: UUID, reason: str) -> Card:
         if card["state"] != CardState.DISPUTED:
             _refuse_unlisted(card["state"], CardState.DISPUTED)
             await conn.execute(_MOVE, card_id, CardState.DISPUTED.value)
-            await _open(conn, actor, batch["id"], [new_id()], [card_id], CheckOrigin.REPORT)
+            await open_report(conn, actor, batch["id"], card_id)
             await audit.record(conn, actor, "card.dispute", card_id, {"reason": reason})
     return await Card.get(id=card_id)
+
+
+async def open_report(conn: Connection, actor: Actor, batch_id: UUID, card_id: UUID) -> None:
+    """Somebody says that a card does not work: a check, unless one is open already."""
+    await _open(conn, actor, batch_id, [new_id()], [card_id], CheckOrigin.REPORT)
 
 
 async def judge_card(actor: Actor, card_id: UUID, verdict: Verdict, evidence: str) -> Card:
@@ -155,15 +160,30 @@ async def judge_card(actor: Actor, card_id: UUID, verdict: Verdict, evidence: st
     refuse_unless(told, Invalid(reason="evidence", field=("evidence",)))
     async with transaction() as conn:
         await act_as(conn, actor, verdict.value)
-        batch, card = await _lock(conn, card_id)
-        await _move(conn, actor, batch, card, verdict, evidence)
-        origin = await _close(conn, actor, batch["id"], card_id, verdict, evidence)
-        details = {"verdict": verdict.value, "origin": origin, "evidence": evidence}
-        await audit.record(conn, actor, "card.judge", card_id, details)
-        if verdict is Verdict.INVALID and batch["frozen_at"] is None:
-            await _freeze_if_bad(conn, actor, batch)
+        await judge_within(conn, actor, card_id, verdict, evidence)
     wake_relay()
     return await Card.get(id=card_id)
+
+
+async def judge_within(
+    conn: Connection,
+    actor: Actor,
+    card_id: UUID,
+    verdict: Verdict,
+    evidence: str,
+    back_to: CardState | None = None,
+) -> None:
+    """`judge_card` in the caller's transaction, which has checked who may, and says who acts.
+
+    `back_to`: where a disputed card goes that is good, when the caller remembers it.
+    """
+    batch, card = await _lock(conn, card_id)
+    await _move(conn, actor, batch, card, verdict, evidence, back_to)
+    origin = await _close(conn, actor, batch["id"], card_id, verdict, evidence)
+    details = {"verdict": verdict.value, "origin": origin, "evidence": evidence}
+    await audit.record(conn, actor, "card.judge", card_id, details)
+    if verdict is Verdict.INVALID and batch["frozen_at"] is None:
+        await _freeze_if_bad(conn, actor, batch)
 
 
 async def quality_of_batches(batch_ids: Sequence[UUID]) -> dict[UUID, CardQuality]:
@@ -221,7 +241,13 @@ async def _open(
 
 
 async def _move(
-    conn: Connection, actor: Actor, batch: Any, card: Any, verdict: Verdict, evidence: str
+    conn: Connection,
+    actor: Actor,
+    batch: Any,
+    card: Any,
+    verdict: Verdict,
+    evidence: str,
+    back_to: CardState | None,
 ) -> None:
     """The card to where the verdict puts it, and the books with it."""
     state = CardState(card["state"])
@@ -233,7 +259,7 @@ async def _move(
         )
         if state is CardState.DISPUTED:
             seen = card["first_revealed_at"] is not None
-            before = CardState.REVEALED if seen else CardState.SOLD
+            before = back_to or (CardState.REVEALED if seen else CardState.SOLD)
             await conn.execute(_MOVE, card["id"], before.value)
         return
     _refuse_unlisted(state, CardState.INVALID_CONFIRMED)

@@ -31,6 +31,8 @@ POINTS = frozenset(
         "payments.query_answered",
         "payments.refund_committed",
         "payments.refund_answered",
+        "aftersale.written",
+        "aftersale.committed",
         "refunds.written",
         "refunds.committed",
         "relay.sent",

@@ -63,6 +63,8 @@ class Prefix(StrEnum):
     PAYMENT_CALLBACK = "pcb"
     PAYMENT_REFUND = "prf"
     REFUND = "rfd"
+    DISPUTE = "dsp"
+    SUPPLIER_CLAIM = "scl"
 
 
 def new_id() -> UUID:

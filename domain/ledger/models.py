@@ -20,6 +20,7 @@ class AccountKind(StrEnum):
     DEPOSIT = "deposit"  # an agent's refundable deposit: kept balance, never negative
     COMMISSION = "commission"  # what an agent has earned; append-only
     SUPPLIER = "supplier"  # what we owe a supplier (or have prepaid, then negative)
+    SUPPLIER_CLAIM = "supplier_claim"  # what a supplier is to make good: negative, an asset
     BANK = "bank"  # money outside
     PREPAYMENT = "prepayment"  # paid by buyers, not yet delivered
     REVENUE = "revenue"
@@ -92,6 +93,9 @@ class TransferKind(StrEnum):
     REFUND_FAILED = "refund_failed"  # to the wallet instead; reference: payment refund
     CARD_WRITE_OFF = "card_write_off"  # reference: card write-off
     CARD_RETURN = "card_return"  # reference: card write-off
+    REPLACEMENT = "replacement"  # of a disputed card; reference: dispute
+    SUPPLIER_CLAIM = "supplier_claim"  # reference: supplier claim
+    SUPPLIER_CLAIM_SETTLED = "supplier_claim_settled"  # reference: supplier claim
 
 
 class Transfer(Model):

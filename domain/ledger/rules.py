@@ -14,6 +14,7 @@ OWNED_KINDS = KEPT_KINDS | {
     AccountKind.CHANNEL,
     AccountKind.COMMISSION,
     AccountKind.SUPPLIER,
+    AccountKind.SUPPLIER_CLAIM,
 }
 PLATFORM_KINDS = tuple(kind for kind in AccountKind if kind not in OWNED_KINDS)
 FIRST_DIGEST = b"\0" * 32

@@ -37,7 +37,10 @@ ORDER_EVENTS = (
     events.PARTIALLY_DELIVERED,
     events.DELIVERY_FAILED,
     events.REFUNDED,
+    events.DISPUTE_DECIDED,
 )
+# An order has as many of them as there are, each with a message of its own.
+EACH_TIME = (events.REFUNDED, events.DISPUTE_DECIDED)
 EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED)
 LANGUAGES = ("zh", "en")
 MAX_SUBJECT_LETTERS, MAX_BODY_LETTERS = 200, 4_000
@@ -45,6 +48,7 @@ MAX_ADDRESS_LETTERS = 1_000
 
 OF_ORDERS = ("number", "site", "products", "cards", "total", "link", "secrets")
 OF_REFUNDS = ("number", "site", "products", "total", "amount", "way")
+OF_DISPUTES = ("number", "site", "products", "total", "outcome")
 OF_CODES = ("site", "code", "minutes")
 OF_REDEMPTIONS = ("site", "number", "amount", "left")  # of the gift card
 OPENING = frozenset({"link", "secrets", "code"})  # whoever reads these has the goods
@@ -84,6 +88,7 @@ def spoken(language: str) -> str:
 def known_placeholders(event: str, medium: Medium) -> tuple[str, ...]:
     """What a template may name; a group of staff is told nothing that opens the goods."""
     own = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS, events.REFUNDED: OF_REFUNDS}
+    own[events.DISPUTE_DECIDED] = OF_DISPUTES
     names = own.get(event, OF_ORDERS)
     return tuple(name for name in names if medium is not Medium.GROUP or name not in OPENING)
 

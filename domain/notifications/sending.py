@@ -34,9 +34,17 @@ from domain.kernel import (
 from domain.notifications import statements
 from domain.notifications.models import Medium, NotificationState
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
-from domain.notifications.rules import LEASE, Text, filled, next_try_in, placeholders, spoken
+from domain.notifications.rules import (
+    EACH_TIME,
+    LEASE,
+    Text,
+    filled,
+    next_try_in,
+    placeholders,
+    spoken,
+)
 from domain.notifications.service import opened_address, settings_of
-from domain.notifications.texts import WAYS, own_text
+from domain.notifications.texts import OUTCOMES, WAYS, own_text
 from domain.orders import Contact, ContactKind, OrderLine, events, unsealed_contact
 
 MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
@@ -77,11 +85,12 @@ def register_sender(sender: MessageSender) -> None:
 async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
     """Make the messages of some events, in the caller's transaction; a second time makes none."""
     ids, moment = list(event_ids), clock.now()
-    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, events.REFUNDED)
-    back = await conn.fetch(statements.FAN_OUT_REFUNDS, ids, sites.MAIN_ID, moment, events.REFUNDED)
+    each_time = list(EACH_TIME)
+    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, each_time)
+    more = await conn.fetch(statements.FAN_OUT_EACH_TIME, ids, sites.MAIN_ID, moment, each_time)
     codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
     uses = await conn.fetch(statements.FAN_OUT_REDEMPTIONS, ids, sites.MAIN_ID, moment, REDEEMED)
-    return [row["id"] for row in (*made, *back, *codes, *uses)]
+    return [row["id"] for row in (*made, *more, *codes, *uses)]
 
 
 async def reaches(site_id: UUID, kind: ContactKind) -> bool:
@@ -204,9 +213,9 @@ async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, 
         row = await conn.fetchrow(statements.ORDER, claimed.order_id)
     recipient = None if medium is Medium.GROUP else _recipient(row, claimed)
     lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
-    refund = await _of_refund(claimed) if claimed.event == events.REFUNDED else {}
+    news = await _of_news(claimed) if claimed.event in EACH_TIME else {}
     return recipient, {
-        **refund,
+        **news,
         "number": row["number"],
         "total": _money(Money(row["total"], row["currency"])),
         "products": await _products(lines, claimed.language),
@@ -214,13 +223,16 @@ async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, 
     }
 
 
-async def _of_refund(claimed: _Claimed) -> dict[str, str]:
-    """How much went back this time, and whereto."""
+async def _of_news(claimed: _Claimed) -> dict[str, str]:
+    """How much went back this time, and whereto; or how a case ended."""
     async with connection() as conn:
-        told = await conn.fetchval(statements.REFUND, claimed.subject)
+        told = await conn.fetchval(statements.TOLD, claimed.subject)
     if told is None:
-        raise CannotSend("refund_gone")  # sent again so late that nobody knows the event any more
-    refund = orjson.loads(told)
+        raise CannotSend("event_gone")  # sent again so late that nobody knows the event any more
+    payload = orjson.loads(told)
+    if claimed.event == events.DISPUTE_DECIDED:
+        return {"outcome": OUTCOMES[payload["dispute"]["state"], claimed.language]}
+    refund = payload["refund"]
     amount = Money(parse_units(refund["amount"]), refund["currency"])
     return {"amount": _money(amount), "way": WAYS[refund["destination"], claimed.language]}
 

@@ -27,10 +27,12 @@ JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
 WHERE e.id = ANY($1) AND e.type {{which}}
 {_ONCE}
 """
-FAN_OUT_ORDERS = _OF_ORDERS.format(subject="o.id", which="LIKE 'order.%' AND e.type <> $4")
-# An order may be refunded again and again, and each time its buyer hears of it.
-FAN_OUT_REFUNDS = _OF_ORDERS.format(subject="e.id", which="= $4")
-REFUND = "SELECT payload -> 'refund' FROM outbox_events WHERE id = $1"
+FAN_OUT_ORDERS = _OF_ORDERS.format(
+    subject="o.id", which="LIKE 'order.%' AND e.type <> ALL($4::text[])"
+)
+# An order may be refunded again and again, and each time its buyer hears of it; so with its cases.
+FAN_OUT_EACH_TIME = _OF_ORDERS.format(subject="e.id", which="= ANY($4::text[])")
+TOLD = "SELECT payload FROM outbox_events WHERE id = $1"
 FAN_OUT_CODES = f"""
 {_INSERT}
 SELECT uuidv7(), (e.payload ->> 'challengeId')::uuid, l.order_id, o.site_id, e.type, ch.id,

@@ -61,6 +61,13 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
             "Order {number}: {amount} refunded",
             "{site}: {amount} of order {number} was refunded {way}.",
         ),
+        (events.DISPUTE_DECIDED, "zh"): Text(
+            "订单 {number} 售后结果", "【{site}】订单 {number} 的售后已处理：{outcome}。"
+        ),
+        (events.DISPUTE_DECIDED, "en"): Text(
+            "Order {number}: your complaint",
+            "{site}: your complaint about order {number}: {outcome}.",
+        ),
         (REDEEMED, "zh"): Text(
             "礼品卡 {number} 已核销",
             "【{site}】您购买的礼品卡 {number} 已核销 {amount}，剩余 {left}。如有疑问请联系我们。",
@@ -88,6 +95,19 @@ WAYS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("CHANNEL", "en"): "the way you paid",
         ("WALLET", "zh"): "已退回余额",
         ("WALLET", "en"): "to your balance",
+    }
+)
+# How a case ended, within the sentence of its text.
+OUTCOMES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("REPLACED", "zh"): "已换新卡密",
+        ("REPLACED", "en"): "you have another card",
+        ("REFUNDED", "zh"): "已退款",
+        ("REFUNDED", "en"): "the card was refunded",
+        ("REJECTED", "zh"): "未通过，可在期限内申诉",
+        ("REJECTED", "en"): "it was rejected; you may appeal for some days",
+        ("UPHELD", "zh"): "申诉未通过",
+        ("UPHELD", "en"): "it was looked at again, and stays rejected",
     }
 )
 

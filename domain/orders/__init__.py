@@ -75,6 +75,7 @@ from domain.orders.service import (
     reveal_cards,
     reveal_found,
 )
+from domain.orders.telling import order_told
 from domain.orders.unpaid import (
     LockedOrder,
     UnpaidLine,
@@ -146,6 +147,7 @@ __all__ = [
     "order_event",
     "order_paid",
     "order_refunded",
+    "order_told",
     "owners_of_lines",
     "payment_posting",
     "poll_after_ms",

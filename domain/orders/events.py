@@ -19,6 +19,8 @@ DELIVERED = "order.delivered"
 PARTIALLY_DELIVERED = "order.partially_delivered"
 DELIVERY_FAILED = "order.delivery_failed"
 REFUNDED = "order.refunded"  # after it was delivered, in part or whole
+DISPUTE_OPENED, DISPUTE_DECIDED = "order.dispute_opened", "order.dispute_decided"
+DISPUTE_APPEALED = "order.dispute_appealed"
 MANUAL_WAITING, MANUAL_OVERDUE = "manual.waiting", "manual.overdue"
 
 

@@ -5,6 +5,7 @@ from domain.refunds.planning import RefundWish
 from domain.refunds.promises import PROMISES
 from domain.refunds.queries import (
     AgentShare,
+    CardRefund,
     RefundProgress,
     RefundQuote,
     ShownPart,
@@ -12,6 +13,7 @@ from domain.refunds.queries import (
     clawbacks_of,
     get_refund,
     parts_of,
+    refund_of_card,
     refunds_of_orders,
 )
 from domain.refunds.refusals import LineNotRefundable, OrderNotRefundable, RefundTooLarge
@@ -27,6 +29,7 @@ from domain.refunds.undelivered import refund_undelivered
 __all__ = [
     "PROMISES",
     "AgentShare",
+    "CardRefund",
     "LineNotRefundable",
     "OrderNotRefundable",
     "Refund",
@@ -46,6 +49,7 @@ __all__ = [
     "quote_refund",
     "refund_cards",
     "refund_lines",
+    "refund_of_card",
     "refund_order",
     "refund_undelivered",
     "refunds_of_orders",

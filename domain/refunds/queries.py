@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from domain.kernel import Money, connection
+from domain.kernel import Connection, Money, connection
 from domain.payments import RefundStatus
 from domain.refunds.models import RefundDestination, RefundReason
 from domain.refunds.planning import Plan
@@ -30,6 +30,22 @@ SELECT b.refund_id, c.agent_id, c.currency, sum(b.amount)::bigint AS amount
 FROM commission_clawbacks b JOIN commissions c ON c.id = b.commission_id
 WHERE b.refund_id = ANY($1::uuid[]) GROUP BY 1, 2, 3 ORDER BY 1, 2
 """
+
+
+_OF_CARD = """
+SELECT p.refund_id, p.amount, p.lost_cost, r.currency
+FROM refund_parts p JOIN refunds r ON r.id = p.refund_id WHERE p.card_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRefund:
+    """What went back for one card, and what the card had cost; units of 1/10000."""
+
+    refund_id: UUID
+    amount: int
+    lost_cost: int
+    currency: str
 
 
 class RefundProgress(StrEnum):
@@ -121,6 +137,12 @@ async def get_refund(refund_id: UUID) -> ShownRefund:
     """One refund, which the caller knows to be there."""
     async with connection() as conn:
         return _shown(await conn.fetchrow(_ONE, refund_id))
+
+
+async def refund_of_card(conn: Connection, card_id: UUID) -> CardRefund | None:
+    """The refund that a card went back with, in the caller's transaction; None: it did not."""
+    row = await conn.fetchrow(_OF_CARD, card_id)
+    return CardRefund(**row) if row else None
 
 
 async def parts_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[ShownPart]]:

@@ -31,6 +31,7 @@ _OF_BUYERS = (
     *("order.placed", "order.cancelled", "order.expired", "order.failed", "order.held"),
     *("order.paid", "order.delivering", "order.line_delivered", "order.line_refunded"),
     *("order.delivered", "order.partially_delivered", "order.delivery_failed", "order.refunded"),
+    *("order.dispute_opened", "order.dispute_decided", "order.dispute_appealed"),
     *("claim_link.created", "claim_link.claimed", "claim_link.revoked"),
 )
 _OF_USERS = {"wallet.topped_up": "users:read", "gift_card.redeemed": "giftcards:read"}
