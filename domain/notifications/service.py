@@ -236,6 +236,7 @@ SAMPLES = {
     "products": "Steam 50 × 2",
     "cards": "••••1234, ••••5678",
     "total": "¥98.00",
+    "outcome": "you have another card",
     "link": "https://shop.example/c/#kml_…",
     "secrets": "••••••••",
     "code": "000000",

@@ -4,7 +4,7 @@ unless the site allows it."""
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import checkout, claims, giftcards, notifications, orders, refunds, sites
+from domain import aftersale, checkout, claims, giftcards, notifications, orders, refunds, sites
+from domain.aftersale import AppealWish, Decision, DecisionWish, DisputeReason, DisputeWish
+from domain.cards.models import Card
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase
 from domain.kernel import (
@@ -572,6 +574,33 @@ async def test_each_refund_of_an_order_is_told_once_with_what_went_back(
     assert sorted(each.body for each in provider.sent) == [
         f"Main site: ¥40.00 of order {order.number} was refunded to your balance.",
         f"Main site: ¥9.00 of order {order.number} was refunded to your balance.",
+    ]
+
+
+async def test_each_decided_case_is_told_once_and_without_anybody_s_words(
+    provider: Provider,
+) -> None:
+    await channel(events=["order.dispute_decided"])
+    buyer, order = await bought()
+    card = (await Card.filter(sold_at__isnull=False))[0]
+    wish = DisputeWish((card.id,), DisputeReason.OTHER, "my code is canary", "open")
+    (dispute,) = await aftersale.open_disputes(buyer, order.id, wish)
+    rejected = DecisionWish(dispute.id, Decision.REJECT, "it is good", "reject")
+    await aftersale.decide(make.OPERATOR, rejected)
+    await aftersale.appeal(buyer, AppealWish(dispute.id, "canary", "appeal"))
+    somebody_else = replace(make.OPERATOR, user_id=UUID(int=2))
+    await aftersale.decide(
+        somebody_else, DecisionWish(dispute.id, Decision.REFUND, "canary after all", "refund")
+    )
+    made = await relayed()
+    assert len(made) == 2
+    assert await relayed() == [], "an event that is carried again makes nothing"
+    for message_id in made:
+        await notifications.send(message_id)
+    begin = f"Main site: your complaint about order {order.number}:"
+    assert sorted(each.body for each in provider.sent) == [
+        f"{begin} it was rejected; you may appeal for some days.",
+        f"{begin} the card was refunded.",
     ]
 
 
