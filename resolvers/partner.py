@@ -1,11 +1,12 @@
 """How the partners' own fields of orders are answered."""
 
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
 
 from domain import checkout, orders
-from domain.kernel import Prefix, decode_id
+from domain.kernel import Invalid, Prefix, Refused, clock, decode_id
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 from resolvers.orders import AccountEntryInput, OrderOutcome, filled_in, show_placed
@@ -19,8 +20,17 @@ async def order_place(
     quantity: int,
     max_unit_cost: MoneyInput,
     account: list[AccountEntryInput] | None = None,
+    valid_until: datetime | None = None,
 ) -> OrderOutcome:
-    """A partner's purchase: its own id makes it happen once, for ever."""
+    """A partner's purchase: its own id makes it happen once, for ever.
+
+    After `valid_until` it does not begin: the partner may have bought elsewhere by then.
+    """
+    if valid_until is not None and valid_until <= clock.now():
+        first = await orders.find_by_external_id(info.context.actor, external_id)
+        if first is None:
+            raise Refused(Invalid(reason="order_too_late", field=("validUntil",)))
+        return OrderOutcome(first, replayed=True)
     limit = money_of(max_unit_cost, "maxUnitCost", currency=checkout.CURRENCY).units
     wish = checkout.LineWish(
         sku=sku, quantity=quantity, max_price=limit, account=filled_in(account)

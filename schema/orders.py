@@ -257,7 +257,8 @@ class OrderPartnerMutation:
         payload=OrderPayload,
         permissions=[Scope("orders:write")],
         description="Buy. `externalId` is the partner's own and makes the order happen once, for"
-        " ever. Refused when a unit costs more than `maxUnitCost`.",
+        " ever. Refused when a unit costs more than `maxUnitCost`, and when it would begin after"
+        " `validUntil`: a partner that has given up by then may have bought elsewhere.",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
         partner_resolvers.order_cards_reveal,

@@ -38,7 +38,8 @@ async def _partner(
     except Refused as refused:
         refusal = refused.refusals[0]
         if isinstance(refusal, identity.SignatureWrong):
-            raise RequestRefused(refusal.code, reason=refusal.reason) from None
+            details = {"reason": refusal.reason}  # a program must know a replay from a forgery
+            raise RequestRefused(refusal.code, details=details, reason=refusal.reason) from None
         raise
 
 

@@ -11,7 +11,7 @@ from tortoise.migrations.api.migrate import migrate as run_migrations
 from adapters.http import PartnerClient
 from adapters.payments import alipay, stripe, wechat
 from adapters.payments import sandbox as sandbox_payments
-from adapters.suppliers import generic_http
+from adapters.suppliers import dayuanren, generic_http, hook, kameng, kashangwl, reloadly
 from adapters.transit import TransitKeys
 from domain import (
     aftersale,
@@ -143,7 +143,12 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     payments.register(alipay.NAME, alipay.Alipay(_client))
     payments.register(stripe.NAME, stripe.Stripe(_client))
     payments.register(wechat.NAME, wechat.WechatPay(_client))
+    suppliers.register(dayuanren.NAME, dayuanren.Dayuanren(_client))
     suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
+    suppliers.register(hook.NAME, hook.Hook(_client))
+    suppliers.register(kameng.NAME, kameng.Kameng(_client))
+    suppliers.register(kashangwl.NAME, kashangwl.Kashangwl(_client))
+    suppliers.register(reloadly.NAME, reloadly.Reloadly(_client))
     bulk.register("card_import", cards.work_off_card_import)
     bulk.register("product_import", pricing.work_off_table_import)
     bulk.register("price_import", pricing.work_off_table_import)

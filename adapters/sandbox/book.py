@@ -60,6 +60,8 @@ class OrderEntry:
     made_at: float
     account: dict[str, Any] | None = field(default=None, repr=False)  # of a direct top-up
     receipt: str = ""
+    notify_url: str = ""
+    callback: str = ""  # the fault of its callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,9 @@ class Book:
         self._add_columns()
 
     def _add_columns(self) -> None:
-        """Books that were begun before direct top-ups get what these need."""
-        for table, column in (("items", "account"), ("orders", "account"), ("orders", "receipt")):
+        """Books that were begun before get what direct top-ups and callbacks need."""
+        wanted = [("items", "account"), ("orders", "account"), ("orders", "receipt")]
+        for table, column in [*wanted, ("orders", "notify_url"), ("orders", "callback")]:
             known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
             if column not in known:
                 self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
@@ -162,8 +165,8 @@ class Book:
         """The fault for this submission: the oldest that is switched on, else the item's own."""
         rows = self._db.execute(
             "SELECT * FROM faults WHERE supplier = ? AND (item IS NULL OR item = ?)"
-            " AND (times IS NULL OR times > 0) ORDER BY id",
-            (supplier, item),
+            " AND (times IS NULL OR times > 0) AND fault <> ? ORDER BY id",
+            (supplier, item, Fault.STATEMENT_MISMATCH.value),
         ).fetchall()
         for row in rows:
             if row["probability"] < 1 and self._chance.random() >= row["probability"]:
@@ -174,6 +177,15 @@ class Book:
             return ChosenFault(Fault(row["fault"]), row["hold_seconds"])
         own = fault_of_item(item)
         return ChosenFault(own, HOLD_SECONDS) if own else None
+
+    def lies_in_statement(self, supplier: str) -> bool:
+        """Whether the statement that is asked for now shall differ from the book."""
+        done = self._db.execute(
+            "UPDATE faults SET times = times - 1, fired = fired + 1 WHERE id = (SELECT id FROM"
+            " faults WHERE supplier = ? AND fault = ? AND (times IS NULL OR times > 0) LIMIT 1)",
+            (supplier, Fault.STATEMENT_MISMATCH.value),
+        )
+        return done.rowcount == 1
 
     def use_nonce(self, supplier: str, nonce: str) -> bool:
         """Whether a nonce is fresh; it is used up now."""
@@ -213,8 +225,9 @@ class Book:
             self._db.execute("BEGIN IMMEDIATE")
             done = self._db.execute(
                 "INSERT INTO orders (supplier, reference, item, quantity, state, error, unit_price,"
-                " charged, codes, mask, mask_left, submissions, made_at, account, receipt)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+                " charged, codes, mask, mask_left, submissions, made_at, account, receipt,"
+                " notify_url, callback)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
                 (
                     order.supplier,
                     order.reference,
@@ -230,6 +243,8 @@ class Book:
                     order.made_at,
                     None if order.account is None else json.dumps(order.account),
                     order.receipt,
+                    order.notify_url,
+                    order.callback,
                 ),
             )
             if order.state != "rejected":
@@ -255,14 +270,20 @@ class Book:
                 "UPDATE orders SET mask_left = mask_left - 1 WHERE id = ?", (order.id,)
             )
 
-    def refund(self, order: OrderEntry) -> None:
-        """Take an order back and give its price back, once."""
+    def unmask(self, order: OrderEntry) -> None:
+        """What was told to be running is told to be done from now on: its callback goes out."""
+        self._db.execute(
+            "UPDATE orders SET mask = NULL WHERE id = ? AND mask = 'accepted'", (order.id,)
+        )
+
+    def give_back(self, order: OrderEntry, state: str) -> None:
+        """Take an order back (`refunded` or `cancelled`) and give its price back, once."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             done = self._db.execute(
-                "UPDATE orders SET state = 'refunded', codes = '[]', mask = NULL"
-                " WHERE id = ? AND state <> 'refunded'",
-                (order.id,),
+                "UPDATE orders SET state = ?, codes = '[]', mask = NULL"
+                " WHERE id = ? AND state NOT IN ('refunded', 'cancelled', 'rejected')",
+                (state, order.id),
             )
             if done.rowcount:
                 self._db.execute(
@@ -307,5 +328,6 @@ def _entry(row: sqlite3.Row) -> OrderEntry:
     values = dict(row)
     values["codes"] = json.loads(values["codes"])
     values["account"] = json.loads(values["account"]) if values["account"] else None
-    values["receipt"] = values["receipt"] or ""
+    for name in ("receipt", "notify_url", "callback"):
+        values[name] = values[name] or ""
     return OrderEntry(**values)

@@ -28,9 +28,33 @@ class Fault(StrEnum):
     ASYNC_DELIVERY = "async_delivery"
     NEVER_FINAL = "never_final"
     REFUND_LATER = "refund_later"
+    REFUND_AFTER_SUCCESS = "refund_after_success"
     RATE_LIMITED = "rate_limited"
     AUTH_REVOKED = "auth_revoked"
+    LOST_CALLBACK = "lost_callback"
+    DUPLICATE_CALLBACK = "duplicate_callback"
+    OUT_OF_ORDER_CALLBACK = "out_of_order_callback"
+    CONTRADICTORY_CALLBACK = "contradictory_callback"
+    FORGED_CALLBACK = "wrong_signature"
+    STALE_CALLBACK = "stale_timestamp"
+    REPLAYED_CALLBACK = "replayed_nonce"
+    OTHER_CALLBACK = "other_connection"
+    STATEMENT_MISMATCH = "statement_mismatch"
 
+
+# They are about what is called back, where the order has somebody to call.
+CALLBACK_FAULTS = frozenset(
+    {
+        Fault.LOST_CALLBACK,
+        Fault.DUPLICATE_CALLBACK,
+        Fault.OUT_OF_ORDER_CALLBACK,
+        Fault.CONTRADICTORY_CALLBACK,
+        Fault.FORGED_CALLBACK,
+        Fault.STALE_CALLBACK,
+        Fault.REPLAYED_CALLBACK,
+        Fault.OTHER_CALLBACK,
+    }
+)
 
 EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.TIMEOUT_AFTER_SUCCESS: ("order made, answer never sent", "已下单，但不返回结果"),
@@ -58,8 +82,18 @@ EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.ASYNC_DELIVERY: ("accepted, done at the second query", "先受理，第二次查询完成"),
     Fault.NEVER_FINAL: ("accepted, never done", "受理后永不完成"),
     Fault.REFUND_LATER: ("accepted, then refunded", "受理后退款"),
+    Fault.REFUND_AFTER_SUCCESS: ("delivered, then refunded", "成功后又退款"),
     Fault.RATE_LIMITED: ("429, nothing done", "限流 429，未下单"),
     Fault.AUTH_REVOKED: ("401, nothing done", "密钥失效 401，未下单"),
+    Fault.LOST_CALLBACK: ("nothing is called back", "不发送回调"),
+    Fault.DUPLICATE_CALLBACK: ("five callbacks at once", "同时发送五次回调"),
+    Fault.OUT_OF_ORDER_CALLBACK: ("done is told, then running", "先通知成功，再通知处理中"),
+    Fault.CONTRADICTORY_CALLBACK: ("failed is told, then done", "先通知失败，再通知成功"),
+    Fault.FORGED_CALLBACK: ("a callback signed by somebody else", "回调签名错误"),
+    Fault.STALE_CALLBACK: ("a callback of an hour ago", "过期的回调"),
+    Fault.REPLAYED_CALLBACK: ("the same callback, nonce and all, twice", "重放的回调"),
+    Fault.OTHER_CALLBACK: ("a callback of another customer", "其他商户的回调"),
+    Fault.STATEMENT_MISMATCH: ("the statement lies about one order", "对账单有一笔不符"),
 }
 
 # What an item's name alone makes its supplier do, so that the demo shows failover by itself.

@@ -1,14 +1,13 @@
 """Suppliers that run here, with failures on demand: a process of its own with its own book.
 
-Each supplier answers under `/{code}/` in the plain HTTP dialect (signed JSON, idempotent by
-reference). It is a payment gateway, too (gateway.py), and speaks the protocols of WeChat Pay,
-Alipay and Stripe (vendors.py). `/control/...` loads items and switches faults, and `/` does the
-same by hand. It is for development and tests; it has no login, so let it listen on loopback only.
+Each supplier answers in every dialect: under `/{code}/` in the plain one (signed JSON, idempotent
+by reference), under `/{dialect}/{code}/` in the others (dialects/). It is a payment gateway, too
+(gateway.py), and speaks the protocols of WeChat Pay, Alipay and Stripe (vendors.py). `/control/...`
+loads items and switches faults, and `/` does the same by hand. It is for development and tests; it
+has no login, so let it listen on loopback only.
 """
 
-import asyncio
 import os
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -24,19 +23,15 @@ from starlette.routing import Route
 from adapters.http import PartnerClient
 from adapters.sandbox import gateway, page, trade, vendors
 from adapters.sandbox.book import HOLD_SECONDS, Book
+from adapters.sandbox.dialects import desk
+from adapters.sandbox.dialects.doors import sandbox_secret as sandbox_secret
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.gateway_book import GatewayBook
 from adapters.sandbox.vendor_book import VendorBook
-from adapters.signing import MAX_SKEW_SECONDS, NONCE, SIGNATURE, TIMESTAMP, verify
 
-SUPPLIERS = ("alpha", "beta", "gamma")
+SUPPLIERS = ("alpha", "beta", "gamma", *(name for name in desk.DIALECTS if name != "generic_http"))
 MAX_BODY_BYTES = 16 * 1024 * 1024
 SLOW_SECONDS = 1.0
-
-
-def sandbox_secret(code: str) -> str:
-    """The shared secret of a sandbox supplier: known to all, for it guards nothing of value."""
-    return f"sandbox-secret-of-{code}"
 
 
 def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
@@ -69,10 +64,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         Route("/control/book", show_book),
         *gateway.routes(),
         *vendors.routes(),
-        Route("/{supplier}/orders", order_submit, methods=["POST"]),
-        Route("/{supplier}/orders/{reference}", order_query),
-        Route("/{supplier}/balance", balance),
-        Route("/{supplier}/items", items),
+        *desk.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.book = book
@@ -133,82 +125,6 @@ async def set_webhook(base_url: str, url: str) -> None:
         await client.send("POST", there, headers={}, body=body, timeout_seconds=30)
     finally:
         await client.close()
-
-
-# --- the dialect --------------------------------------------------------------------------------
-
-
-async def order_submit(request: Request) -> Response:
-    """Take an order, or pretend not to have."""
-    book, supplier = _book(request), request.path_params["supplier"]
-    body = await request.body()
-    if refusal := _refusal(request, body):
-        return refusal
-    try:
-        wanted = trade.wanted_of(orjson.loads(body))
-    except orjson.JSONDecodeError:
-        wanted = None
-    if wanted is None:
-        return JSONResponse({"error": "malformed"}, 400)
-    reply = trade.submit(book, supplier, wanted)
-    await _hold(request, reply.hold_seconds)
-    return _response(reply)
-
-
-async def order_query(request: Request) -> Response:
-    """Tell what became of an order."""
-    if refusal := _refusal(request, b""):
-        return refusal
-    supplier, reference = request.path_params["supplier"], request.path_params["reference"]
-    return _response(trade.query(_book(request), supplier, reference))
-
-
-async def balance(request: Request) -> Response:
-    """Tell what the house has left."""
-    if refusal := _refusal(request, b""):
-        return refusal
-    units = _book(request).balances()[request.path_params["supplier"]]
-    return JSONResponse({"balance": trade.amount(units)})
-
-
-async def items(request: Request) -> Response:
-    """Tell what is sold here."""
-    if refusal := _refusal(request, b""):
-        return refusal
-    rows = _book(request).items(request.path_params["supplier"])
-    return JSONResponse({"items": [{**row, "price": trade.amount(row["price"])} for row in rows]})
-
-
-def _refusal(request: Request, body: bytes) -> Response | None:
-    """Why a signed request is not even looked at."""
-    book, supplier = _book(request), request.path_params["supplier"]
-    if supplier not in book.balances():
-        return JSONResponse({"error": "auth"}, 401)
-    timestamp = request.headers.get(TIMESTAMP, "")
-    nonce = request.headers.get(NONCE, "")
-    signature = request.headers.get(SIGNATURE, "")
-    parts = (request.method, request.url.path, timestamp, nonce)
-    if not verify(signature, sandbox_secret(supplier), *parts, body=body):
-        return JSONResponse({"error": "auth"}, 401)
-    if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > MAX_SKEW_SECONDS:
-        return JSONResponse({"error": "stale_timestamp"}, 401)
-    if not nonce or not book.use_nonce(supplier, nonce):
-        return JSONResponse({"error": "replayed_nonce"}, 401)
-    return None
-
-
-async def _hold(request: Request, seconds: float) -> None:
-    """Keep the caller waiting, but not longer than the caller waits."""
-    if seconds > 0:
-        gone = asyncio.ensure_future(request.receive())
-        await asyncio.wait({gone}, timeout=seconds)
-        gone.cancel()
-
-
-def _response(reply: trade.Reply) -> Response:
-    if reply.content is None:
-        return HTMLResponse(trade.HTML, reply.status)
-    return JSONResponse(reply.content, reply.status)
 
 
 # --- the control desk ---------------------------------------------------------------------------

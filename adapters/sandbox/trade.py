@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.book import Book, ChosenFault, OrderEntry
-from adapters.sandbox.faults import Fault
+from adapters.sandbox.faults import CALLBACK_FAULTS, Fault
 
 SCALE = 10_000
 MAX_QUANTITY = 1_000
 UNKNOWN_ACCOUNTS_END = "0404"
 HTML = "<!doctype html><title>502</title><h1>502 Bad Gateway</h1>"
-_STATUS_OF_ERROR = {"product_gone": 404, "insufficient_balance": 402}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,46 +22,43 @@ class Wanted:
     reference: str
     item: str
     quantity: int
-    max_unit_cost: int
-    valid_until: float
+    max_unit_cost: int | None  # None: the dialect has no price guard
+    valid_until: float | None = None
     account: dict[str, Any] | None = field(default=None, repr=False)
+    notify_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back: a status, JSON or else an HTML page, after a pause."""
+class Told:
+    """What a supplier says, before its dialect puts it into words.
 
-    status: int
-    content: dict[str, Any] | None = field(default=None, repr=False)
+    `state` is that of an order (completed, partial, accepted, rejected, refunded, cancelled, or one
+    that nobody knows), or without an order: `not_found`, `refused` (nothing was done; `error` says
+    why), `broken` (an HTML page with this status).
+    """
+
+    state: str
+    error: str = ""
+    order: OrderEntry | None = field(default=None, repr=False)
+    status: int = 0
     hold_seconds: float = 0.0
+    repeated: bool = False
 
 
-def wanted_of(body: Any) -> Wanted | None:
-    """The order in a request's JSON; None when it is not one."""
-    try:
-        wanted = Wanted(
-            reference=str(body["reference"]),
-            item=str(body["item"]),
-            quantity=int(body["quantity"]),
-            max_unit_cost=units_of(body["max_unit_cost"]),
-            valid_until=float(body["valid_until"]),
-            account=body.get("account"),
-        )
-    except (KeyError, TypeError, ValueError, ArithmeticError):
-        return None
-    whole = 1 <= wanted.quantity <= MAX_QUANTITY and 1 <= len(wanted.reference) <= 64
-    return wanted if whole and isinstance(wanted.account, dict | None) else None
+def is_whole(wanted: Wanted) -> bool:
+    """Whether this is an order at all."""
+    return 1 <= wanted.quantity <= MAX_QUANTITY and 1 <= len(wanted.reference) <= 64
 
 
-def submit(book: Book, supplier: str, wanted: Wanted) -> Reply:
+def submit(book: Book, supplier: str, wanted: Wanted) -> Told:
     """Take an order; the same reference again gets the first one's result and buys nothing."""
     first = book.find(supplier, wanted.reference)
     if first is not None:
         book.count_submission(first)
-        return shown(first)
-    if wanted.valid_until < time.time():
+        return replace(shown(first), repeated=True)
+    if wanted.valid_until is not None and wanted.valid_until < time.time():
         # The caller counts "not found" as final after this moment, so nothing may begin after it.
-        return Reply(409, {"error": "expired"})
+        return Told("refused", "expired")
     chosen = book.next_fault(supplier, wanted.item)
     fault = chosen.fault if chosen else None
     if chosen and fault in _NOTHING_DONE:
@@ -76,30 +72,40 @@ def submit(book: Book, supplier: str, wanted: Wanted) -> Reply:
     return _answer(order, chosen)
 
 
-def query(book: Book, supplier: str, reference: str) -> Reply:
+def query(book: Book, supplier: str, reference: str) -> Told:
     """What a supplier tells about an order, which for a while may be less than it knows."""
     order = book.find(supplier, reference)
     if order is None:
-        return Reply(404, {"error": "order_not_found"})
+        return Told("not_found")
     if order.mask and order.mask_left != 0:
         book.unmask_once(order)
         return _masked(order)
     if order.mask == "refunding":
-        book.refund(order)
+        book.give_back(order, "refunded")
         order = book.find(supplier, reference) or order
     return shown(order)
 
 
-def shown(order: OrderEntry) -> Reply:
+def cancel(book: Book, supplier: str, reference: str) -> Told:
+    """Take an order back that has not been delivered yet; what is delivered stays delivered."""
+    order = book.find(supplier, reference)
+    if order is None:
+        return Told("not_found")
+    waits = order.state == "accepted" or (order.state == "completed" and order.mask == "accepted")
+    if waits and order.mask != "deaf":
+        book.give_back(order, "cancelled")
+        order = book.find(supplier, reference) or order
+    return shown(order)
+
+
+def shown(order: OrderEntry) -> Told:
     """An order as the supplier tells it when it tells the truth."""
-    if order.state == "rejected":
-        error = order.error or "unknown"
-        return Reply(_STATUS_OF_ERROR.get(error, 409), {**_head(order), "error": error})
-    codes = [{"number": number, "secret": secret} for number, secret in order.codes]
-    said = {**_head(order), "charged": amount(order.charged), "codes": codes}
-    if order.receipt and order.state == "partial":
-        said["delivered"] = f"{Decimal(order.charged) / (order.unit_price * order.quantity):.4f}"
-    return Reply(200, {**said, "receipt": order.receipt} if order.receipt else said)
+    return Told(order.state, order.error or "", order)
+
+
+def share_of(order: OrderEntry) -> str:
+    """How much of a top-up was made, as a decimal: 0.5000."""
+    return f"{Decimal(order.charged) / (order.unit_price * order.quantity):.4f}"
 
 
 def amount(units: int) -> str:
@@ -120,14 +126,14 @@ def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -
     known = book.item(supplier, wanted.item)
     price, stock, needed = known or (0, 0, None)
     if fault is Fault.PRICE_CHANGE:
-        price = max(price, wanted.max_unit_cost) * 3 // 2
+        price = max(price, wanted.max_unit_cost or 0) * 3 // 2
     charged = price * wanted.quantity
     error: str | None = None
     if known is None:
         error = "product_gone"
     elif fault is Fault.STOCK_OUT or 0 <= stock < wanted.quantity:
         error = "out_of_stock"
-    elif price > wanted.max_unit_cost:
+    elif wanted.max_unit_cost is not None and price > wanted.max_unit_cost:
         error = "price_exceeded"
     elif fault is Fault.INSUFFICIENT_BALANCE or book.balances().get(supplier, 0) < charged:
         error = "insufficient_balance"
@@ -153,6 +159,8 @@ def _order_for(book: Book, supplier: str, wanted: Wanted, fault: Fault | None) -
         made_at=time.time(),
         account=wanted.account if topped_up else None,
         receipt=book.receipt_for(supplier, wanted.reference) if topped_up else "",
+        notify_url=wanted.notify_url,
+        callback=fault.value if fault in CALLBACK_FAULTS else "",
     )
 
 
@@ -197,44 +205,35 @@ def _never_deliver(book: Book, order: OrderEntry) -> None:
     order.state, order.codes = "accepted", []
 
 
-def _answer(order: OrderEntry, chosen: ChosenFault | None) -> Reply:
+def _answer(order: OrderEntry, chosen: ChosenFault | None) -> Told:
     """What the submission is answered, once the order is in the book."""
     if chosen is None or order.state == "rejected":
         return shown(order)
     if chosen.fault in (Fault.TIMEOUT_AFTER_SUCCESS, Fault.SLOW):
-        reply = shown(order)
-        return Reply(reply.status, reply.content, chosen.hold_seconds)
+        return replace(shown(order), hold_seconds=chosen.hold_seconds)
     if chosen.fault is Fault.GARBAGE:
-        return Reply(200)
+        return Told("broken", status=200, order=order)
     if chosen.fault in (Fault.ERROR_BUT_DONE, Fault.NOT_FOUND_TEMPORARILY, Fault.APPEARS_LATE):
-        return Reply(502)
+        return Told("broken", status=502, order=order)
+    if chosen.fault is Fault.REFUND_AFTER_SUCCESS:
+        return shown(order)
     return _masked(order) if order.mask else shown(order)
 
 
-def _masked(order: OrderEntry) -> Reply:
+def _masked(order: OrderEntry) -> Told:
     if order.mask == "not_found":
-        return Reply(404, {"error": "order_not_found"})
-    state = "accepted" if order.mask == "refunding" else str(order.mask)
-    return Reply(200, {**_head(order), "status": state})
+        return Told("not_found")
+    return Told("accepted" if order.mask == "refunding" else str(order.mask), order=order)
 
 
-def _head(order: OrderEntry) -> dict[str, Any]:
-    return {
-        "reference": order.reference,
-        "order_id": f"{order.supplier}-{order.id}" if order.id else order.reference,
-        "status": order.state,
-        "item": order.item,
-        "quantity": order.quantity,
-        "unit_price": amount(order.unit_price),
-    }
-
-
-_NOTHING_DONE: dict[Fault | None, Callable[[ChosenFault], Reply]] = {
-    Fault.TIMEOUT_BEFORE_ACCEPT: lambda chosen: Reply(504, None, chosen.hold_seconds),
-    Fault.ERROR_THEN_OK: lambda chosen: Reply(503),
-    Fault.RATE_LIMITED: lambda chosen: Reply(429, {"error": "rate_limited"}),
-    Fault.AUTH_REVOKED: lambda chosen: Reply(401, {"error": "auth"}),
-    Fault.UNKNOWN_ERROR: lambda chosen: Reply(409, {"error": "E7731"}),
+_NOTHING_DONE: dict[Fault | None, Callable[[ChosenFault], Told]] = {
+    Fault.TIMEOUT_BEFORE_ACCEPT: lambda chosen: Told(
+        "broken", status=504, hold_seconds=chosen.hold_seconds
+    ),
+    Fault.ERROR_THEN_OK: lambda chosen: Told("broken", status=503),
+    Fault.RATE_LIMITED: lambda chosen: Told("refused", "rate_limited"),
+    Fault.AUTH_REVOKED: lambda chosen: Told("refused", "auth"),
+    Fault.UNKNOWN_ERROR: lambda chosen: Told("refused", "E7731"),
 }
 _DELIVERED_WRONG: dict[Fault | None, Callable[[Book, OrderEntry], None]] = {
     Fault.PARTIAL_DELIVERY: _deliver_part,
@@ -250,4 +249,13 @@ _MASKS: dict[Fault | None, tuple[str, int]] = {
     Fault.APPEARS_LATE: ("not_found", 8),
     Fault.ASYNC_DELIVERY: ("accepted", 1),
     Fault.REFUND_LATER: ("refunding", 1),
+    Fault.REFUND_AFTER_SUCCESS: ("refunding", 0),
+    Fault.LOST_CALLBACK: ("accepted", 1),
+    Fault.DUPLICATE_CALLBACK: ("accepted", 1),
+    Fault.OUT_OF_ORDER_CALLBACK: ("accepted", 1),
+    Fault.CONTRADICTORY_CALLBACK: ("accepted", 1),
+    Fault.FORGED_CALLBACK: ("accepted", 2),
+    Fault.STALE_CALLBACK: ("accepted", 2),
+    Fault.REPLAYED_CALLBACK: ("accepted", 1),
+    Fault.OTHER_CALLBACK: ("accepted", 2),
 }

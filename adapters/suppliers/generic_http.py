@@ -5,12 +5,19 @@ everything else that may hide a purchase is `Uncertain`.
 """
 
 import secrets
-import unicodedata
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
 
+from adapters.answers import (
+    MAX_RECEIPT_LETTERS,
+    code_of,
+    json_of,
+    share_of,
+    shown,
+    text_in,
+)
 from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from adapters.signing import NONCE, SIGNATURE, TIMESTAMP, sign
 from domain.kernel import SCALE, Refused, clock, parse_units, plain
@@ -26,13 +33,10 @@ from domain.suppliers.ports import (
     Rejected,
     Submission,
     SubmitResult,
-    SuppliedCode,
     Uncertain,
 )
 
 NAME = "generic_http"
-MAX_CODE_LETTERS = 400
-MAX_RECEIPT_LETTERS = 200
 _REJECTED_ORDER = {
     "out_of_stock": Category.OUT_OF_STOCK,
     "price_exceeded": Category.PRICE_EXCEEDED,
@@ -84,8 +88,8 @@ class GenericHttp:
             return Rejected(Category.PROVIDER_DOWN, str(error))
         except Ambiguous as error:
             return Uncertain(detail=str(error))
-        content = _json_of(answer)
-        refusal = _text(content, "error")
+        content = json_of(answer)
+        refusal = text_in(content, "error")
         if 400 <= answer.status < 500 and refusal in _NOT_BEGUN:
             return Rejected(_NOT_BEGUN[refusal], refusal)
         return _order_in(answer, content, submission)
@@ -97,7 +101,7 @@ class GenericHttp:
             answer = await self._send(connection, "GET", path)
         except (NotSent, Ambiguous) as error:
             return Uncertain(Category.PROVIDER_DOWN, str(error))
-        content = _json_of(answer)
+        content = json_of(answer)
         if answer.status == 404 and content.get("error") == "order_not_found":
             return NotFound()
         return _order_in(answer, content, submission)
@@ -106,7 +110,7 @@ class GenericHttp:
         """What we have left there, in units; None when it cannot be told now."""
         try:
             answer = await self._send(connection, "GET", "/balance")
-            return parse_units(str(_json_of(answer).get("balance", "")))
+            return parse_units(str(json_of(answer).get("balance", "")))
         except (NotSent, Ambiguous, Refused):
             return None
 
@@ -129,7 +133,7 @@ def _order_in(
     answer: Answer, content: dict[str, Any], submission: Submission
 ) -> Accepted | Completed | Rejected | Uncertain:
     """The order that an answer shows; anything not surely ours and understood is `Uncertain`."""
-    status, error = _text(content, "status"), _text(content, "error")
+    status, error = text_in(content, "status"), text_in(content, "error")
     if content.get("reference") != submission.reference:
         return Uncertain(detail=f"http_{answer.status}")
     if status == "rejected" and error in _REJECTED_ORDER:
@@ -150,11 +154,11 @@ def _delivery_in(
     content: dict[str, Any], upstream_id: str | None, *, whole: bool
 ) -> Completed | Uncertain:
     """The goods of an answer: codes, or for a direct top-up its receipt."""
-    receipt = _shown(content.get("receipt"), MAX_RECEIPT_LETTERS)
+    receipt = shown(content.get("receipt"), MAX_RECEIPT_LETTERS)
     try:
         cost = parse_units(str(content["charged"]))
         codes = tuple(
-            _code_of(entry) for entry in (content.get("codes", ()) if receipt else content["codes"])
+            code_of(entry) for entry in (content.get("codes", ()) if receipt else content["codes"])
         )
     except (Refused, KeyError, TypeError, ValueError):
         return Uncertain(detail="delivery_unreadable")
@@ -168,48 +172,11 @@ def _share_in(content: dict[str, Any]) -> int:
     """How much of a direct top-up was made, in 1/10000: `delivered` is a decimal above 0 and below
     1; 0 when it is none, for then nobody knows."""
     try:
-        share = parse_units(_text(content, "delivered"))
+        return share_of(parse_units(text_in(content, "delivered")), SCALE)
     except Refused:
         return 0
-    return share if 0 < share < SCALE else 0
-
-
-def _code_of(entry: Any) -> SuppliedCode:
-    """One code of a delivery; a `ValueError` when it cannot be stored and shown as it came."""
-    if not isinstance(entry, dict):
-        raise ValueError
-    number, secret = entry.get("number") or "", entry["secret"]
-    if not isinstance(number, str) or not isinstance(secret, str) or not secret.strip():
-        raise ValueError
-    number, secret = number.strip(), secret.strip()
-    if len(number) + len(secret) > MAX_CODE_LETTERS:
-        raise ValueError
-    if any(unicodedata.category(letter) == "Cc" for letter in number + secret):
-        raise ValueError
-    return SuppliedCode(number, secret)
-
-
-def _text(content: dict[str, Any], key: str) -> str:
-    """A text of an answer; empty when there is none, or something else in its place."""
-    value = content.get(key)
-    return value if isinstance(value, str) else ""
 
 
 def _upstream_id_in(content: dict[str, Any]) -> str | None:
     """The supplier's own number of the order, of letters that can be stored."""
-    return _shown(content.get("order_id"), 96) or None
-
-
-def _shown(value: Any, most: int) -> str:
-    """A text or number of letters that can be stored; empty for anything else."""
-    text = str(value) if isinstance(value, str | int) else ""
-    return "".join(each for each in text if each.isprintable())[:most]
-
-
-def _json_of(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer; empty when there is none, which fits nothing above."""
-    try:
-        content = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}
+    return shown(content.get("order_id")) or None

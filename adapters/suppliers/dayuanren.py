@@ -1,0 +1,199 @@
+"""大猿人 and its like: phone and utility top-ups, taken first and done later (row D1).
+
+Built from published client code and tested against the simulator, never against the vendor. What
+its numbers of refusal mean is in no public document: the connection's `rejections` say it, and a
+number that stands not there is uncertain until a query by our own reference tells.
+
+An item is the vendor's product number, or `number/face`: then the vendor checks the face, too. The
+vendor tells no price of a top-up that is done; the price of its product is taken for it, and our
+guard when that cannot be had. The statement is where a difference is found.
+"""
+
+from hashlib import md5
+from typing import Any
+
+import orjson
+
+from adapters.answers import (
+    MAX_RECEIPT_LETTERS,
+    NOT_FOUND,
+    balance_in,
+    json_of,
+    list_of,
+    object_of,
+    refusals_in,
+    refused,
+    settings_of,
+    share_of,
+    shown,
+    too_late,
+    units_in,
+)
+from adapters.http import Ambiguous, NotSent, PartnerClient
+from domain.kernel import SCALE, plain
+from domain.suppliers.ports import (
+    Accepted,
+    Capabilities,
+    Category,
+    Completed,
+    Connection,
+    NotFound,
+    OwnReference,
+    QueryResult,
+    Rejected,
+    Submission,
+    SubmitResult,
+    Uncertain,
+)
+
+NAME = "dayuanren"
+MOBILE = "mobile"
+_RUNNING, _DONE, _PART = 0, 1, 3
+_FAILED = (-1, 2)  # cancelled, failed: both are given back
+
+
+class Dayuanren:
+    """The supplier port in this dialect. Settings: `userid`, `key`, `rejections`."""
+
+    def __init__(
+        self, client: PartnerClient, *, settle_seconds: float = 60.0, not_found_answers: int = 3
+    ) -> None:
+        self.client = client
+        self.capabilities = Capabilities(
+            own_reference=OwnReference.ERROR_ON_REPEAT,
+            query_by_own_reference=True,
+            price_guard=True,
+            not_found_answers=not_found_answers,
+            settle_seconds=settle_seconds,
+        )
+
+    async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
+        """Ask for one top-up; more than one at once the vendor does not know."""
+        if late := too_late(submission):
+            return late
+        if submission.quantity != 1 or not submission.account.get(MOBILE):
+            return Rejected(Category.INVALID_ACCOUNT, "one_number_at_a_time")
+        product, _, face = submission.item.partition("/")
+        body = {
+            **{name: str(value) for name, value in submission.account.items()},
+            "product_id": product,
+            "out_trade_num": submission.reference,
+            "price": plain(submission.max_unit_cost),
+            "notify_url": "",
+        }
+        if face:
+            body["amount"] = face
+        try:
+            status, content = await self._call(connection, "recharge", body)
+        except NotSent as error:
+            return Rejected(Category.PROVIDER_DOWN, str(error))
+        except Ambiguous as error:
+            return Uncertain(detail=str(error))
+        number = content.get("errno")
+        if status != 200 or not isinstance(number, int):
+            return Uncertain(detail=f"http_{status}")
+        if number != 0:
+            return refused(str(number), refusals_in(settings_of(connection)))
+        data = object_of(content.get("data"))
+        if data.get("out_trade_num") != submission.reference:
+            return Uncertain(detail="other_order")
+        return Accepted(shown(data.get("order_number")) or None)
+
+    async def query(self, connection: Connection, submission: Submission) -> QueryResult:
+        """What became of the top-up with our reference."""
+        try:
+            body = {"out_trade_nums": submission.reference}
+            status, content = await self._call(connection, "check", body)
+            number = content.get("errno")
+            if status == 200 and _means_none(number, connection):
+                return NotFound()
+            if status != 200 or number != 0:
+                return Uncertain(detail=f"http_{status}_errno_{shown(number)}")
+            for row in list_of(content.get("data")):
+                if object_of(row).get("out_trade_num") == submission.reference:
+                    return await self._told(connection, row, submission)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        return Uncertain(detail="other_order")
+
+    async def balance(self, connection: Connection) -> int | None:
+        """What we have left there, in units; None when it cannot be told now."""
+        try:
+            _, content = await self._call(connection, "user", {})
+        except (NotSent, Ambiguous):
+            return None
+        return balance_in(object_of(content.get("data")), "balance")
+
+    async def cancel(self, connection: Connection, submission: Submission) -> bool:
+        """Ask for it to be taken back; whether the wish arrived. Only a query tells what came."""
+        try:
+            body = {"out_trade_nums": submission.reference}
+            status, content = await self._call(connection, "cancel", body)
+        except (NotSent, Ambiguous):
+            return False
+        return status == 200 and content.get("errno") == 0
+
+    async def _told(
+        self, connection: Connection, row: dict[str, Any], submission: Submission
+    ) -> QueryResult:
+        state, upstream_id = row.get("state"), shown(row.get("order_number")) or None
+        if state == _RUNNING:
+            return Accepted(upstream_id)
+        if state in _FAILED:
+            return Rejected(Category.UNKNOWN, "failed" if state == 2 else "cancelled")
+        if state not in (_DONE, _PART):
+            return Uncertain(detail=f"state_{shown(state)}")
+        price = await self._price(connection, submission)
+        receipt = shown(row.get("charge_kami"), MAX_RECEIPT_LETTERS) or upstream_id or ""
+        if state == _DONE:
+            return Completed(upstream_id, (), price, receipt)
+        share = _share_in(row, submission.item.partition("/")[2])
+        part = -(-price * share // SCALE) if share else price
+        return Completed(upstream_id, (), part, receipt, whole=False, share=share)
+
+    async def _price(self, connection: Connection, submission: Submission) -> int:
+        """The price of the product; the guard, which it cannot exceed, when it is not told."""
+        try:
+            _, content = await self._call(connection, "product", {})
+        except (NotSent, Ambiguous):
+            return submission.max_unit_cost
+        wanted = submission.item.partition("/")[0]
+        for shelf in list_of(content.get("data")):
+            for row in list_of(object_of(shelf).get("products")):
+                if shown(object_of(row).get("id")) == wanted:
+                    price = balance_in(row, "price")
+                    return min(price or submission.max_unit_cost, submission.max_unit_cost)
+        return submission.max_unit_cost
+
+    async def _call(
+        self, connection: Connection, name: str, body: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        settings = settings_of(connection)
+        sent = {**body, "userid": settings.get("userid", "")}
+        sent["sign"] = signature(settings.get("key", ""), sent)
+        answer = await self.client.send(
+            "POST",
+            f"{connection.base_url.rstrip('/')}/index/{name}",
+            headers={"content-type": "application/json"},
+            body=orjson.dumps(sent),
+            timeout_seconds=connection.timeout_seconds,
+        )
+        return answer.status, json_of(answer)
+
+
+def signature(key: str, content: dict[str, Any]) -> str:
+    """MD5, in capitals, of `name=value&` sorted by name, and the key at the end."""
+    told = "".join(f"{name}={value}&" for name, value in sorted(content.items()) if name != "sign")
+    return md5(f"{told}apikey={key}".encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def _means_none(number: Any, connection: Connection) -> bool:
+    return refusals_in(settings_of(connection)).get(shown(number)) == NOT_FOUND
+
+
+def _share_in(row: dict[str, Any], face: str) -> int:
+    """How much of the face was topped up; 0 when the item tells no face."""
+    try:
+        return share_of(units_in(row, "charge_amount"), units_in({"face": face}, "face"))
+    except ValueError:
+        return 0
