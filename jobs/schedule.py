@@ -13,6 +13,7 @@ from domain import (
     notifications,
     orders,
     payments,
+    quotes,
     vault,
     webhooks,
 )
@@ -106,7 +107,7 @@ async def keep_house() -> int:
     await ledger.take_checkpoints()
     while await giftcards.expire_due():
         pass
-    while await payments.forget_forged():
+    while await payments.forget_forged() or await quotes.forget_unused():
         pass
     await vault.expire_exports()
     return await forget_old_rows() + await bulk.forget_old_jobs()

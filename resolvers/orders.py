@@ -13,6 +13,7 @@ from domain.kernel import ActorKind, Money, Page, Prefix, clock, decode_id, page
 from resolvers.context import Info
 from resolvers.loaders import AtOnceOrLater, there
 from resolvers.money import MoneyInput, money_of
+from resolvers.quotes import quote_of
 from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 DeliveredCard: TypeAlias = cards.Card | checkout.ClaimedCard  # as read, or as just claimed
@@ -64,6 +65,8 @@ async def order_create(
     contact: ContactInput | None = None,
     lookup_password: str | None = None,
     pay_by_channel: bool = False,
+    quote_id: strawberry.ID | None = None,
+    expected_total: MoneyInput | None = None,
 ) -> OrderOutcome:
     """Buy with the caller's wallet, or to be paid through a channel."""
     told = orders.contact_of(contact.email, contact.phone) if contact else None
@@ -79,7 +82,13 @@ async def order_create(
         for index, line in enumerate(lines)
     )
     purchase = checkout.Purchase(
-        wishes, idempotency_key, promoter_code, keepsake=keepsake, by_channel=pay_by_channel
+        wishes,
+        idempotency_key,
+        promoter_code,
+        keepsake=keepsake,
+        by_channel=pay_by_channel,
+        quote_id=quote_of(quote_id),
+        expected_total=_total(expected_total),
     )
     outcome = show_placed(info, await checkout.place_order(info.context.actor, purchase))
     if info.context.actor.kind is not ActorKind.GUEST:
@@ -106,6 +115,12 @@ def _chosen(card_id: strawberry.ID | None, index: int) -> UUID | None:
     if card_id is None:
         return None
     return decode_id(Prefix.CARD, card_id, field=("lines", str(index), "cardId"))
+
+
+def _total(money: MoneyInput | None) -> int | None:
+    if money is None:
+        return None
+    return money_of(money, "expectedTotal", currency=checkout.CURRENCY).units
 
 
 def _units(money: MoneyInput | None, index: int, name: str) -> int | None:

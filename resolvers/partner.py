@@ -10,6 +10,7 @@ from domain.kernel import Invalid, Prefix, Refused, clock, decode_id
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 from resolvers.orders import AccountEntryInput, OrderOutcome, filled_in, show_placed
+from resolvers.quotes import quote_of
 from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 
@@ -21,6 +22,7 @@ async def order_place(
     max_unit_cost: MoneyInput,
     account: list[AccountEntryInput] | None = None,
     valid_until: datetime | None = None,
+    quote_id: strawberry.ID | None = None,
 ) -> OrderOutcome:
     """A partner's purchase: its own id makes it happen once, for ever.
 
@@ -35,7 +37,12 @@ async def order_place(
     wish = checkout.LineWish(
         sku=sku, quantity=quantity, max_price=limit, account=filled_in(account)
     )
-    purchase = checkout.Purchase((wish,), f"external:{external_id}", external_id=external_id)
+    purchase = checkout.Purchase(
+        (wish,),
+        f"external:{external_id}",
+        external_id=external_id,
+        quote_id=quote_of(quote_id),
+    )
     return show_placed(info, await checkout.place_order(info.context.actor, purchase))
 
 

@@ -209,7 +209,8 @@ class OrderMutation:
         rate=Rate(RateZone.LOOKUP_PASSWORD, only_with="lookup_password"),
         description="Buy with the wallet. The same `idempotencyKey` again answers the same order."
         " `contact` is where the buyer is told of it; `lookupPassword` opens the order, together"
-        " with its number, without a session.",
+        " with its number, without a session. `quoteId` sells at the prices that `quoteCreate`"
+        " locked; `expectedTotal` refuses any other total (PRICE_CHANGED).",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
         resolvers.order_cards_reveal,
@@ -258,7 +259,8 @@ class OrderPartnerMutation:
         permissions=[Scope("orders:write")],
         description="Buy. `externalId` is the partner's own and makes the order happen once, for"
         " ever. Refused when a unit costs more than `maxUnitCost`, and when it would begin after"
-        " `validUntil`: a partner that has given up by then may have bought elsewhere.",
+        " `validUntil`: a partner that has given up by then may have bought elsewhere. `quoteId`"
+        " buys at the price that `quoteCreate` locked.",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
         partner_resolvers.order_cards_reveal,

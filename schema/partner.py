@@ -16,19 +16,25 @@ from schema.orders import (
     PriceChangedError,
     StockShortError,
 )
+from schema.quotes import QuotePartnerMutation, QuotePartnerQuery
 from schema.scalars import SCALARS
 from schema.webhooks import WebhooksMutation, WebhooksQuery
 
 
 @strawberry.type
 class Query(
-    CatalogPartnerQuery, ClaimsPartnerQuery, OrderPartnerQuery, LedgerPartnerQuery, WebhooksQuery
+    CatalogPartnerQuery,
+    ClaimsPartnerQuery,
+    OrderPartnerQuery,
+    QuotePartnerQuery,
+    LedgerPartnerQuery,
+    WebhooksQuery,
 ):
     """What may be read."""
 
 
 @strawberry.type
-class Mutation(ClaimsPartnerMutation, OrderPartnerMutation, WebhooksMutation):
+class Mutation(ClaimsPartnerMutation, OrderPartnerMutation, QuotePartnerMutation, WebhooksMutation):
     """What may be done."""
 
 

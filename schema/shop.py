@@ -34,6 +34,7 @@ from schema.payments import (
     QrCodeAction,
     RedirectAction,
 )
+from schema.quotes import QuoteMutation, QuoteQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorMutation, StepUpRequiredError
 from schema.sites import SiteQuery
@@ -47,6 +48,7 @@ class Query(
     ClaimsQuery,
     OrderQuery,
     PaymentQuery,
+    QuoteQuery,
     SiteQuery,
     ViewerQuery,
 ):
@@ -61,6 +63,7 @@ class Mutation(
     IdentityMutation,
     OrderMutation,
     PaymentMutation,
+    QuoteMutation,
     SecondFactorMutation,
 ):
     """What may be done."""

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     dispute_decision_hours: int = Field(
         48, ge=1, le=2160, description="Within which time a case of after-sale is to be decided."
     )
+    quote_minutes: int = Field(
+        10, ge=1, le=1440, description="How long the prices of a kept quote are locked."
+    )
     callbacks_per_minute: int = Field(
         6_000,
         ge=60,

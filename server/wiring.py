@@ -25,6 +25,7 @@ from domain import (
     notifications,
     payments,
     pricing,
+    quotes,
     refunds,
     suppliers,
     vault,
@@ -45,6 +46,7 @@ CONTEXTS_WITH_TABLES = (
     "cards",
     "vault",
     "pricing",
+    "quotes",
     "suppliers",
     "orders",
     "payments",
@@ -139,6 +141,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     payments.places.public_url = settings.public_url or here
     payments.places.timeout_seconds = settings.supplier_timeout_seconds
     payments.times.unpaid = timedelta(minutes=settings.unpaid_minutes)
+    quotes.times.valid = timedelta(minutes=settings.quote_minutes)
     payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
     payments.register(alipay.NAME, alipay.Alipay(_client))
     payments.register(stripe.NAME, stripe.Stripe(_client))

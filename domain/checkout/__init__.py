@@ -4,6 +4,7 @@ from domain.checkout.asking import confirm_by_hand, query_payment
 from domain.checkout.confirming import Confirmed, confirm_payment
 from domain.checkout.ending import cancel_order, expire_order, expire_orders
 from domain.checkout.incoming import take_callback
+from domain.checkout.quoting import Quoted, keep_quote, quote_lines
 from domain.checkout.refusals import (
     AccountInvalid,
     CardNotFree,
@@ -30,13 +31,16 @@ __all__ = [
     "PriceChanged",
     "Purchase",
     "QuantityOutOfRange",
+    "Quoted",
     "StockShort",
     "cancel_order",
     "confirm_by_hand",
     "confirm_payment",
     "expire_order",
     "expire_orders",
+    "keep_quote",
     "place_order",
     "query_payment",
+    "quote_lines",
     "take_callback",
 ]

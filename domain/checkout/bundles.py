@@ -24,6 +24,7 @@ from domain.checkout.rules import (
     Shelf,
     account_refusal,
     made_elsewhere,
+    price_for,
     price_of,
 )
 from domain.commissions import Beneficiary, Rule, RuleKind
@@ -39,7 +40,7 @@ def plan_bundle(
     path = ("lines", str(place))
     if wish.card_id is not None:
         return [], [CardNotFree(sku=wish.sku, field=(*path, "cardId"))]
-    price = price_of(shelf, buyer.tier)
+    price = price_for(shelf, buyer)
     assert price is not None, "a bundle without price is not offered"
     chosen, refusal = _deliverable(wish, shelf, pool, path)
     accounts, faults = _accounts(shelf.parts, wish)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import cards, commissions, orders, payments
+from domain import cards, commissions, orders, payments, quotes
 from domain.checkout.guards import refuse_below_cost
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
 from domain.checkout.writing import CURRENCY, KeyTaken, draft_order
@@ -57,6 +57,8 @@ async def place_unpaid(
     order, lines = _draft(actor, purchase, buyer, planned, line_ids, order_id, total)
     order.expires_at = expires_at
     await orders.insert_unpaid(conn, order, lines)
+    if purchase.quote_id is not None:
+        await quotes.use_quote(conn, purchase.quote_id, order_id)
     if purchase.keepsake is not None:
         await purchase.keepsake.record(conn, order_id)
     crash_point("checkout.unpaid_written")

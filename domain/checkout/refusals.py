@@ -40,10 +40,13 @@ class StockShort(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class PriceChanged(Refusal):
-    """The price is not the one that the buyer saw, or is above a partner's limit."""
+    """The price is not the one that the buyer saw, or is above a partner's limit.
+
+    `sku` is a variant's, or the name of the whole order where its total is another one.
+    """
 
     code: ClassVar[str] = "PRICE_CHANGED"
-    sku: str
+    sku: str | Spoken
     expected: Money
     actual: Money
 

@@ -1,7 +1,7 @@
 """Pure rules of the purchase: from what was read to what will be written, or to refusals."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +53,8 @@ class Purchase:
     external_id: str | None = None
     keepsake: Keepsake | None = None
     by_channel: bool = False  # somebody pays through a payment channel, not out of the wallet
+    quote_id: UUID | None = None  # sells at the prices that this quote locked
+    expected_total: int | None = None  # refuses any other
 
     def plain(self) -> list[Any]:
         """The values that make two purchases the same one."""
@@ -61,7 +63,10 @@ class Purchase:
         ]
         left = [self.keepsake.mark] if self.keepsake else []
         way = ["channel"] if self.by_channel else []
-        return [wishes, self.promoter_code, self.external_id, *left, *way]
+        price = [["quote", str(self.quote_id)]] if self.quote_id else []
+        if self.expected_total is not None:
+            price.append(["total", str(self.expected_total)])
+        return [wishes, self.promoter_code, self.external_id, *left, *way, *price]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Shelf:
     type_version: int = 0
     account_fields: tuple[AccountField, ...] = ()
     parts: tuple["Part", ...] = ()  # of a bundle
+    locked: int | None = None  # the unit price that the buyer's quote locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +228,24 @@ def price_of(shelf: Shelf, tier: str) -> int | None:
     return shelf.prices.get(tier, shelf.prices.get(RETAIL))
 
 
+def price_for(shelf: Shelf, buyer: BuyerFacts) -> int | None:
+    """What this buyer pays for one: the locked price, where there is a price at all. Agents above
+    earn by the price lists of now: a lock binds the shop towards its buyer alone."""
+    listed = price_of(shelf, buyer.tier)
+    return listed if listed is None or shelf.locked is None else shelf.locked
+
+
+def unfilled(shelf: Shelf) -> Shelf:
+    """The shelf, for somebody who only asks what it costs and has filled nothing in yet."""
+    parts = tuple(replace(part, shelf=unfilled(part.shelf)) for part in shelf.parts)
+    return replace(shelf, account_fields=(), parts=parts)
+
+
 def not_offered(
     wish: LineWish, shelf: Shelf, buyer: BuyerFacts, currency: str, path: tuple[str, ...]
 ) -> Refusal | None:
     """Why a wish is refused whatever the stock; None when it is not."""
-    price = price_of(shelf, buyer.tier)
+    price = price_for(shelf, buyer)
     bundle = shelf.delivery_kind == DeliveryKind.BUNDLE and bool(shelf.parts)
     sellable = shelf.for_sale and (bundle or shelf.delivery_kind in SOLD_KINDS)
     if sellable and shelf.withheld is not None:
@@ -283,7 +302,7 @@ def _planned(
     *,
     own: bool,
 ) -> PlannedLine:
-    price = price_of(shelf, buyer.tier)
+    price = price_for(shelf, buyer)
     if price is None or shelf.variant_id is None or shelf.type_id is None:
         raise ValueError("a refused wish is not planned")
     stored_value = shelf.delivery_kind == DeliveryKind.GIFT_CARD
@@ -300,6 +319,7 @@ def _planned(
         chosen=wish.card_id,
         shared=shelf.shared,
         stored_value=stored_value,
+        offer_cost=None if shelf.locked is None else shelf.offer_cost,
         delivery_kind=DeliveryKind(shelf.delivery_kind),
         type_id=shelf.type_id,
         type_version=shelf.type_version,

@@ -7,8 +7,7 @@ gone, it holds them first. Plain SQL, because this is the hot path; a test holds
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,21 +15,20 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import commissions, ledger, orders
-from domain.catalog import WhenOut, from_rows
+from domain import ledger, orders, quotes
 from domain.checkout import statements
-from domain.checkout.guards import refuse_below_cost
+from domain.checkout.guards import refuse_below_cost, refuse_other_total
 from domain.checkout.placing import place_unpaid
 from domain.checkout.planning import plan
+from domain.checkout.reading import Seen, buyer_of, seen_in, shelves_of
 from domain.checkout.refusals import StockShort
 from domain.checkout.rules import (
-    RETAIL,
     BuyerFacts,
-    Part,
     PlannedLine,
     Purchase,
-    Shelf,
     check_wishes,
+    price_of,
+    unfilled,
 )
 from domain.checkout.writing import (
     CURRENCY,
@@ -48,7 +46,6 @@ from domain.kernel import (
     Busy,
     Connection,
     Money,
-    NotFound,
     Refused,
     clock,
     connection,
@@ -108,10 +105,10 @@ async def _place_unpaid(actor: Actor, purchase: Purchase) -> Placed:
     try:
         async with transaction() as conn:
             rows = await _read(conn, actor, purchase, clock.now())
-            buyer = _buyer_of(rows[0])
+            buyer = buyer_of(rows[0])
             if rows[0]["earlier"] is not None:
                 raise KeyTaken
-            planned = plan(purchase.lines, _shelves(rows, _seen(rows)), buyer, CURRENCY)
+            planned = _plan(purchase, rows, seen_in(rows), buyer)
             order, lines = await place_unpaid(conn, actor, purchase, buyer, planned)
     except KeyTaken:
         return await _replay(actor, purchase, input_hash(purchase.plain()))
@@ -158,9 +155,13 @@ async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: date
         "day": moment.date(),
         "site": actor.site_id,
     }
-    statement = statements.READ
+    plain, with_chosen = statements.READ, statements.READ_CHOSEN
+    if purchase.quote_id is not None:
+        plain, with_chosen = statements.READ_QUOTED, statements.READ_CHOSEN_QUOTED
+        given["quote"] = purchase.quote_id
+    statement = plain
     if any(chosen):
-        statement, given["chosen"] = statements.READ_CHOSEN, chosen
+        statement, given["chosen"] = with_chosen, chosen
     rows: list[Any] = await conn.fetch(statement.text, *statement.values(given))
     return rows
 
@@ -174,10 +175,9 @@ async def _buy(
     moment: datetime,
     in_a_crowd: bool,
 ) -> Placed:
-    order_id, buyer = new_id(), _buyer_of(rows[0])
-    seen = _seen(rows)
-    shelves = _shelves(rows, seen)
-    planned = plan(purchase.lines, shelves, buyer, CURRENCY)
+    order_id, buyer = new_id(), buyer_of(rows[0])
+    seen = seen_in(rows)
+    planned = _plan(purchase, rows, seen, buyer)
     total = _total_of(planned, buyer)
     line_ids = {line.position: new_id() for line in planned}
     if in_a_crowd:
@@ -204,126 +204,43 @@ async def _buy(
         "keepsake": purchase.keepsake.column(order_id) if purchase.keepsake else None,
         **card_columns(to_sell),
         **share_columns(taken),
+        **({"quote": purchase.quote_id} if purchase.quote_id is not None else {}),
     }
     await write(conn, order, lines, planned, moment, claims)
     return Placed(order, lines, cards, replayed=False)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """The cards that READ looked at: those of the shelf by sku, and those that were chosen."""
+async def look(actor: Actor, purchase: Purchase) -> dict[str, int]:
+    """The unit price of each sku, if the caller bought now. Writes nothing; looks at no wallet.
 
-    shelf: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    chosen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def for_row(self, row: Any) -> int:
-        """How many there are for a wish or a part, of which other lines may want some, too."""
-        found = self.shelf if row["chosen"] is None else self.chosen
-        return len(found[row["sku"]])
-
-    def take(self, line: PlannedLine) -> list[dict[str, Any]]:
-        """A line's cards; the next line of the variant gets others."""
-        if not line.from_own_stock:
-            return []
-        if line.chosen is not None:
-            return self.chosen[line.sku]
-        left = self.shelf[line.sku]
-        taken, left[: line.quantity] = left[: line.quantity], []
-        return taken
-
-
-def _seen(rows: list[Any]) -> _Seen:
-    """What READ saw; a shared code once for each unit that is wanted of it."""
-    seen = _Seen()
-    for row in rows:
-        if row["chosen"] is not None:
-            seen.chosen[row["sku"]] = orjson.loads(row["cards"])
-        elif row["turn"] == 1:
-            before, found = seen.shelf.get(row["sku"], []), _on_the_shelf(row)
-            seen.shelf[row["sku"]] = max(before, found, key=len)
-    picked = {card["id"] for cards in seen.chosen.values() for card in cards}
-    if picked:
-        for cards in seen.shelf.values():
-            cards[:] = [card for card in cards if card["id"] not in picked]
-    return seen
-
-
-def _on_the_shelf(row: Any) -> list[dict[str, Any]]:
-    if row["shared_card"] is None:
-        found: list[dict[str, Any]] = orjson.loads(row["cards"])
-        return found
-    card = {**orjson.loads(row["shared_card"]), "unit_cost": 0, "shared": True}
-    used = card.pop("used")
-    return [
-        {**card, "use": None if used is None else used + unit}
-        for unit in range(1, row["wanted"] + 1)
-    ]
-
-
-def _buyer_of(row: Any) -> BuyerFacts:
-    if row["buyer_id"] is None:
-        raise Refused(NotFound(what="buyer"))
-    is_agent = row["agent_id"] is not None
-    # An agent buys for own stock at its tier's price, and nobody earns on that (row L11).
-    chain = (
-        ()
-        if is_agent
-        else tuple(
-            (row[f"id{level}"], row[f"tier{level}"])
-            for level in (1, 2, 3)
-            if row[f"id{level}"] is not None
-        )
-    )
-    return BuyerFacts(
-        user_id=row["buyer_id"],
-        tier=row["tier"] if is_agent else RETAIL,
-        is_agent=is_agent,
-        chain=chain,
-        wallet_balance=row["balance"] or 0,
-    )
-
-
-def _shelves(rows: list[Any], seen: _Seen) -> dict[str, Shelf]:
-    """The shelf of each wish, a bundle's with those of its parts."""
-    parts: dict[str, list[Part]] = {}
-    for row in rows:
-        if row["bundle"] is not None:
-            part = Part(
-                position=row["part"],
-                pieces=row["pieces"],
-                share=row["share"],
-                gift_from=row["gift_from"],
-                when_out=WhenOut(row["when_out"]) if row["when_out"] else None,
-                shelf=_shelf_of(row, seen.for_row(row)),
-            )
-            parts.setdefault(row["bundle"], []).append(part)
-    return {
-        row["sku"]: _shelf_of(row, seen.for_row(row), parts.get(row["sku"], ()))
-        for row in rows
-        if row["bundle"] is None
+    Refuses as `place_order` does, but for the fields that a buyer fills in, which are not asked
+    for, and also what would be refunded because its supplier asks more by now.
+    """
+    check_wishes(purchase.lines)
+    async with connection() as conn:
+        rows = await _read(conn, actor, purchase, clock.now())
+    buyer, seen = buyer_of(rows[0]), seen_in(rows)
+    shelves = {
+        sku: replace(unfilled(shelf), locked=price_of(shelf, buyer.tier))
+        for sku, shelf in shelves_of(rows, seen).items()
     }
+    planned = plan(purchase.lines, shelves, buyer, CURRENCY)
+    costs = {line.position: [card["unit_cost"] for card in seen.take(line)] for line in planned}
+    refuse_below_cost(planned, costs)
+    return {sku: shelf.locked for sku, shelf in shelves.items() if shelf.locked is not None}
 
 
-def _shelf_of(row: Any, own_cards: int, parts: Sequence[Part] = ()) -> Shelf:
-    return Shelf(
-        sku=row["sku"],
-        variant_id=row["variant_id"],
-        for_sale=row["for_sale"],
-        withheld=row["withheld"],
-        delivery_kind=row["delivery_kind"] or "",
-        min_quantity=row["min_quantity"] or 1,
-        max_quantity=row["max_quantity"] or 1,
-        sold_below_cost=bool(row["sold_below_cost"]),
-        prices=orjson.loads(row["prices"]) if row["prices"] else {},
-        rules=commissions.read_rules(orjson.loads(row["rules"])),
-        own_cards=own_cards,
-        shared=row["shared_card"] is not None,
-        offer_cost=row["offer_cost"],
-        parts=tuple(sorted(parts, key=lambda part: part.position)),
-        type_id=row["type_id"],
-        type_version=row["type_version"] or 0,
-        account_fields=from_rows(orjson.loads(row["account_fields"] or "[]")),
-    )
+def _plan(purchase: Purchase, rows: list[Any], seen: Seen, buyer: BuyerFacts) -> list[PlannedLine]:
+    """The lines, at the prices that a quote locked where the purchase comes with one."""
+    shelves = shelves_of(rows, seen)
+    if purchase.quote_id is not None:
+        found = rows[0]["quote"]
+        wished = [(wish.sku, wish.quantity) for wish in purchase.lines]
+        prices = quotes.prices_to_lock(orjson.loads(found) if found else None, wished)
+        shelves |= {sku: replace(shelves[sku], locked=price) for sku, price in prices.items()}
+    planned = plan(purchase.lines, shelves, buyer, CURRENCY)
+    refuse_other_total(planned, purchase.expected_total, CURRENCY)
+    return planned
 
 
 def _total_of(planned: list[PlannedLine], buyer: BuyerFacts) -> int:
@@ -339,7 +256,7 @@ def _total_of(planned: list[PlannedLine], buyer: BuyerFacts) -> int:
 
 
 def _picked(
-    planned: list[PlannedLine], line_ids: dict[int, UUID], seen: _Seen
+    planned: list[PlannedLine], line_ids: dict[int, UUID], seen: Seen
 ) -> dict[UUID, list[ClaimedCard]]:
     """The cards that READ has seen, as they will be once WRITE has got them."""
     cards: dict[UUID, list[ClaimedCard]] = {}

@@ -13,6 +13,7 @@ from domain.kernel.outbox import INSERT_EVENTS
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 from domain.orders import INSERT_KEEPSAKE
 from domain.pricing import CHOSEN_LIST
+from domain.quotes import QUOTE, USE_QUOTE
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -135,6 +136,13 @@ _READ_CHOSEN = (
 )
 READ, READ_CHOSEN = named(_READ), named(_READ_CHOSEN)
 
+# And where somebody comes with a quote: it is read with the rest, and costs no statement more.
+_PLAIN, _QUOTED = "SELECT (SELECT result FROM earlier)", f"({QUOTE}) AS quote"
+READ_QUOTED, READ_CHOSEN_QUOTED = (
+    named(each.replace(_PLAIN, f"SELECT {_QUOTED}, (SELECT result FROM earlier)"))
+    for each in (_READ, _READ_CHOSEN)
+)
+
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
 # the planner expects few: of a bare LIMIT $n it expects a tenth of the pool, and reads all cards.
 CLAIM = """
@@ -225,7 +233,7 @@ JOIN cards c ON c.id = w.card_id AND c.state = 'shared' RETURNING 1
 """
 
 # Each part runs whether or not it is read; what is read are the two that others may win.
-WRITE = named(f"""
+_WRITE = f"""
 WITH key AS ({_KEY}), sold AS ({_CARDS}),
 made_order AS ({_ORDER}), made_lines AS ({_LINES}), made_transfers AS ({INSERT_TRANSFERS}),
 made_entries AS ({INSERT_ENTRIES}), made_commissions AS ({INSERT_COMMISSIONS}),
@@ -233,4 +241,6 @@ told AS ({INSERT_EVENTS}), kept AS ({INSERT_KEEPSAKE}), shared AS ({_SHARES})
 SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
     (SELECT count(*) FROM sold) = cardinality(:card_ids::uuid[])
     AND (SELECT count(*) FROM shared) = cardinality(:share_ids::uuid[]))
-""")
+"""
+WRITE = named(_WRITE)
+WRITE_QUOTED = named(_WRITE.replace("\nSELECT refuse", f", used AS ({USE_QUOTE})\nSELECT refuse"))

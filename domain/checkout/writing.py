@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import commissions, ledger, orders
+from domain import commissions, ledger, orders, quotes
 from domain.catalog import DeliveryKind
 from domain.checkout import statements
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
@@ -145,8 +145,8 @@ async def write(
     """Write the whole purchase by one statement.
 
     `claims` are the parameters of its key, of its cards unless they are held, of the shares of
-    shared codes, and of what the buyer leaves. Raises `KeyTaken`, `CardsTaken` or `Overdrawn` when
-    somebody was faster; nothing is written.
+    shared codes, of what the buyer leaves, and of the quote that it is placed by. Raises
+    `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody was faster; nothing is written.
     """
     postings, earned = _booked(order, lines, planned)
     told = [orders.order_event(events.PAID, 1, order, lines)]
@@ -166,9 +166,11 @@ async def write(
         **claims,
     }
     try:
-        await conn.fetch(statements.WRITE.text, *statements.WRITE.values(given))
+        statement = statements.WRITE_QUOTED if "quote" in claims else statements.WRITE
+        await conn.fetch(statement.text, *statement.values(given))
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != "shared_use_once":
+        # Of a quote that was used meanwhile, too, the next look tells.
+        if error.constraint_name not in ("shared_use_once", quotes.USED_ONCE):
             raise
         raise CardsTaken from error
     except asyncpg.RaiseError as error:

@@ -65,6 +65,7 @@ class Prefix(StrEnum):
     REFUND = "rfd"
     DISPUTE = "dsp"
     SUPPLIER_CLAIM = "scl"
+    QUOTE = "quo"
 
 
 def new_id() -> UUID:
