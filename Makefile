@@ -1,4 +1,5 @@
 # make demo   a running shop with everything it needs (PORT=8001 for another port, DETACH=1 to return)
+# make dock   a second shop that buys from the demo, and an order through both (ONCE=1 to end after it)
 # make stop   ends a detached demo
 # make test   format, lint, types, import contracts, every test
 PYTHON ?= python3
@@ -7,10 +8,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo dev stop install test check pytest format bench web lock clean
+.PHONY: demo dock dev stop install test check pytest format bench web lock clean
 
 demo: $(READY)
 	@$(BIN)/kameng demo $(if $(PORT),--port $(PORT)) $(if $(DETACH),--detach)
+
+dock: $(READY)
+	@$(BIN)/kameng dock $(if $(PORT),--port $(PORT)) $(if $(ONCE),--once)
 
 dev: $(READY)
 	@$(BIN)/kameng dev $(if $(PORT),--port $(PORT))

@@ -64,6 +64,20 @@ def demo(
 
 
 @app.command()
+def dock(
+    port: Port = None,
+    once: Annotated[bool, typer.Option(help="End after one order has gone through both.")] = False,
+) -> None:
+    """Run a second shop that buys what it sells from the demo, and send one order through both.
+
+    Example: kameng dock --once
+    """
+    from server import docking
+
+    docking.run(_with_port(port), once=once)
+
+
+@app.command()
 def dev(port: Port = None) -> None:
     """The demo for developers: starts anew whenever a source changes.
 

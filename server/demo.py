@@ -50,28 +50,28 @@ def run(wish: Wish) -> None:
     with ExitStack() as stack:
         stack.enter_context(_pid_file())
         environment = _environment(settings, _servers(settings, stack))
-        installed = settings.model_copy(update=_as_settings(environment))
-        supervisor = Supervisor(PROGRAMS, environment, VAR, _say, reload=wish.reload)
+        installed = settings.model_copy(update=as_settings(environment))
+        supervisor = Supervisor(PROGRAMS, environment, VAR, say, reload=wish.reload)
         supervisor.on_signals()
         asyncio.run(_fill(installed))
         stack.callback(supervisor.stop)
         supervisor.start()
         wait_until(
-            _answers(f"{_origin(installed)}/readyz"), "The API", supervisor.logs / "serve.log"
+            answers(f"{_origin(installed)}/readyz"), "The API", supervisor.logs / "serve.log"
         )
         simulator = installed.simulator_url
         wait_until(
-            _answers(f"{simulator}/healthz"), "The simulator", supervisor.logs / "simulator.log"
+            answers(f"{simulator}/healthz"), "The simulator", supervisor.logs / "simulator.log"
         )
         asyncio.run(seeding.fill_simulator(simulator))
         asyncio.run(seeding.open_vendor_channels(installed))
         known = asyncio.run(seeding.describe(installed, _origin(installed)))
-        _publish(known)
+        publish(known)
         stack.callback(DEMO_FILE.unlink, missing_ok=True)
         show(known)
         supervisor.watch()
-        _say("Stopping ...")
-    _say("Stopped; nothing is left running.")
+        say("Stopping ...")
+    say("Stopped; nothing is left running.")
 
 
 def detach(arguments: list[str], settings: Settings) -> None:
@@ -103,13 +103,13 @@ def detach(arguments: list[str], settings: Settings) -> None:
 
 def stop() -> None:
     """End a detached demo and wait until it is gone."""
-    pid = _running_demo()
+    pid = running_demo()
     if pid is None:
         console.print("Nothing is running. / 没有正在运行的演示。")
         return
     os.kill(pid, SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _running_demo() is not None:
+    while running_demo() is not None:
         if time.monotonic() > deadline:
             raise CannotStart(f"The demo (process {pid}) does not end; end it by hand.")
         time.sleep(0.1)
@@ -118,7 +118,7 @@ def stop() -> None:
 
 def refuse_second_run(settings: Settings) -> None:
     """Say what is in the way: a demo that runs, or somebody on our port."""
-    pid = _running_demo()
+    pid = running_demo()
     if pid is not None:
         raise CannotStart(
             f"A demo runs here already (process {pid}): `make stop` ends it."
@@ -172,7 +172,7 @@ def _servers(settings: Settings, stack: ExitStack) -> dict[str, str]:
             server = start(VAR)
             stack.callback(server.stop)
             urls[name] = server.url
-            _say(f"{server.name} runs.")
+            say(f"{server.name} runs.")
     return urls
 
 
@@ -193,23 +193,26 @@ def _environment(settings: Settings, urls: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _as_settings(environment: dict[str, str]) -> dict[str, Any]:
+def as_settings(environment: dict[str, str]) -> dict[str, Any]:
+    """An environment as the settings that processes read of it."""
     names = {name.removeprefix("KAMENG_").lower(): value for name, value in environment.items()}
     return Settings.model_validate(names).model_dump(include=set(names))
 
 
 async def _fill(settings: Settings) -> None:
     await preflight.check_servers(settings, migrated=False)
-    _say("Bringing the tables up to date ...")
+    say("Bringing the tables up to date ...")
     await migrate(settings.database_url)
-    await seeding.seed(settings, _say)
+    await seeding.seed(settings, say)
 
 
 def _origin(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
 
 
-def _answers(url: str) -> Callable[[], bool]:
+def answers(url: str) -> Callable[[], bool]:
+    """Asks whether an address answers with 200."""
+
     def ready() -> bool:
         with suppress(URLError, OSError), urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
@@ -218,16 +221,16 @@ def _answers(url: str) -> Callable[[], bool]:
     return ready
 
 
-def _publish(known: dict[str, Any]) -> None:
+def publish(known: dict[str, Any], path: Path = DEMO_FILE) -> None:
     """Write var/demo.json at once or not at all, for its owner's eyes only: it holds tokens."""
-    draft = DEMO_FILE.with_suffix(".draft")
+    draft = path.with_suffix(".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(known, file, indent=2, ensure_ascii=False)
-    draft.rename(DEMO_FILE)
+    draft.rename(path)
 
 
-def _running_demo() -> int | None:
+def running_demo() -> int | None:
     """The process of a demo that runs in this folder."""
     try:
         pid = int(PID_FILE.read_text())
@@ -246,5 +249,6 @@ def _pid_file() -> Iterator[None]:
         PID_FILE.unlink(missing_ok=True)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line with the time, for the person at the terminal."""
     console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {text}")

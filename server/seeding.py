@@ -82,7 +82,7 @@ async def seed(settings: Settings, say: Say) -> None:
     await connect(settings, "kameng-seed")
     try:
         await ledger.open_platform_accounts(CURRENCY)
-        operator = await _operator()
+        operator = await operator_of_demo()
         say("Importing the catalogue ...")
         await catalog.load_presets(operator)
         for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
@@ -99,7 +99,7 @@ async def seed(settings: Settings, say: Say) -> None:
 
 async def fill_simulator(url: str) -> None:
     """Tell the running simulator which items its suppliers have, and at what price."""
-    await load_items(url, _rows("offers.csv"))
+    await load_items(url, rows_of("offers.csv"))
 
 
 async def open_vendor_channels(settings: Settings) -> None:
@@ -108,7 +108,7 @@ async def open_vendor_channels(settings: Settings) -> None:
     accounts = await load_accounts(settings.simulator_url)
     await connect(settings, "kameng-seed")
     try:
-        operator = await _operator()
+        operator = await operator_of_demo()
         for priority, account in enumerate(accounts, start=SIMULATED_PRIORITY):
             wish = payments.ChannelWish(
                 code=f"{account['adapter']}-simulated",
@@ -129,7 +129,8 @@ async def describe(settings: Settings, origin: str) -> dict[str, Any]:
         buyer = await _signed_in("buyer", PASSWORDS["buyer"])
         operator = await _signed_in("operator", PASSWORDS["operator"])
         reps = [await _signed_in(login, PASSWORDS["agent"]) for login in _three_levels()]
-        partner_key = await _partner_key()
+        partner_key = await _partner_key(signed=False)
+        docking_key = await _partner_key(signed=True)
     finally:
         await disconnect()
     return {
@@ -142,8 +143,21 @@ async def describe(settings: Settings, origin: str) -> dict[str, Any]:
         "agents": reps,
         "operator": operator,
         "partner_key": partner_key,
+        "docking_key": docking_key,
         "purchase": _purchase(f"{origin}/graphql/shop", buyer["token"]),
     }
+
+
+async def describe_docked(settings: Settings, origin: str) -> dict[str, Any]:
+    """The same of a second shop that is docked to the demo."""
+    await connect(settings, "kameng-describe")
+    try:
+        buyer = await _signed_in("buyer", PASSWORDS["buyer"])
+        operator = await _signed_in("operator", PASSWORDS["operator"])
+    finally:
+        await disconnect()
+    doors = {name: f"{origin}/graphql/{name}" for name in ("shop", "partner", "admin")}
+    return {**doors, "buyer": buyer, "operator": operator}
 
 
 def as_curl(purchase: dict[str, Any]) -> str:
@@ -167,7 +181,8 @@ def _purchase(url: str, token: str) -> dict[str, Any]:
     }
 
 
-async def _operator() -> Actor:
+async def operator_of_demo() -> Actor:
+    """The demo's operator, made when there is none."""
     user = await identity.find_user("operator")
     if user is None:
         user = await identity.create_operator("operator", PASSWORDS["operator"], ["*"])
@@ -201,7 +216,7 @@ async def _payment_channel(operator: Actor, settings: Settings) -> None:
 
 async def _import_agents(operator: Actor) -> None:
     made: dict[str, agents.Agent] = {}
-    for row in _rows("agents.csv"):
+    for row in rows_of("agents.csv"):
         user = await _user(row["login"], PASSWORDS["agent"], row["name"])
         agent = await agents.agent_of_user(user.id)
         if agent is None:
@@ -220,7 +235,7 @@ async def _import_rules(operator: Actor) -> None:
 
 async def _import_stock(operator: Actor, say: Say) -> None:
     """Make card files as an operator would upload them, and import them."""
-    rows = list(_rows("stock.csv"))
+    rows = list(rows_of("stock.csv"))
     say(f"Importing cards of {len(rows)} variants ...")
     columns = (
         TextColumn("{task.description}"),
@@ -254,19 +269,24 @@ async def _people(operator: Actor) -> None:
     third_level = await identity.find_user(_three_levels()[-1])
     agent = await agents.agent_of_user(third_level.id) if third_level else None
     referrer = agent.code if agent else None
-    buyer = await _user("buyer", PASSWORDS["buyer"], "Demo", referrer)
+    buyer = await buyer_of_demo(referrer)
     await ledger.top_up(operator, buyer.id, BUYER_BALANCE, "demo", "demo:buyer")
     partner = await _user("partner", PASSWORDS["partner"], "Partner")
     await ledger.top_up(operator, partner.id, PARTNER_BALANCE, "demo", "demo:partner")
 
 
-async def _partner_key() -> dict[str, str]:
+async def buyer_of_demo(promoter_code: str | None = None) -> User:
+    """The demo's buyer, made when there is none."""
+    return await _user("buyer", PASSWORDS["buyer"], "Demo", promoter_code)
+
+
+async def _partner_key(*, signed: bool) -> dict[str, str]:
     """A fresh key each time: the secret of an older one cannot be shown again."""
-    operator = await _operator()
+    operator = await operator_of_demo()
     partner = await identity.find_user("partner")
     assert partner is not None
     key = await identity.create_api_key(
-        operator, partner.id, "demo", PARTNER_SCOPES, require_signature=False
+        operator, partner.id, "demo", PARTNER_SCOPES, require_signature=signed
     )
     return {"key": key.key, "signing_secret": key.signing_secret}
 
@@ -289,14 +309,15 @@ async def _user(login: str, password: str, name: str, promoter_code: str | None 
 
 def _three_levels() -> list[str]:
     """The logins of a chain of three agents, top first."""
-    rows = {row["login"]: row["parent_login"] for row in _rows("agents.csv")}
+    rows = {row["login"]: row["parent_login"] for row in rows_of("agents.csv")}
     for login, parent in rows.items():
         if parent and rows.get(parent):
             return [rows[parent], parent, login]
     raise CannotStart("demo/agents.csv has no chain of three agents.")
 
 
-def _rows(name: str) -> Iterable[dict[str, str]]:
+def rows_of(name: str) -> Iterable[dict[str, str]]:
+    """The rows of one of the demo's files."""
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 

@@ -228,23 +228,28 @@ class Kameng:
     async def _ask(
         self, connection: Connection, name: str, document: str, variables: dict[str, Any]
     ) -> tuple[int, dict[str, Any]]:
-        settings = settings_of(connection)
         asked = {"operationName": name, "query": document, "variables": variables}
         body = orjson.dumps(asked)
-        moment, nonce = int(clock.now().timestamp()), secrets.token_hex(16)
-        digest = sign(settings.get("signing_secret", ""), moment, nonce, body)
+        given = settings_of(connection)
         answer = await self.client.send(
             "POST",
             connection.base_url.rstrip("/") + PATH,
-            headers={
-                "content-type": "application/json",
-                "authorization": f"Bearer {settings.get('key', '')}",
-                "partner-signature": f"t={moment},n={nonce},v1={digest}",
-            },
+            headers=signed(given.get("key", ""), given.get("signing_secret", ""), body),
             body=body,
             timeout_seconds=connection.timeout_seconds,
         )
         return answer.status, json_of(answer)
+
+
+def signed(key: str, signing_secret: str, body: bytes) -> dict[str, str]:
+    """The headers of a request to the partner door."""
+    moment, nonce = int(clock.now().timestamp()), secrets.token_hex(16)
+    digest = sign(signing_secret, moment, nonce, body)
+    return {
+        "content-type": "application/json",
+        "authorization": f"Bearer {key}",
+        "partner-signature": f"t={moment},n={nonce},v1={digest}",
+    }
 
 
 def _refusal(code: str) -> Rejected | Uncertain:
