@@ -14,6 +14,7 @@ from domain import (
     orders,
     payments,
     quotes,
+    reconciliation,
     vault,
     webhooks,
 )
@@ -99,6 +100,11 @@ async def expire_stock() -> int:
 async def count_sales() -> int:
     """Count anew what was sold in thirty days, for lists sorted by it."""
     return await catalog.remember_sales(await orders.sold_since(clock.now() - SALES_WINDOW))
+
+
+async def reconcile() -> int:
+    """Compare the money ledger with the card ledger; once a day accounts and stores as well."""
+    return (await reconciliation.reconcile()).found
 
 
 async def keep_house() -> int:

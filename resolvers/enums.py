@@ -35,6 +35,7 @@ from domain.ledger import TransferKind
 from domain.notifications import Medium, NotificationState
 from domain.orders import LineStatus, OrderStatus
 from domain.payments import CallbackOutcome, PaymentStatus, RefundStatus, Way
+from domain.reconciliation import FindingState, Matter
 from domain.refunds import RefundDestination, RefundProgress, RefundReason
 from domain.sites import Assortment, SiteStatus
 from domain.suppliers import SupplierState
@@ -89,6 +90,8 @@ DESCRIBED = {
     RefundDestination: "CHANNEL: back the way the money came; WALLET: the buyer's wallet.",
     RefundProgress: "PENDING: the channel works on it; COMPLETED: the buyer has it.",
     CallbackOutcome: "What became of a callback; only TAKEN and SUSPENDED moved money.",
+    Matter: "What is compared between the money ledger and the card ledger.",
+    FindingState: "RESOLVED: the books agree by now. SETTLED: an operator explained it.",
     SupplierState: "Only ACTIVE ones get new attempts.",
     Medium: "How a message travels: to a buyer's address or number, or to a group of staff.",
     NotificationState: "UNCERTAIN: perhaps sent, and never repeated but by a person.",
@@ -104,6 +107,8 @@ NAMED = {
     RefundStatus: "PaymentRefundStatus",
     RefundProgress: "RefundStatus",
     CallbackOutcome: "PaymentCallbackOutcome",
+    Matter: "ReconciliationMatter",
+    FindingState: "ReconciliationFindingState",
     WhenOut: "WhenGiftOut",
     Medium: "NotificationMedium",
     LinkState: "ClaimLinkState",

@@ -27,6 +27,7 @@ from schema.orders import DELIVERIES, OrderAdminMutation, OrderAdminQuery
 from schema.payments import PaymentsAdminMutation, PaymentsAdminQuery
 from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
+from schema.reconciliation import ReconciliationAdminMutation, ReconciliationAdminQuery
 from schema.refunds import RefundsAdminMutation, RefundsAdminQuery, RefundTooLargeError
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
@@ -59,6 +60,7 @@ class Query(
     PricesAdminQuery,
     ProductTypesAdminQuery,
     RefundsAdminQuery,
+    ReconciliationAdminQuery,
     ReviewAdminQuery,
     SitesAdminQuery,
     StockAdminQuery,
@@ -90,6 +92,7 @@ class Mutation(
     PaymentsAdminMutation,
     ProductTypesAdminMutation,
     RefundsAdminMutation,
+    ReconciliationAdminMutation,
     ReviewAdminMutation,
     SellingAdminMutation,
     SitesAdminMutation,

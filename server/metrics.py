@@ -54,6 +54,11 @@ ALARMS = Gauge(
     ("kind",),
     registry=REGISTRY,
 )
+DIFFERENCES = Gauge(
+    "kameng_reconciliation_open",
+    "Differences between the money ledger and the card ledger that nobody has closed.",
+    registry=REGISTRY,
+)
 # Partial indexes make each of these cheap, whatever the size of its table.
 _BACKLOGS = """
 SELECT
@@ -66,6 +71,7 @@ SELECT
     (SELECT count(*) FROM notifications WHERE state = 'uncertain') AS uncertain_messages,
     (SELECT count(*) FROM disputes WHERE decide_by IS NOT NULL) AS open_disputes,
     (SELECT count(*) FROM disputes WHERE decide_by < now()) AS overdue_disputes,
+    (SELECT count(*) FROM reconciliation_findings WHERE state = 'OPEN') AS differences,
     (SELECT coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox_events
         WHERE published_at IS NULL) AS oldest
 """
@@ -129,6 +135,7 @@ async def render() -> bytes:
         checkpoint_age = await conn.fetchval(_CHECKPOINT_AGE)
     for kind in KINDS:
         BACKLOG.labels(kind).set(row[kind])
+    DIFFERENCES.set(row["differences"])
     OLDEST.set(float(row["oldest"]))
     found = {each["status"]: each["attempts"] for each in attempts}
     for status in OPEN_STATUSES:

@@ -25,6 +25,7 @@ HOUSEKEEPING_SECONDS = 300.0
 CHECKPOINT_SECONDS = 300.0  # how often it is asked whether today has one
 AUTHORISATIONS_SECONDS = 60.0
 SALES_SECONDS = 600.0
+RECONCILE_SECONDS = 600.0
 RELAY_PAUSE_SECONDS = 0.03  # under load a few larger batches cost less than many small ones
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ async def _lead(settings: Settings) -> None:
             _every(settings.sweep_interval_seconds, schedule.expire_orders),
             _every(HOUSEKEEPING_SECONDS, schedule.expire_stock),
             _every(SALES_SECONDS, schedule.count_sales),
+            _every(RECONCILE_SECONDS, schedule.reconcile),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),
         ]
         tasks = [asyncio.create_task(work) for work in works]

@@ -45,6 +45,7 @@ CONTEXTS_WITH_TABLES = (
     "agents",
     "cards",
     "vault",
+    "cardbook",
     "pricing",
     "quotes",
     "suppliers",
@@ -58,6 +59,7 @@ CONTEXTS_WITH_TABLES = (
     "webhooks",
     "claims",
     "notifications",
+    "reconciliation",
 )
 LOCK_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 30_000

@@ -62,6 +62,7 @@ class Prefix(StrEnum):
     PAYMENT_CHANNEL = "pch"
     PAYMENT_CALLBACK = "pcb"
     PAYMENT_REFUND = "prf"
+    RECONCILIATION_FINDING = "fnd"
     REFUND = "rfd"
     DISPUTE = "dsp"
     SUPPLIER_CLAIM = "scl"

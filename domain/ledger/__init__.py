@@ -11,6 +11,7 @@ from domain.ledger.service import (
     open_accounts,
     open_platform_accounts,
     post,
+    settled_entry,
     take_checkpoints,
     top_up,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "post",
     "posting_columns",
     "seal_committed",
+    "settled_entry",
     "take_checkpoints",
     "top_up",
     "verify",

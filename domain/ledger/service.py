@@ -139,6 +139,11 @@ async def top_up(
     return False
 
 
+async def settled_entry(conn: Connection) -> int:
+    """The last entry that no open transaction can still come before."""
+    return int(await conn.fetchval(_SETTLED_ENTRY, clock.now() - timedelta(seconds=SETTLE_SECONDS)))
+
+
 async def take_checkpoints() -> int:
     """Sum up append-only accounts that grew; returns how many checkpoints were written.
 
@@ -147,6 +152,6 @@ async def take_checkpoints() -> int:
     """
     async with transaction() as conn:
         moment = clock.now()
-        settled = await conn.fetchval(_SETTLED_ENTRY, moment - timedelta(seconds=SETTLE_SECONDS))
+        settled = await settled_entry(conn)
         done = await conn.execute(_CHECKPOINT, moment, CHECKPOINT_AFTER_ENTRIES, settled)
     return int(done.split()[-1])

@@ -40,6 +40,7 @@ _OF_STAFF: dict[str, tuple[str, ...]] = {
         *("payment.suspended", "payment.refund_requested"),
         *("payment.refunded", "payment.refund_failed"),
     ),
+    "ledger:read": ("reconciliation.mismatch",),
     "orders:read": ("delivery.uncertain", "delivery.rerouted", "delivery.incident"),
     "orders:fulfil": ("manual.waiting", "manual.overdue"),
     "cards:read": (

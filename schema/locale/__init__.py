@@ -93,6 +93,11 @@ def reason_text(reason: str, language: str) -> str:
     return _say("reason", reason, language)
 
 
+def finding_text(kind: str, language: str) -> str:
+    """What a difference between the books means, and the next step."""
+    return texts(language)["findings"].get(kind, kind)
+
+
 def _fill(table: str, code: str, language: str, values: Mapping[str, object]) -> str:
     said = {name: _say(name, value, language) for name, value in values.items()}
     try:
