@@ -81,6 +81,10 @@ def items_of_transfer(row: Any) -> list[tuple[Key, Side]]:
         return found + _of_sale(row)
     if not row["inventory"]:
         return found
+    if row["replaced_on"] is not None:
+        # The card whose place it takes is counted out of its line, so the units stay as they are.
+        given = Side(money=row["inventory"], at=at)
+        return [*found, ((Matter.SOLD, row["replaced_on"], currency), given)]
     matter, batch = _OF_BATCH.get(kind), row["batch_id"]
     if kind is TransferKind.SUPPLY:
         matter = Matter.STORED

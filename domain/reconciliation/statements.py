@@ -6,7 +6,7 @@ MONEY_WINDOW = """
 SELECT t.id, t.kind, t.reference, t.currency, t.note, t.posted_at,
     g.inventory, g.cost, g.supplier, l.delivery_kind, l.quantity, l.shared,
     x.id AS attempt_id, x.cost AS attempt_cost,
-    coalesce(b.id, w.batch_id) AS batch_id, b.codes
+    coalesce(b.id, w.batch_id) AS batch_id, b.codes, p.line_id AS replaced_on
 FROM seals s JOIN transfers t ON t.id = s.transfer_id
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(e.amount) FILTER (WHERE a.kind = 'inventory'), 0)::bigint AS inventory,
@@ -30,6 +30,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT o.batch_id FROM card_write_offs o
     WHERE t.kind IN ('card_write_off', 'card_return') AND o.id = t.reference LIMIT 1) w ON true
+LEFT JOIN LATERAL (
+    SELECT d.line_id FROM disputes d
+    WHERE t.kind = 'replacement' AND d.id = t.reference LIMIT 1) p ON true
 WHERE s.sequence > $1 AND s.sequence <= $2
 """
 MONEY_DAYS = """

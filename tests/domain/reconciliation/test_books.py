@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from domain import cardbook, cards, checkout, ledger, reconciliation
+from domain import aftersale, cardbook, cards, checkout, ledger, reconciliation
+from domain.aftersale import Decision, DecisionWish, DisputeReason, DisputeWish
 from domain.audit import AuditEntry
 from domain.cards.models import Card
 from domain.checkout import LineWish, Purchase
@@ -40,6 +41,22 @@ async def by_force(table: str, statement: str, *args: object) -> None:
         await conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         await conn.execute(statement, *args)
         await conn.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+async def test_both_books_agree_after_a_card_was_replaced() -> None:
+    variant = await make.variant(cards=2)
+    buyer = await make.buyer()
+    placed = await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 1),), "key"))
+    card = await Card.get(order_line_id=placed.lines[0].id)
+    opened = DisputeWish(
+        card_ids=(card.id,), reason=DisputeReason.CODE_INVALID, text="used", idempotency_key="open"
+    )
+    (dispute,) = await aftersale.open_disputes(buyer, placed.order.id, opened)
+    wish = DecisionWish(dispute.id, Decision.REPLACE, "it was used", "decide")
+    await aftersale.decide(make.OPERATOR, wish)
+    report = await reconciliation.reconcile(whole=True)
+    assert (report.waiting, report.found, report.open) == (0, 0, 0)
+    assert (await reconciliation.recount()).found == 0
 
 
 async def test_both_books_agree_after_a_day_of_trade() -> None:
