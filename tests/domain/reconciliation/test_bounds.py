@@ -59,8 +59,8 @@ async def test_a_window_costs_the_same_after_ten_times_the_history() -> None:
     await many_transfers(20_000)
     many = await rows_of(statements.MONEY_WINDOW, 1_000, 1_200)
     late = await rows_of(statements.MONEY_WINDOW, 20_000, 20_200)
-    # Link, transfer, two entries, their accounts: of 200 transfers, not of 22,000.
-    assert min(few, many, late) >= 1_000
+    # Link, transfer, two entries, and some of their accounts: of 200 transfers, not of 22,000.
+    assert min(few, many, late) >= 800
     assert max(few, many, late) <= 4_000
 
 
