@@ -40,6 +40,30 @@ def attempt_cost(attempt: Parent[fulfilment.FulfilmentAttempt]) -> Money | None:
     return None if attempt.cost is None else Money(attempt.cost, attempt.currency)
 
 
+@strawberry.input(description="One setting that the adapter asks for, by its name. No secret.")
+class SupplierSettingInput:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierSetting:
+    """One setting of a supplier's connection."""
+
+    name: str
+    value: str
+
+
+def settings_of(supplier: Parent[suppliers.Supplier]) -> list[SupplierSetting]:
+    """The settings of a supplier's connection, by their names."""
+    return [SupplierSetting(*pair) for pair in sorted(supplier.settings.items())]
+
+
+def callback_url_of(supplier: Parent[suppliers.Supplier]) -> str:
+    """Where the supplier calls us back."""
+    return suppliers.callback_url(supplier.id)
+
+
 async def supplier_save(
     info: Info,
     code: str,
@@ -49,9 +73,11 @@ async def supplier_save(
     secret: str | None = None,
     state: SupplierState = SupplierState.ACTIVE,
     priority: int = 100,
+    settings: list[SupplierSettingInput] | None = None,
 ) -> suppliers.Supplier:
     """Create a supplier, or change the one of this code."""
-    wish = suppliers.SupplierWish(code, name, adapter, base_url, secret, state, priority)
+    named = None if settings is None else {each.name: each.value for each in settings}
+    wish = suppliers.SupplierWish(code, name, adapter, base_url, secret, state, priority, named)
     return await suppliers.save_supplier(info.context.actor, wish)
 
 

@@ -38,6 +38,13 @@ class SupplierOffer:
     )
 
 
+@strawberry.type(description="One setting of a supplier's connection. No secret.")
+@presents(resolvers.SupplierSetting)
+class SupplierSetting:
+    name: str
+    value: str
+
+
 @strawberry.type(description="An upstream party. Its secret is never shown.")
 @presents(suppliers.Supplier)
 class Supplier:
@@ -48,6 +55,12 @@ class Supplier:
     base_url: str
     state: SupplierState
     priority: int
+    settings: list[SupplierSetting] = field(
+        resolvers.settings_of, description="What its adapter is told besides address and secret."
+    )
+    callback_url: str = field(
+        resolvers.callback_url_of, description="Where the supplier may call us back: tell it so."
+    )
     offers: list[SupplierOffer] = field(resolvers.offers, size=50)
     card_quality: CardQuality = field(
         resolvers.card_quality, description="Of all its card batches together."
@@ -105,8 +118,8 @@ class SuppliersAdminMutation:
         payload=SupplierSavePayload,
         entity="supplier",
         permissions=[Scope("suppliers:write")],
-        description="Create a supplier, or change the one of this code. Without `secret` the one"
-        " that is stored stays.",
+        description="Create a supplier, or change the one of this code. Without `secret` or"
+        " `settings` what is stored stays.",
     )
     offer_save: OfferSavePayload = mutation(
         resolvers.offer_save,

@@ -137,7 +137,8 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     aftersale.windows.decision = timedelta(hours=settings.dispute_decision_hours)
     fulfilment.above.give_back = refunds.refund_undelivered
     notifications.allowed.private_addresses = settings.webhook_private_addresses
-    suppliers.times.timeout_seconds = settings.supplier_timeout_seconds
+    suppliers.places.public_url = settings.public_url or here
+    suppliers.places.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE
     giftcards.limits.valid_days = settings.gift_card_valid_days
     payments.places.public_url = settings.public_url or here

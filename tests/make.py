@@ -28,6 +28,7 @@ from domain.kernel import (
     ActorKind,
     Money,
     clock,
+    new_id,
     plain,
     transaction,
 )
@@ -242,6 +243,18 @@ async def step_up(actor: Actor) -> None:
         user_id=actor.require_user(), secret_sealed=b"", created_at=moment, confirmed_at=moment
     )
     await Session.filter(id=actor.session_id).update(stepped_up_at=moment)
+
+
+def submission(item: str = "item", quantity: int = 1) -> suppliers.Submission:
+    """An order for a supplier, as an attempt would send it."""
+    return suppliers.Submission(
+        reference=f"k{new_id().hex}",
+        item=item,
+        quantity=quantity,
+        max_unit_cost=yuan(100),
+        currency=CNY,
+        valid_until=clock.now() + timedelta(seconds=20),
+    )
 
 
 async def simulated_offer(

@@ -33,6 +33,7 @@ from domain.suppliers.ports import (
     Rejected,
     Submission,
     SubmitResult,
+    SupplierPort,
     Uncertain,
 )
 
@@ -56,7 +57,7 @@ _NOT_BEGUN = {
 }
 
 
-class GenericHttp:
+class GenericHttp(SupplierPort):
     """The supplier port over the plain HTTP dialect."""
 
     def __init__(
@@ -67,6 +68,8 @@ class GenericHttp:
             own_reference=OwnReference.RETURNS_FIRST,
             query_by_own_reference=True,
             price_guard=True,
+            partial=True,
+            balance=True,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )

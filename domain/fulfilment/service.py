@@ -177,6 +177,7 @@ def _submission(
         currency=attempt.currency,
         valid_until=attempt.opened_at + VALID_FOR,
         account=account or {},
+        upstream_id=attempt.upstream_id,
     )
 
 
@@ -268,8 +269,8 @@ async def _rejected(
 
 async def _not_found(conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt) -> bool:
     """Give up what the supplier surely does not have; never an order that it once said it took."""
-    adapter, _ = await suppliers.connection_of(attempt.supplier_id)
-    capabilities = suppliers.port_of(adapter).capabilities
+    adapter, connection = await suppliers.connection_of(attempt.supplier_id)
+    capabilities = suppliers.port_of(adapter).capabilities_of(connection)
     taken = attempt.status is AttemptStatus.ACCEPTED
     if taken or not may_count_not_found(capabilities, attempt.opened_at, clock.now()):
         await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN)

@@ -39,17 +39,26 @@ async def import_suppliers(
             raise Refused(Invalid(reason="supplier_url", field=("base_url_setting",)))
         url = f"{address.rstrip('/')}/{row['code']}"
         priority = row.number("priority", 100)
+        settings = _pairs_in(row, "settings") if "settings" in row.values else None
         standing = await Supplier.filter(code=row["code"], base_url=url, priority=priority).first()
-        if standing and (standing.name, standing.adapter) == (row["name"], row["adapter"]):
+        stands = (row["name"], row["adapter"])
+        kept = settings is None or (standing is not None and standing.settings == settings)
+        if standing and kept and (standing.name, standing.adapter) == stands:
             return False
         secret = secret_of(row["code"])
         wish = SupplierWish(
-            row["code"], row["name"], row["adapter"], url, secret, priority=priority
+            row["code"],
+            row["name"],
+            row["adapter"],
+            url,
+            secret,
+            priority=priority,
+            settings=settings,
         )
         await save_supplier(actor, wish)
         return True
 
-    return await _each_row(file, "suppliers.csv", SUPPLIER_COLUMNS, save)
+    return await _each_row(file, "suppliers.csv", SUPPLIER_COLUMNS, save, ("settings",))
 
 
 async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
@@ -64,7 +73,7 @@ async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
             currency=row["currency"],
             priority=row.number("priority", 100),
             enabled=row["enabled"] != "false",
-            field_mapping=_mapping_in(row),
+            field_mapping=_pairs_in(row, "field_mapping"),
         )
         _, changed = await put_offer(actor, wish)
         return changed
@@ -72,12 +81,13 @@ async def import_offers(actor: Actor, file: BinaryIO) -> ImportReport:
     return await _each_row(file, "offers.csv", OFFER_COLUMNS, save, ("field_mapping",))
 
 
-def _mapping_in(row: CsvRow) -> dict[str, str]:
-    """`mobile=phone|area=region`: the supplier's names, and the keys of our fields."""
-    pairs = [pair for pair in row.values.get("field_mapping", "").split("|") if pair.strip()]
+def _pairs_in(row: CsvRow, column: str) -> dict[str, str]:
+    """`mobile=phone|area=region`: of a mapping the supplier's names and the keys of our fields."""
+    pairs = [pair for pair in row.values.get(column, "").split("|") if pair.strip()]
     parted = [pair.partition("=") for pair in pairs]
     if not all(between for _, between, _ in parted):
-        raise Refused(Invalid(reason="field_mapping", field=("field_mapping",)))
+        reason = "field_mapping" if column == "field_mapping" else "supplier_settings"
+        raise Refused(Invalid(reason=reason, field=(column,)))
     return {theirs.strip(): ours.strip() for theirs, _, ours in parted}
 
 

@@ -3,10 +3,13 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
 from domain.kernel.ids import new_id
+
+_NO_SETTINGS = SqlDefault("'{}'::jsonb")
 
 
 class SupplierState(StrEnum):
@@ -25,6 +28,8 @@ class Supplier(Model):
     adapter = fields.CharField(max_length=32)
     base_url = fields.CharField(max_length=300)
     secret_sealed = fields.BinaryField()
+    # The operator's, for this connection; no secrets. What they mean, its adapter knows.
+    settings = fields.JSONField[dict[str, str]](default=dict, db_default=_NO_SETTINGS)
     state = fields.CharEnumField(SupplierState, max_length=16)
     priority = fields.IntField(default=100)
     pause_reason = fields.CharField(max_length=200, default="")
@@ -35,6 +40,9 @@ class Supplier(Model):
         table = "suppliers"
         constraints = (
             CheckConstraint(check="state IN ('active', 'paused')", name="supplier_state_known"),
+            CheckConstraint(
+                check="jsonb_typeof(settings) = 'object'", name="supplier_settings_named"
+            ),
         )
 
 

@@ -28,11 +28,12 @@ WRITE_SCOPE = "suppliers:write"
 CURRENCY = "CNY"
 SECRET_PURPOSE = "supplier-secret"
 MAX_MAPPED = 12
+MAX_SETTINGS, MAX_SETTING_LETTERS = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
 class SupplierWish:
-    """A supplier as it shall be. A secret of None keeps the one that is stored."""
+    """A supplier as it shall be. A secret, or settings, of None keep what is stored."""
 
     code: str
     name: str
@@ -41,6 +42,7 @@ class SupplierWish:
     secret: str | None = field(default=None, repr=False)
     state: SupplierState = SupplierState.ACTIVE
     priority: int = 100
+    settings: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,15 @@ class OfferWish:
 
 
 @dataclass(slots=True)
-class SupplierTimes:
-    """How long a supplier may take; set once by the wiring."""
+class Places:
+    """Where the world finds this installation, and how long a supplier may take; set once by the
+    wiring."""
 
+    public_url: str = "http://127.0.0.1:8000"
     timeout_seconds: float = 8.0
 
 
-times = SupplierTimes()
+places = Places()
 
 
 async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
@@ -80,6 +84,8 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             supplier = Supplier(id=new_id(), code=wish.code, created_at=clock.now(), version=0)
         supplier.name, supplier.adapter, supplier.base_url = wish.name, wish.adapter, wish.base_url
         supplier.state, supplier.priority = wish.state, wish.priority
+        if wish.settings is not None:
+            supplier.settings = dict(wish.settings)
         supplier.version += 1
         if wish.secret is not None:
             supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
@@ -91,6 +97,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             "secret": wish.secret is not None,
         }
         details = {**details, "adapter": wish.adapter, "priority": wish.priority}
+        details["settings"] = supplier.settings
         await audit.record(conn, actor, "supplier.save", supplier.id, details)
     return supplier
 
@@ -143,8 +150,20 @@ async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
     """How to reach a supplier: its adapter's name, and address with the opened secret."""
     supplier = await Supplier.get(id=supplier_id)
     secret = unseal_small(SECRET_PURPOSE, supplier.secret_sealed, str(supplier.id))
-    connection = Connection(supplier.code, supplier.base_url, secret, times.timeout_seconds)
+    connection = Connection(
+        supplier_code=supplier.code,
+        base_url=supplier.base_url,
+        secret=secret,
+        timeout_seconds=places.timeout_seconds,
+        settings=supplier.settings,
+        callback_url=callback_url(supplier.id),
+    )
     return supplier.adapter, connection
+
+
+def callback_url(supplier_id: UUID) -> str:
+    """Where a supplier calls us back."""
+    return f"{places.public_url.rstrip('/')}/callbacks/suppliers/{supplier_id}"
 
 
 async def _check_mapping(wish: OfferWish, type_id: UUID) -> None:
@@ -168,6 +187,11 @@ def _check(wish: SupplierWish) -> None:
     )
     usable = _fits(wish.base_url, 300) and _is_address(wish.base_url)
     refuse_unless(usable, Invalid(reason="supplier_url", field=("baseUrl",)))
+    settings = wish.settings or {}
+    settings_fit = len(settings) <= MAX_SETTINGS and all(
+        _fits(name, 64) and _fits(value, MAX_SETTING_LETTERS) for name, value in settings.items()
+    )
+    refuse_unless(settings_fit, Invalid(reason="supplier_settings", field=("settings",)))
 
 
 def _fits(text: str, most: int) -> bool:

@@ -28,6 +28,7 @@ from domain.suppliers import (
     Submission,
     SubmitResult,
     SuppliedCode,
+    SupplierPort,
     Uncertain,
 )
 from tests import make
@@ -50,7 +51,7 @@ NOT_ASKED = replace(CAPABILITIES, query_by_own_reference=False)
 
 
 @dataclass
-class Scripted:
+class Scripted(SupplierPort):
     """A supplier that answers by script, and keeps a book of what it was asked."""
 
     capabilities: Capabilities = CAPABILITIES

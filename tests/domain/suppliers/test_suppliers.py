@@ -64,6 +64,36 @@ async def test_a_change_keeps_the_secret_unless_a_new_one_is_sent() -> None:
     assert await audits() == ["supplier.save"] * 3
 
 
+async def test_settings_reach_the_adapter_and_stay_unless_new_ones_are_sent() -> None:
+    told = {"customer_id": "1017", "sandbox": "true"}
+    supplier = await suppliers.save_supplier(CLERK, replace(WISH, settings=told))
+    _, opened = await suppliers.connection_of(supplier.id)
+    assert opened.settings == told
+    assert opened.callback_url.endswith(f"/callbacks/suppliers/{supplier.id}")
+    await suppliers.save_supplier(CLERK, replace(WISH, name="Other"))
+    assert (await suppliers.connection_of(supplier.id))[1].settings == told
+    await suppliers.save_supplier(CLERK, replace(WISH, settings={}))
+    assert (await suppliers.connection_of(supplier.id))[1].settings == {}
+
+
+async def test_settings_of_a_file_are_kept_when_it_has_no_such_column() -> None:
+    head = "code,name,adapter,base_url_setting,priority"
+    rows = f"{head},settings\nalpha,Alpha,generic_http,here,1,customer_id=1017|sandbox=true\n"
+    addresses = {"here": "http://suppliers.test"}
+    report = await suppliers.import_suppliers(
+        CLERK, io.BytesIO(rows.encode()), addresses, lambda _: SECRET
+    )
+    assert (report.updated, report.errors) == (1, [])
+    bare = f"{head}\nalpha,Alpha,generic_http,here,1\n"
+    for file, changed in ((rows, 0), (bare, 0)):
+        report = await suppliers.import_suppliers(
+            CLERK, io.BytesIO(file.encode()), addresses, lambda _: SECRET
+        )
+        assert report.updated == changed
+    supplier = await Supplier.get(code="alpha")
+    assert supplier.settings == {"customer_id": "1017", "sandbox": "true"}
+
+
 async def test_a_new_supplier_has_an_account_to_owe_it() -> None:
     supplier = await suppliers.save_supplier(CLERK, WISH)
     owed = account_id(AccountKind.SUPPLIER, supplier.id, make.CNY)
@@ -89,6 +119,9 @@ async def test_a_new_supplier_has_an_account_to_owe_it() -> None:
         ({"base_url": "http://alpha.test:99999"}, "supplier_url"),
         ({"base_url": "http://alpha.test/\0"}, "supplier_url"),
         ({"base_url": "https://alpha.test/" + "a" * 300}, "supplier_url"),
+        ({"settings": {"": "1"}}, "supplier_settings"),
+        ({"settings": {"a": "1" * 501}}, "supplier_settings"),
+        ({"settings": {str(n): "1" for n in range(21)}}, "supplier_settings"),
     ],
 )
 async def test_a_supplier_that_cannot_stand(changes: dict[str, Any], why: str) -> None:
