@@ -37,12 +37,14 @@ from domain.suppliers.ports import (
     Category,
     Completed,
     Connection,
+    Delivery,
     NotFound,
     OwnReference,
     QueryResult,
     Rejected,
     Submission,
     SubmitResult,
+    SupplierPort,
     Uncertain,
 )
 
@@ -52,7 +54,7 @@ _RUNNING, _DONE, _PART = 0, 1, 3
 _FAILED = (-1, 2)  # cancelled, failed: both are given back
 
 
-class Dayuanren:
+class Dayuanren(SupplierPort):
     """The supplier port in this dialect. Settings: `userid`, `key`, `rejections`."""
 
     def __init__(
@@ -63,6 +65,11 @@ class Dayuanren:
             own_reference=OwnReference.ERROR_ON_REPEAT,
             query_by_own_reference=True,
             price_guard=True,
+            partial=True,
+            balance=True,
+            face_guard=True,
+            cancel=True,
+            delivery=Delivery.QUERY,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
@@ -124,14 +131,13 @@ class Dayuanren:
             return None
         return balance_in(object_of(content.get("data")), "balance")
 
-    async def cancel(self, connection: Connection, submission: Submission) -> bool:
-        """Ask for it to be taken back; whether the wish arrived. Only a query tells what came."""
+    async def cancel(self, connection: Connection, submission: Submission) -> QueryResult:
+        """Ask for it to be taken back. Whether the wish was heard, only a query tells."""
         try:
-            body = {"out_trade_nums": submission.reference}
-            status, content = await self._call(connection, "cancel", body)
-        except (NotSent, Ambiguous):
-            return False
-        return status == 200 and content.get("errno") == 0
+            await self._call(connection, "cancel", {"out_trade_nums": submission.reference})
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        return await self.query(connection, submission)
 
     async def _told(
         self, connection: Connection, row: dict[str, Any], submission: Submission

@@ -36,13 +36,14 @@ from domain.suppliers.ports import (
     Rejected,
     Submission,
     SubmitResult,
+    SupplierPort,
     Uncertain,
 )
 
 NAME = "hook"
 
 
-class Hook:
+class Hook(SupplierPort):
     """The supplier port as a webhook. Setting: `secret`, as `whsec_...`.
 
     Its author promises what docs/add-a-supplier.md asks: the same reference again answers the first
@@ -57,6 +58,8 @@ class Hook:
             own_reference=OwnReference.RETURNS_FIRST,
             query_by_own_reference=True,
             price_guard=True,
+            partial=True,
+            balance=True,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )

@@ -39,6 +39,7 @@ from domain.suppliers.ports import (
     Submission,
     SubmitResult,
     SuppliedCode,
+    SupplierPort,
     Uncertain,
 )
 
@@ -104,7 +105,7 @@ _NEVER = ("FAILED", "CANCELLED", "EXPIRED")
 _GONE = ("REFUNDED", "CANCELLED")
 
 
-class Kameng:
+class Kameng(SupplierPort):
     """The supplier port to another instance. Settings: `key` and `signing_secret` of a partner."""
 
     def __init__(
@@ -115,6 +116,8 @@ class Kameng:
             own_reference=OwnReference.RETURNS_FIRST,
             query_by_own_reference=True,
             price_guard=True,
+            partial=True,
+            balance=True,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )

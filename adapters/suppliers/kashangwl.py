@@ -41,6 +41,7 @@ from domain.suppliers.ports import (
     Rejected,
     Submission,
     SubmitResult,
+    SupplierPort,
     Uncertain,
 )
 
@@ -50,7 +51,7 @@ ACCOUNT = "recharge_account"
 _RUNNING, _DONE, _FAILED = (100, 101), 200, 500
 
 
-class Kashangwl:
+class Kashangwl(SupplierPort):
     """The supplier port in this dialect. Settings: `customer_id`, `key`, `rejections`."""
 
     def __init__(
@@ -61,6 +62,8 @@ class Kashangwl:
             own_reference=OwnReference.ERROR_ON_REPEAT,
             query_by_own_reference=True,
             price_guard=True,
+            partial=True,
+            balance=True,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )

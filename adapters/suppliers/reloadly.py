@@ -40,12 +40,14 @@ from domain.suppliers.ports import (
     Category,
     Completed,
     Connection,
+    Delivery,
     NotFound,
     OwnReference,
     QueryResult,
     Rejected,
     Submission,
     SubmitResult,
+    SupplierPort,
     Uncertain,
 )
 
@@ -74,7 +76,7 @@ class _NoToken(Exception):
     """Its text says why, and holds no secret."""
 
 
-class Reloadly:
+class Reloadly(SupplierPort):
     """The supplier port in this dialect.
 
     Settings: `client_id`, `client_secret`, `product` (`giftcards` or `airtime`), `rate` (what one
@@ -89,6 +91,9 @@ class Reloadly:
             own_reference=OwnReference.ERROR_ON_REPEAT,
             query_by_own_reference=True,
             price_guard=False,
+            partial=True,
+            balance=True,
+            delivery=Delivery.QUERY,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )

@@ -9,7 +9,7 @@ from tortoise.migrations.constraints import CheckConstraint
 class Migration(migrations.Migration):
     """One more column."""
 
-    dependencies = [("domain", "0034_aftersale")]
+    dependencies = [("domain", "0036_two_books")]
 
     initial = False
 
