@@ -37,6 +37,7 @@ def row(kind: str, **changes: Any) -> dict[str, Any]:
         "attempt_cost": None,
         "batch_id": None,
         "codes": None,
+        "replaced_on": None,
     }
     about = {"id": TRANSFER, "kind": kind, "reference": LINE, "currency": "CNY", "note": ""}
     return {**about, "posted_at": AT, **nothing, **changes}
@@ -60,6 +61,11 @@ BROUGHT = {
     [
         pytest.param(row("topup"), {}, id="money alone says nothing of goods"),
         pytest.param(row("sale", **OWN), {(Matter.SOLD, LINE): (80, 2)}, id="out of stock"),
+        pytest.param(
+            row("replacement", inventory=40, replaced_on=LINE),
+            {(Matter.SOLD, LINE): (40, 0)},
+            id="a replacement costs, and its line has as many cards as before",
+        ),
         pytest.param(
             row("sale", **{**OWN, "shared": 2, "cost": 0, "inventory": 0}),
             {(Matter.SOLD, LINE): (0, 0)},
