@@ -147,8 +147,8 @@ INVARIANTS = (
     ),
     Invariant(
         "I7",
-        "an order is paid once, with its total, by its buyer's wallet or its one payment; other"
-        " money that channels have is in suspense or on its way back",
+        "an order is paid once, with its total, by its buyer's wallet, its one payment or over a"
+        " counter; other money that channels have is in suspense or on its way back",
         """
         SELECT (SELECT count(*) FROM orders o
                 LEFT JOIN transfers t ON t.kind = 'payment' AND t.reference = o.id
@@ -187,6 +187,11 @@ INVARIANTS = (
                         JOIN payments p ON p.id = r.payment_id
                         WHERE r.status = 'COMPLETED' AND p.channel_id = a.owner_id) AS there
                 FROM accounts a WHERE a.kind = 'channel') channels WHERE booked <> -there)
+            + (SELECT count(*) FROM counter_sales s
+                FULL JOIN (SELECT t.reference FROM transfers t JOIN entries e ON e.transfer_id = t.id
+                    JOIN accounts a ON a.id = e.account_id AND a.kind = 'bank'
+                    WHERE t.kind = 'payment') till ON till.reference = s.order_id
+                WHERE s.order_id IS NULL OR till.reference IS NULL)
         """,
     ),
     Invariant(

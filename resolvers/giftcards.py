@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 from strawberry import Parent
 
-from domain import giftcards, ledger
+from domain import checkout, giftcards, ledger
 from domain.kernel import Money, Page, Prefix, clock, decode_id, encode_id, page_request
 from resolvers.context import Info
 from resolvers.loaders import there
@@ -28,6 +28,22 @@ class RedemptionOutcome:
 
     redemption: giftcards.Redeemed
     wallet: ledger.Wallet
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class UseOutcome:
+    """What the payload shows of a use."""
+
+    use: giftcards.Redeemed
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class CounterOutcome:
+    """What the payload shows of a sale over a counter."""
+
+    sale: checkout.SoldAtCounter
     replayed: bool
 
 
@@ -99,6 +115,37 @@ async def gift_card_redeem(
     return RedemptionOutcome(done, wallet, done.replayed)
 
 
+async def gift_card_use(info: Info, idempotency_key: str, code: str) -> UseOutcome:
+    """Take one use of a card of uses, at the till (back office and partners)."""
+    done = await giftcards.use_once(info.context.actor, code, idempotency_key)
+    return UseOutcome(done, done.replayed)
+
+
+async def gift_card_counter_sell(
+    info: Info,
+    idempotency_key: str,
+    unit_price: MoneyInput,
+    paid_by: giftcards.CounterPayment,
+    numbers: list[str] | None = None,
+    batch_id: strawberry.ID | None = None,
+    login: str | None = None,
+    note: str = "",
+) -> CounterOutcome:
+    """Sell printed cards over a counter and make them good (back office)."""
+    batch = None
+    if batch_id is not None:
+        batch = decode_id(Prefix.CARD_BATCH, batch_id, field=("batchId",))
+    sale = checkout.AtCounter(
+        cards=giftcards.CounterWish(tuple(numbers or ()), batch),
+        unit_price=money_of(unit_price, "unitPrice"),
+        paid_by=paid_by,
+        login=login,
+        note=note,
+    )
+    sold = await checkout.sell_at_counter(info.context.actor, sale, idempotency_key)
+    return CounterOutcome(sold, sold.replayed)
+
+
 async def gift_cards_of_viewer(
     info: Info, first: int | None = None, after: str | None = None
 ) -> Page[giftcards.GiftCard]:
@@ -136,6 +183,26 @@ def redemption_id(done: Parent[giftcards.Redeemed]) -> strawberry.ID:
 def redeemed_at(done: Parent[giftcards.Redeemed]) -> datetime:
     """When it was taken."""
     return done.redemption.at
+
+
+def uses_left(done: Parent[giftcards.Redeemed]) -> int:
+    """What is left on a card of uses."""
+    return done.redemption.uses_after
+
+
+def order_id_of(sold: Parent[checkout.SoldAtCounter]) -> strawberry.ID:
+    """The order that a counter made."""
+    return strawberry.ID(encode_id(Prefix.ORDER, sold.order.id))
+
+
+def order_number_of(sold: Parent[checkout.SoldAtCounter]) -> str:
+    """What a counter prints on the receipt."""
+    return sold.order.number
+
+
+def total_of(sold: Parent[checkout.SoldAtCounter]) -> Money:
+    """What a counter received."""
+    return Money(sold.order.total, sold.order.currency)
 
 
 async def gift_card_programs(

@@ -15,7 +15,14 @@ from schema.catalog import (
 from schema.claims import ClaimsAdminMutation, ClaimsAdminQuery
 from schema.details import DetailsAdminMutation, DetailsAdminQuery
 from schema.documents import RootSchema
-from schema.giftcards import GiftCardMoveError, GiftCardsAdminMutation, GiftCardsAdminQuery
+from schema.giftcards import (
+    GiftCardCounterError,
+    GiftCardLockedError,
+    GiftCardMoveError,
+    GiftCardsAdminMutation,
+    GiftCardsAdminQuery,
+    GiftCardUnusableError,
+)
 from schema.identity import IdentityAdminMutation, IdentityAdminQuery
 from schema.jobs import JobsAdminMutation, JobsAdminQuery
 from schema.ledger import LedgerAdminMutation
@@ -116,7 +123,10 @@ schema = RootSchema(
     limits=ADMIN,
     types=[
         AgentDepthError,
+        GiftCardCounterError,
+        GiftCardLockedError,
         GiftCardMoveError,
+        GiftCardUnusableError,
         RefundTooLargeError,
         StepUpRequiredError,
         *DELIVERIES,

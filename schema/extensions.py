@@ -26,6 +26,7 @@ class RateZone(StrEnum):
     REVEAL = "reveal"
     ORDER_LOOKUP = "order_lookup"
     GIFT_CARD = "gift_card"
+    GIFT_CARD_USE = "gift_card_use"  # at a till, where many come
     GUEST_LOOKUP = "guest_lookup"
     LOOKUP_PASSWORD = "lookup_password"
     CLAIM = "claim"

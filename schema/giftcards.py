@@ -4,10 +4,12 @@ from datetime import datetime
 
 import strawberry
 
-from domain import giftcards
+from domain import checkout, giftcards
 from domain.giftcards import (
     Activation,
     Breakage,
+    CounterFault,
+    CounterPayment,
     GiftCardReason,
     GiftCardStatus,
     GiftCardValue,
@@ -99,7 +101,25 @@ class GiftCardRedemption:
     at: datetime = field(resolvers.redeemed_at)
 
 
-@strawberry.type(description="Why the card is not good; told to its buyer only.")
+@strawberry.type(description="One use that was taken from a card of uses.")
+@presents(giftcards.Redeemed)
+class GiftCardUse:
+    id: strawberry.ID = field(resolvers.redemption_id)
+    number: str = field(description="The card's number; it tells nothing of its code.")
+    uses_left: int = field(resolvers.uses_left)
+    at: datetime = field(resolvers.redeemed_at)
+
+
+@strawberry.type(description="Printed gift cards that went over a counter, as an order.")
+@presents(checkout.SoldAtCounter)
+class GiftCardCounterSale:
+    order_id: strawberry.ID = field(resolvers.order_id_of)
+    order_number: str = field(resolvers.order_number_of, description="For the receipt.")
+    quantity: int
+    total: Money = field(resolvers.total_of)
+
+
+@strawberry.type(description="Why the card is not good; told to its buyer and to operators.")
 @presents(giftcards.GiftCardUnusable)
 class GiftCardUnusableError(UserError):
     number: str
@@ -117,6 +137,13 @@ class GiftCardShortError(UserError):
 @presents(giftcards.GiftCardLocked)
 class GiftCardLockedError(UserError):
     minutes: int = field(description="When to try again.")
+
+
+@strawberry.type(description="A card that no counter sells, and why.")
+@presents(giftcards.GiftCardNotForCounter)
+class GiftCardCounterError(UserError):
+    number: str
+    why: CounterFault
 
 
 @strawberry.type(description="Cards that were issued together, as a batch of the card store.")
@@ -167,6 +194,38 @@ class GiftCardRedeemPayload:
 
 
 @strawberry.type
+class GiftCardUsePayload:
+    use: GiftCardUse | None
+    replayed: bool = field(
+        default=False, description="The key came before: this is the use that was taken then."
+    )
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class GiftCardCounterSellPayload:
+    sale: GiftCardCounterSale | None
+    replayed: bool = field(
+        default=False, description="The key came before: this is what was sold then."
+    )
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class GiftCardUseMutation:
+    gift_card_use: GiftCardUsePayload = mutation(
+        resolvers.gift_card_use,
+        payload=GiftCardUsePayload,
+        permissions=[Scope("giftcards:redeem")],
+        rate=Rate(RateZone.GIFT_CARD_USE),
+        sensitive=True,
+        description="Take one use from a card of uses, at a till, once for each `idempotencyKey`."
+        " Tries that come to nothing are counted by code, caller and address; too many lock. Only"
+        " an operator hears why a card is not good.",
+    )
+
+
+@strawberry.type
 class GiftCardMutation:
     gift_card_redeem: GiftCardRedeemPayload = mutation(
         resolvers.gift_card_redeem,
@@ -196,7 +255,16 @@ class GiftCardsAdminQuery:
 
 
 @strawberry.type
-class GiftCardsAdminMutation:
+class GiftCardsAdminMutation(GiftCardUseMutation):
+    gift_card_counter_sell: GiftCardCounterSellPayload = mutation(
+        resolvers.gift_card_counter_sell,
+        payload=GiftCardCounterSellPayload,
+        permissions=[Scope("giftcards:sell")],
+        description="Sell printed cards (of a program that is activated BY_HAND) for money that was"
+        " received over a counter, and make them good: by their `numbers`, or a whole `batchId`;"
+        " all of them or none. `login` names the buyer; left out, it is somebody who walked in."
+        " Booked, audited, once for each `idempotencyKey`.",
+    )
     gift_card_program_save: GiftCardProgramSavePayload = mutation(
         resolvers.gift_card_program_save,
         payload=GiftCardProgramSavePayload,

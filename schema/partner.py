@@ -5,6 +5,7 @@ import strawberry
 from schema.catalog import CatalogPartnerQuery
 from schema.claims import ClaimsPartnerMutation, ClaimsPartnerQuery
 from schema.documents import RootSchema
+from schema.giftcards import GiftCardLockedError, GiftCardUseMutation
 from schema.ledger import BalanceShortError, LedgerPartnerQuery
 from schema.limits import PARTNER
 from schema.live import OrderPartnerSubscription
@@ -34,7 +35,13 @@ class Query(
 
 
 @strawberry.type
-class Mutation(ClaimsPartnerMutation, OrderPartnerMutation, QuotePartnerMutation, WebhooksMutation):
+class Mutation(
+    ClaimsPartnerMutation,
+    GiftCardUseMutation,
+    OrderPartnerMutation,
+    QuotePartnerMutation,
+    WebhooksMutation,
+):
     """What may be done."""
 
 
@@ -51,6 +58,7 @@ schema = RootSchema(
     types=[
         AccountInvalidError,
         BalanceShortError,
+        GiftCardLockedError,
         PriceChangedError,
         StockShortError,
         *DELIVERIES,

@@ -86,6 +86,11 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(10), _per_hour(100)],
         everyone=[_per_minute(1_200)],
     ),
+    RateZone.GIFT_CARD_USE: Windows(
+        address=[_per_minute(240)],
+        subject=[_per_minute(120)],
+        everyone=[_per_minute(6_000)],
+    ),
     # Each page of an open order asks once a second; who walks ids meets 50 random bits anyway.
     RateZone.ORDER_LOOKUP: Windows(
         address=[_per_minute(600)],

@@ -2,6 +2,7 @@
 
 from domain.checkout.asking import confirm_by_hand, query_payment
 from domain.checkout.confirming import Confirmed, confirm_payment
+from domain.checkout.counter import AtCounter, SoldAtCounter, sell_at_counter
 from domain.checkout.ending import cancel_order, expire_order, expire_orders
 from domain.checkout.incoming import take_callback
 from domain.checkout.quoting import Quoted, keep_quote, quote_lines
@@ -21,6 +22,7 @@ from domain.checkout.writing import CURRENCY, ClaimedCard
 __all__ = [
     "CURRENCY",
     "AccountInvalid",
+    "AtCounter",
     "CardNotFree",
     "ClaimedCard",
     "Confirmed",
@@ -32,6 +34,7 @@ __all__ = [
     "Purchase",
     "QuantityOutOfRange",
     "Quoted",
+    "SoldAtCounter",
     "StockShort",
     "cancel_order",
     "confirm_by_hand",
@@ -42,5 +45,6 @@ __all__ = [
     "place_order",
     "query_payment",
     "quote_lines",
+    "sell_at_counter",
     "take_callback",
 ]

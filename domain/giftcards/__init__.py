@@ -1,5 +1,13 @@
 """The face of our own gift cards."""
 
+from domain.giftcards.counter import (
+    CardsAtCounter,
+    CounterWish,
+    activate_sold,
+    lock_for_counter,
+    note_counter_sale,
+    sold_to_walk_in,
+)
 from domain.giftcards.events import REDEEMED
 from domain.giftcards.expiry import expire_due
 from domain.giftcards.giving_back import Owed, owed_on, void_refunded
@@ -7,6 +15,8 @@ from domain.giftcards.issuing import Issue, issue
 from domain.giftcards.models import (
     Activation,
     Breakage,
+    CounterPayment,
+    CounterSale,
     GiftCard,
     GiftCardMove,
     GiftCardProgram,
@@ -30,22 +40,29 @@ from domain.giftcards.refusals import (
     GiftCardMistyped,
     GiftCardMoveNotAllowed,
     GiftCardNotAccepted,
+    GiftCardNotForCounter,
     GiftCardShort,
     GiftCardUnusable,
     ProgramTermsFixed,
 )
-from domain.giftcards.rules import ProgramDraft, limits
+from domain.giftcards.rules import CounterFault, ProgramDraft, limits
 
 __all__ = [
     "REDEEMED",
     "Activation",
     "Breakage",
+    "CardsAtCounter",
+    "CounterFault",
+    "CounterPayment",
+    "CounterSale",
+    "CounterWish",
     "GiftCard",
     "GiftCardLocked",
     "GiftCardMistyped",
     "GiftCardMove",
     "GiftCardMoveNotAllowed",
     "GiftCardNotAccepted",
+    "GiftCardNotForCounter",
     "GiftCardProgram",
     "GiftCardReason",
     "GiftCardRedemption",
@@ -58,18 +75,22 @@ __all__ = [
     "ProgramDraft",
     "ProgramTermsFixed",
     "Redeemed",
+    "activate_sold",
     "cards_of_holder",
     "expire_due",
     "issue",
     "limits",
     "list_cards",
     "list_programs",
+    "lock_for_counter",
     "move_cards",
     "moves_of",
+    "note_counter_sale",
     "owed_on",
     "programs_by_id",
     "redeem",
     "save_program",
+    "sold_to_walk_in",
     "use_once",
     "void_refunded",
 ]

@@ -119,8 +119,9 @@ def _subjects(actor: Actor, code_index: bytes) -> Sequence[tuple[GuardKind, byte
     found = [(GuardKind.CODE, code_index)]
     if actor.user_id is not None:
         found.append((GuardKind.USER, actor.user_id.bytes))
-    if actor.session_id is not None:
-        found.append((GuardKind.SESSION, actor.session_id.bytes))
+    device = actor.session_id or actor.key_id  # a till that asks by a key has no session
+    if device is not None:
+        found.append((GuardKind.SESSION, device.bytes))
     if actor.ip:
         found.append((GuardKind.ADDRESS, _network(actor.ip).encode()))
     return [(kind, keyed_digest(f"gift-card-guard/{kind.value}", value)) for kind, value in found]

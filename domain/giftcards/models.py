@@ -204,6 +204,33 @@ class GiftCardRedemption(Model):
         )
 
 
+class CounterPayment(StrEnum):
+    """How a counter was paid; the books know one bank for both."""
+
+    CASH = "cash"
+    BANK = "bank"
+
+
+class CounterSale(Model):
+    """An order of printed cards that was sold over a counter: by whom, and how it was paid.
+
+    `walk_in`: nobody said who buys, so that its money goes back over the counter, too.
+    """
+
+    order_id = fields.UUIDField(primary_key=True)
+    seller_id = fields.UUIDField()
+    paid_by = fields.CharEnumField(CounterPayment, max_length=8)
+    walk_in = fields.BooleanField()
+    note = fields.CharField(max_length=200, default="")
+    sold_at = fields.DatetimeField()
+
+    class Meta:
+        table = "counter_sales"
+        constraints = (
+            CheckConstraint(check="paid_by IN ('cash', 'bank')", name="counter_paid_by_known"),
+        )
+
+
 class GuardKind(StrEnum):
     """Whose tries are counted."""
 

@@ -37,9 +37,10 @@ _LOCK_CARDS = "SELECT 1 FROM cards WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 _LOCK = """
 SELECT g.card_id, g.number, g.status, g.version, g.sold_at, g.holder_id, g.balance_units,
     g.uses_left, g.currency, g.face_units, g.activated_at, g.expires_at, p.valid_days, p.activation,
-    coalesce(l.unit_price, 0) AS unit_price
+    coalesce(l.unit_price, 0) AS unit_price, coalesce(s.walk_in, false) AS walk_in
 FROM gift_cards g JOIN gift_card_programs p ON p.id = g.program_id JOIN cards c ON c.id = g.card_id
 LEFT JOIN order_lines l ON l.id = c.order_line_id
+LEFT JOIN counter_sales s ON s.order_id = l.order_id
 WHERE g.card_id = ANY($1) ORDER BY g.card_id FOR UPDATE OF g
 """
 _MOVE = """
@@ -153,7 +154,8 @@ async def _withdraw(conn: Connection, rows: Sequence[Any]) -> None:
 
 async def _pay_back(conn: Connection, rows: Sequence[Any]) -> None:
     """The rest of a sold card goes back to its buyer, at what was paid for it: nobody gets more
-    than that, and what a dearer card brought beyond its value stays earned."""
+    than that, and what a dearer card brought beyond its value stays earned. Whom no counter asked
+    for a name gets it over the counter."""
     postings = []
     for row in rows:
         owed, currency = row["balance_units"], row["currency"]
@@ -164,10 +166,16 @@ async def _pay_back(conn: Connection, rows: Sequence[Any]) -> None:
             back = min(owed, owed * row["unit_price"] // row["face_units"])
         legs = [
             (account_id(AccountKind.GIFT_CARD, None, currency), -owed),
-            (account_id(AccountKind.WALLET, row["holder_id"], currency), back),
+            (_way_back(row), back),
             (account_id(AccountKind.COST, None, currency), owed - back),
         ]
         reference, kind = row["card_id"], TransferKind.GIFT_CARD_VOID
         postings.append(Posting(kind, reference, currency, legs, row["number"]))
     if postings:
         await ledger.post(conn, postings)
+
+
+def _way_back(row: Any) -> UUID:
+    if row["walk_in"]:
+        return account_id(AccountKind.BANK, None, row["currency"])
+    return account_id(AccountKind.WALLET, row["holder_id"], row["currency"])

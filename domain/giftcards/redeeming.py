@@ -7,7 +7,7 @@ count taken back.
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -75,9 +75,10 @@ WHERE card_id = $1
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What was taken from a card, and in which currency; `replayed`: by an earlier call."""
+    """What was taken from which card, and in which currency; `replayed`: by an earlier call."""
 
     redemption: GiftCardRedemption
+    number: str
     currency: str
     replayed: bool
 
@@ -91,7 +92,8 @@ class _Wish:
     index: bytes
     key: str
     hashed: bytes
-    insider: bool  # staff hears the real reason
+    at_till: bool = False  # whoever presents it was looked at, and need not have bought it
+    insider: bool = False  # staff hears the real reason
 
 
 Take = Callable[[Connection, Any, UUID], Awaitable[GiftCardRedemption]]
@@ -110,7 +112,7 @@ async def redeem(actor: Actor, code: str, amount: Money | None, idempotency_key:
         payable = amount.units > 0 and is_payable(amount.units, amount.currency)
         refuse_unless(payable, Invalid(reason="amount_not_payable", field=("amount",)))
     asked = None if amount is None else [amount.units, amount.currency]
-    wish = _wish(TO_WALLET, GiftCardValue.BALANCE, code, idempotency_key, asked, insider=False)
+    wish = _wish(TO_WALLET, GiftCardValue.BALANCE, code, idempotency_key, asked)
 
     async def take(conn: Connection, row: Any, redemption_id: UUID) -> GiftCardRedemption:
         units = _units(row, amount)
@@ -127,11 +129,16 @@ async def redeem(actor: Actor, code: str, amount: Money | None, idempotency_key:
 async def use_once(actor: Actor, code: str, idempotency_key: str) -> Redeemed:
     """Take one use from a card of uses, for whoever stands at the till (row K3 builds on it).
 
-    Its share of what was paid for the card becomes revenue. Needs `giftcards:redeem`, and tells
-    the real reason of a refusal; else as `redeem`. Who presents the card is for the till to see.
+    Its share of what was paid for the card becomes revenue. Needs `giftcards:redeem`; an operator
+    hears the real reason of a refusal, a partner's key the one answer of all; else as `redeem`. Who
+    presents the card is for the till to see.
     """
     actor.require_scope(USE_SCOPE)
-    wish = _wish(ONE_USE, GiftCardValue.COUNT, code, idempotency_key, None, insider=True)
+    wish = replace(
+        _wish(ONE_USE, GiftCardValue.COUNT, code, idempotency_key, None),
+        at_till=True,
+        insider=actor.is_staff(USE_SCOPE),
+    )
 
     async def take(conn: Connection, row: Any, redemption_id: UUID) -> GiftCardRedemption:
         units = row["balance_units"] // row["uses_left"]  # the last use takes what is left
@@ -144,14 +151,12 @@ async def use_once(actor: Actor, code: str, idempotency_key: str) -> Redeemed:
     return await _use(actor, wish, take)
 
 
-def _wish(
-    operation: str, wanted: GiftCardValue, code: str, key: str, asked: Any, *, insider: bool
-) -> _Wish:
+def _wish(operation: str, wanted: GiftCardValue, code: str, key: str, asked: Any) -> _Wish:
     letters = read_code(code)
     if letters is None:
         raise Refused(GiftCardMistyped(field=("code",)))
     index = code_index(letters)
-    return _Wish(operation, wanted, index, key, input_hash([index.hex(), asked]), insider)
+    return _Wish(operation, wanted, index, key, input_hash([index.hex(), asked]))
 
 
 async def _use(actor: Actor, wish: _Wish, take: Take) -> Redeemed:
@@ -183,21 +188,20 @@ async def _take_once(actor: Actor, by: UUID, wish: _Wish, tried: Try, take: Take
             row = await conn.fetchrow(_HOLD, wish.index)
             _refuse(_verdict(row, wish, by, moment))
             redemption = await take(conn, row, redemption_id)
-            currency = row["currency"]
         await take_back(conn, tried)
         crash_point("giftcards.before_commit")
     if earlier is not None:
         return await _replay(earlier)
-    return Redeemed(redemption, currency, replayed=False)
+    return Redeemed(redemption, row["number"], row["currency"], replayed=False)
 
 
 async def _replay(redemption_id: UUID) -> Redeemed:
     redemption = await GiftCardRedemption.get(id=redemption_id)
     async with connection() as conn:
-        currency = await conn.fetchval(
-            "SELECT currency FROM gift_cards WHERE card_id = $1", redemption.card_id
+        card = await conn.fetchrow(
+            "SELECT number, currency FROM gift_cards WHERE card_id = $1", redemption.card_id
         )
-    return Redeemed(redemption, currency, replayed=True)
+    return Redeemed(redemption, card["number"], card["currency"], replayed=True)
 
 
 def _verdict(row: Any, wish: _Wish, by: UUID, moment: datetime) -> Refusal | None:
@@ -217,7 +221,7 @@ def _verdict(row: Any, wish: _Wish, by: UUID, moment: datetime) -> Refusal | Non
     )
     fault = standing.fault(wish.wanted, moment)
     own = row["holder_id"] == by
-    if fault is None and (own or row["transferable"] or wish.insider):
+    if fault is None and (own or row["transferable"] or wish.at_till):
         return None
     if fault is None or not (own or wish.insider):
         return GiftCardNotAccepted(field=("code",))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from domain.giftcards.models import GiftCardReason, GiftCardStatus
+from domain.giftcards.rules import CounterFault
 from domain.kernel import Money, Refusal
 
 
@@ -64,3 +65,13 @@ class GiftCardLocked(Refusal):
     code: ClassVar[str] = "GIFT_CARD_LOCKED"
     retryable: ClassVar[bool] = True
     minutes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiftCardNotForCounter(Refusal):
+    """A card that no counter sells: not printed, sold, held, frozen or void; `number` names it."""
+
+    code: ClassVar[str] = "GIFT_CARD_NOT_FOR_COUNTER"
+    number: str
+    why: CounterFault
+    reason: str  # the same, as a key of the texts

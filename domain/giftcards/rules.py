@@ -10,6 +10,7 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from domain.giftcards.models import (
     Activation,
@@ -34,6 +35,7 @@ MAX_USES = 10_000
 MAX_VALID_DAYS = 36_500
 MAX_ISSUED = 50_000  # in one go: some seconds, and one transaction
 MAX_MOVED = 500
+MAX_AT_COUNTER = 2_000
 
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
@@ -117,6 +119,17 @@ MOVES: dict[GiftCardStatus, frozenset[GiftCardStatus]] = {
     _VOID: frozenset(),
 }
 BY_STAFF = frozenset({_ACTIVE, _FROZEN, _VOID})
+
+
+class CounterFault(StrEnum):
+    """Why a card is not sold at a counter."""
+
+    NOT_PRINTED = "not_printed"  # it is good at once when the shop sells it, so nobody prints it
+    SOLD = "sold"
+    HELD = "held"  # for a buyer who has not paid yet
+    FROZEN = "frozen"
+    VOID = "void"
+    NOT_THERE = "not_there"
 
 
 def needs_reason(source: GiftCardStatus, target: GiftCardStatus) -> bool:

@@ -3,6 +3,7 @@
 from domain.orders import events
 from domain.orders.books import (
     channel_payment_posting,
+    counter_payment_posting,
     payment_posting,
     refund_posting,
     sale_posting,
@@ -115,6 +116,7 @@ __all__ = [
     "audited_cards",
     "buyers_of",
     "channel_payment_posting",
+    "counter_payment_posting",
     "contact_of",
     "events",
     "expired_orders",

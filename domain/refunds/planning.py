@@ -102,6 +102,7 @@ async def plan_refund(conn: Connection, wish: RefundWish) -> Plan:
     ORDER_NOT_REFUNDABLE: unpaid, or nothing is left. LINE_NOT_REFUNDABLE: not delivered yet, a card
     that went back before or is redeemed, a free amount on a gift card. REFUND_TOO_LARGE: more than
     is left of a line. GIFT_CARD_MOVE_NOT_ALLOWED: a used up one. NOT_FOUND: not of this order.
+    INVALID: sold over a counter to nobody by name, whose gift cards are voided instead.
     """
     order = await orders.lock_order(conn, wish.order_id)
     paid = order.status not in orders.UNPAID
@@ -112,6 +113,8 @@ async def plan_refund(conn: Connection, wish: RefundWish) -> Plan:
     parts = tuple(part for course in courses for part in course.parts)
     amount = sum(part.amount for part in parts)
     refuse_unless(amount > 0, OrderNotRefundable(status=order.status.value, field=("orderId",)))
+    by_hand = await giftcards.sold_to_walk_in(conn, order.id)
+    refuse_unless(not by_hand, Invalid(reason="refund_walk_in", field=("orderId",)))
     through = await _way_back(conn, order, payment, wish.destination, amount)
     clawbacks = await _clawbacks(conn, courses) if wish.clawback else []
     return Plan(order, through, parts, tuple(clawbacks))
