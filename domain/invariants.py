@@ -188,7 +188,8 @@ INVARIANTS = (
                         WHERE r.status = 'COMPLETED' AND p.channel_id = a.owner_id) AS there
                 FROM accounts a WHERE a.kind = 'channel') channels WHERE booked <> -there)
             + (SELECT count(*) FROM counter_sales s
-                FULL JOIN (SELECT t.reference FROM transfers t JOIN entries e ON e.transfer_id = t.id
+                FULL JOIN (SELECT t.reference FROM transfers t
+                    JOIN entries e ON e.transfer_id = t.id
                     JOIN accounts a ON a.id = e.account_id AND a.kind = 'bank'
                     WHERE t.kind = 'payment') till ON till.reference = s.order_id
                 WHERE s.order_id IS NULL OR till.reference IS NULL)

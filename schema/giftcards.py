@@ -9,7 +9,6 @@ from domain.giftcards import (
     Activation,
     Breakage,
     CounterFault,
-    CounterPayment,
     GiftCardReason,
     GiftCardStatus,
     GiftCardValue,

@@ -1,4 +1,4 @@
-"""Printed gift cards sold over a counter (mission row K1): an order like any, paid in cash or by bank.
+"""Printed gift cards sold over a counter (mission row K1): an order like any, paid on the spot.
 
 One transaction: the cards are locked, the order is placed, paid and delivered, and the cards are
 good from then on. It is no hot path, so that it goes the way of orders that are paid later.

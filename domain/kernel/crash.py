@@ -23,6 +23,8 @@ POINTS = frozenset(
         "checkout.unpaid_written",
         "checkout.end_written",
         "checkout.confirm_written",
+        "checkout.counter_sold",
+        "checkout.counter_written",
         "checkout.confirmed",
         "callbacks.stored",
         "callbacks.judged",

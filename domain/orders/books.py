@@ -29,9 +29,7 @@ def channel_payment_posting(
     return Posting(TransferKind.PAYMENT, order_id, currency, legs, number)
 
 
-def counter_payment_posting(
-    order_id: UUID, total: int, currency: str, note: str
-) -> Posting:
+def counter_payment_posting(order_id: UUID, total: int, currency: str, note: str) -> Posting:
     """An order is paid over a counter: the money is in the till, or in the bank."""
     legs = [
         (account_id(AccountKind.BANK, None, currency), -total),

@@ -13,7 +13,8 @@ from schema.partner import schema as partner
 from schema.shop import schema as shop
 from tests import make
 from tests.api.asking import ask, data_of
-from tests.domain.giftcards.test_redeeming import bought
+from tests.domain.giftcards.test_counter import code_behind, printed
+from tests.domain.giftcards.test_redeeming import COUNTED, bought
 
 pytestmark = pytest.mark.usefixtures("db")
 SAVE = """mutation Save($input: GiftCardProgramSaveInput!) { giftCardProgramSave(input: $input) {
@@ -197,6 +198,93 @@ async def test_codes_are_tried_one_a_request_and_by_nobody_unknown() -> None:
     key = Actor(kind=ActorKind.KEY, user_id=buyer.user_id, scopes=frozenset({"*"}))
     result = await ask(shop, REDEEM, key, input=wish)
     assert [error.extensions["code"] for error in result.errors] == ["FORBIDDEN"]
+
+
+USE = """mutation Use($input: GiftCardUseInput!) { giftCardUse(input: $input) {
+    use { id number usesLeft at } replayed userErrors { code message field retryable%s } } }"""
+ADMIN_USE = USE % " ... on GiftCardUnusableError { number why }"
+SELL = """mutation Sell($input: GiftCardCounterSellInput!) { giftCardCounterSell(input: $input) {
+    sale { orderId orderNumber quantity total { amount currency } } replayed
+    userErrors { code message field ... on GiftCardCounterError { number why } } } }"""
+
+
+async def test_a_partner_and_an_operator_take_uses_from_a_card() -> None:
+    _, (code,), (card,) = await bought(await make.gift_program(cards=1, **COUNTED))
+    owner = await make.buyer(balance=0)
+    till = Actor(
+        kind=ActorKind.KEY,
+        user_id=owner.user_id,
+        key_id=new_id(),
+        scopes=frozenset({"giftcards:redeem"}),
+    )
+    wish = {"code": code, "idempotencyKey": "one"}
+    first = (await data_of(partner, USE % "", till, input=wish))["giftCardUse"]
+    assert (first["use"]["number"], first["use"]["usesLeft"]) == (card.number, 2)
+    again = (await data_of(partner, USE % "", till, input=wish))["giftCardUse"]
+    assert (again["replayed"], again["use"]) == (True, first["use"])
+    wish["idempotencyKey"] = "two"
+    second = (await admin_data(ADMIN_USE, input=wish))["giftCardUse"]
+    assert second["use"]["usesLeft"] == 1
+
+
+async def test_only_an_operator_hears_why_a_card_has_no_use_left() -> None:
+    _, (code,), (card,) = await bought(await make.gift_program(cards=1, **COUNTED))
+    await giftcards.move_cards(make.OPERATOR, [card.card_id], GiftCardStatus.FROZEN, "secret why")
+    owner = await make.buyer(balance=0)
+    till = Actor(kind=ActorKind.KEY, user_id=owner.user_id, scopes=frozenset({"giftcards:redeem"}))
+    errors = []
+    for each in (code, rules.new_code()):
+        wish = {"code": each, "idempotencyKey": each}
+        errors += (await data_of(partner, USE % "", till, input=wish))["giftCardUse"]["userErrors"]
+    assert errors[0] == errors[1]
+    wish = {"code": code, "idempotencyKey": "why"}
+    (told,) = (await admin_data(ADMIN_USE, input=wish))["giftCardUse"]["userErrors"]
+    assert (told["code"], told["why"]) == ("GIFT_CARD_UNUSABLE", "FROZEN")
+    assert told["number"] == card.number
+
+
+@pytest.mark.parametrize("scopes", [(), ("giftcards:read", "giftcards:write")])
+async def test_uses_and_counters_need_scopes_of_their_own(scopes: tuple[str, ...]) -> None:
+    clerk = await make.operator(*scopes)
+    key = Actor(kind=ActorKind.KEY, user_id=new_id(), scopes=frozenset(scopes))
+    wish = {"code": "x", "idempotencyKey": "one"}
+    sale = {
+        "numbers": ["GC1"],
+        "unitPrice": {"amount": "1.00", "currency": "CNY"},
+        "paidBy": "CASH",
+        "idempotencyKey": "one",
+    }
+    for asked in (
+        await ask(partner, USE % "", key, input=wish),
+        await ask(admin, ADMIN_USE, clerk, input=wish),
+        await ask(admin, SELL, clerk, input=sale),
+    ):
+        assert [error.extensions["code"] for error in asked.errors] == ["FORBIDDEN"]
+
+
+async def test_a_clerk_sells_printed_cards_over_the_counter() -> None:
+    clerk = await make.operator("giftcards:sell")
+    _, (first, second, _) = await printed()
+    wish = {
+        "numbers": [first.number, second.number],
+        "unitPrice": {"amount": "100.00", "currency": "CNY"},
+        "paidBy": "CASH",
+        "note": "till 3",
+        "idempotencyKey": "one",
+    }
+    sold = (await data_of(admin, SELL, clerk, input=wish))["giftCardCounterSell"]
+    assert sold["sale"]["total"] == {"amount": "200.00", "currency": "CNY"}
+    assert sold["sale"]["quantity"] == 2
+    again = (await data_of(admin, SELL, clerk, input=wish))["giftCardCounterSell"]
+    assert (again["replayed"], again["sale"]) == (True, sold["sale"])
+    (error,) = (await data_of(admin, SELL, clerk, input={**wish, "idempotencyKey": "two"}))[
+        "giftCardCounterSell"
+    ]["userErrors"][:1]
+    assert (error["code"], error["why"]) == ("GIFT_CARD_NOT_FOR_COUNTER", "SOLD")
+    assert error["number"] in error["message"]
+    friend = await make.buyer(balance=0)
+    done = await redeemed(friend, await code_behind(first.card_id), "mine")
+    assert done["wallet"] == {"available": {"amount": "100.00"}}
 
 
 def test_no_query_takes_a_code() -> None:

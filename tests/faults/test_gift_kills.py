@@ -14,6 +14,7 @@ from domain.identity.models import User, UserRole
 from domain.kernel import Prefix, encode_id
 from server.embedded import start_valkey
 from tests import make
+from tests.domain.giftcards.test_counter import printed
 from tests.domain.giftcards.test_redeeming import books_hold, bought, wallet
 from tests.faults.conftest import Installation
 from tests.faults.test_kills import number_of
@@ -23,6 +24,8 @@ REDEEM = """mutation Redeem($input: GiftCardRedeemInput!) { giftCardRedeem(input
     redemption { amount { amount } } replayed userErrors { code } } }"""
 ISSUE = """mutation Issue($input: GiftCardIssueInput!) { giftCardIssue(input: $input) {
     issue { quantity } replayed userErrors { code } } }"""
+SELL = """mutation Sell($input: GiftCardCounterSellInput!) { giftCardCounterSell(input: $input) {
+    sale { quantity } replayed userErrors { code } } }"""
 
 
 async def post(
@@ -87,6 +90,34 @@ async def test_the_api_dies_while_issuing(installation: Installation) -> None:
         answer = (await post(installation, "admin", token, ISSUE, wish))["data"]["giftCardIssue"]
         assert (answer["issue"]["quantity"], answer["replayed"]) == (2_500, replayed)
     assert await GiftCard.all().count() == 2_500
+    await books_hold()
+
+
+@pytest.mark.parametrize("point", ["checkout.counter_written", "checkout.counter_sold"])
+async def test_the_api_dies_in_a_sale_over_a_counter(
+    installation: Installation, point: str
+) -> None:
+    _, (card, *_) = await printed()
+    operator = await make.user(role=UserRole.OPERATOR)
+    await User.filter(id=operator.id).update(scopes=["giftcards:sell"])
+    token = await make.token(make.actor_of(operator))
+    wish = {
+        "numbers": [card.number],
+        "unitPrice": {"amount": "100.00", "currency": "CNY"},
+        "paidBy": "CASH",
+        "idempotencyKey": uuid4().hex,
+    }
+    installation.start("serve", crash_at=point)
+    with pytest.raises(httpx.TransportError):
+        await post(installation, "admin", token, SELL, wish)
+    committed = 1 if point == "checkout.counter_sold" else 0
+    assert await number_of("counter_sales") == await number_of("orders") == committed
+    installation.kill("serve")
+    installation.start("serve")
+    answer = (await post(installation, "admin", token, SELL, wish))["data"]["giftCardCounterSell"]
+    assert (answer["sale"], answer["replayed"]) == ({"quantity": 1}, bool(committed))
+    assert await number_of("counter_sales") == await number_of("orders") == 1
+    assert (await GiftCard.get(card_id=card.card_id)).status == "active"
     await books_hold()
 
 

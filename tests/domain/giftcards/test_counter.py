@@ -251,4 +251,4 @@ async def test_what_a_counter_sold_stays_told() -> None:
             await conn.execute("UPDATE counter_sales SET paid_by = 'bank'")
     assert (await Card.get(id=card.card_id)).state is CardState.SOLD
     assert (await CardBatch.get(id=card.batch_id)).accepted == 3
-    assert GiftCardStatus.ACTIVE == (await GiftCard.get(card_id=card.card_id)).status
+    assert (await GiftCard.get(card_id=card.card_id)).status == GiftCardStatus.ACTIVE

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from domain import aftersale, cardbook, cards, checkout, ledger, reconciliation
+from domain import aftersale, cardbook, cards, checkout, giftcards, ledger, reconciliation
 from domain.aftersale import Decision, DecisionWish, DisputeReason, DisputeWish
 from domain.audit import AuditEntry
 from domain.cards.models import Card
 from domain.checkout import LineWish, Purchase
-from domain.kernel import Refused, clock, connection, new_id, transaction
+from domain.giftcards import Activation, GiftCard, GiftCardValue
+from domain.kernel import Money, Refused, clock, connection, new_id, transaction
 from domain.ledger import AccountKind, Posting, TransferKind, account_id
 from domain.reconciliation import FindingState, Matter
 from domain.reconciliation.models import ReconciliationFinding, ReconciliationItem
@@ -57,6 +58,25 @@ async def test_both_books_agree_after_a_card_was_replaced() -> None:
     report = await reconciliation.reconcile(whole=True)
     assert (report.waiting, report.found, report.open) == (0, 0, 0)
     assert (await reconciliation.recount()).found == 0
+
+
+async def test_both_books_agree_after_gift_cards_went_over_a_counter() -> None:
+    for terms in ({}, {"value": GiftCardValue.COUNT, "face_units": None, "uses": 3}):
+        program = await make.gift_program(cards=3, activation=Activation.BY_HAND, **terms)
+        numbers = [each.number for each in await GiftCard.filter(program_id=program.id)]
+        sale = checkout.AtCounter(
+            giftcards.CounterWish(tuple(numbers[:2])),
+            Money(120 * make.SCALE, make.CNY),
+            giftcards.CounterPayment.CASH,
+        )
+        await checkout.sell_at_counter(make.OPERATOR, sale, f"key {program.id}")
+    report = await reconciliation.reconcile(whole=True)
+    assert (report.waiting, report.found, report.open) == (0, 0, 0)
+    assert (await reconciliation.recount()).found == 0
+    await by_force(
+        "gift_cards", "UPDATE gift_cards SET balance_units = 1 WHERE sold_at IS NOT NULL"
+    )
+    assert (await reconciliation.recount()).found > 0
 
 
 async def test_both_books_agree_after_a_day_of_trade() -> None:

@@ -21,7 +21,7 @@ CREATE TRIGGER counter_sales_append_only BEFORE UPDATE OR DELETE ON counter_sale
 class Migration(migrations.Migration):
     """One table."""
 
-    dependencies = [("domain", "0036_two_books")]
+    dependencies = [("domain", "0037_supplier_settings")]
 
     initial = False
 
