@@ -1,5 +1,6 @@
 """The ledger's face."""
 
+from domain.ledger.funds import CLIENT_KINDS, FUND_OF, USES, Fund, use_of
 from domain.ledger.models import Account, AccountKind, Entry, Transfer, TransferKind
 from domain.ledger.queries import AccountEntry, Wallet, balance_of, entries_of, wallet_of
 from domain.ledger.refusals import BalanceShort
@@ -17,15 +18,19 @@ from domain.ledger.service import (
 )
 
 __all__ = [
+    "CLIENT_KINDS",
+    "FUND_OF",
     "INSERT_ENTRIES",
     "INSERT_TRANSFERS",
     "PLATFORM_KINDS",
+    "USES",
     "Account",
     "AccountEntry",
     "AccountKind",
     "BalanceShort",
     "ChainReport",
     "Entry",
+    "Fund",
     "Posting",
     "Transfer",
     "TransferKind",
@@ -43,6 +48,7 @@ __all__ = [
     "settled_entry",
     "take_checkpoints",
     "top_up",
+    "use_of",
     "verify",
     "wallet_of",
 ]

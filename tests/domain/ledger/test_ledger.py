@@ -13,6 +13,8 @@ from tests import make
 pytestmark = pytest.mark.usefixtures("db")
 BANK = account_id(AccountKind.BANK, None, make.CNY)
 REVENUE = account_id(AccountKind.REVENUE, None, make.CNY)
+INVENTORY = account_id(AccountKind.INVENTORY, None, make.CNY)
+PREPAYMENT = account_id(AccountKind.PREPAYMENT, None, make.CNY)
 
 
 async def count(table: str) -> int:
@@ -59,7 +61,8 @@ async def test_a_posting_that_does_not_sum_to_zero_is_refused_by_the_database() 
 
 
 async def test_entries_cannot_be_added_to_an_earlier_transfer() -> None:
-    posting = Posting(TransferKind.TOPUP, new_id(), make.CNY, [(BANK, -5), (REVENUE, 5)])
+    legs = [(INVENTORY, -5), (BANK, 5)]
+    posting = Posting(TransferKind.CARD_PURCHASE, new_id(), make.CNY, legs)
     async with transaction() as conn:
         await ledger.post(conn, [posting])
         transfer = await conn.fetchval("SELECT id FROM transfers")
@@ -103,7 +106,7 @@ async def test_a_wallet_is_never_overdrawn_by_a_hundred_at_once() -> None:
             TransferKind.PAYMENT,
             new_id(),
             make.CNY,
-            [(wallet, -make.yuan(1)), (REVENUE, make.yuan(1))],
+            [(wallet, -make.yuan(1)), (PREPAYMENT, make.yuan(1))],
         )
         try:
             async with transaction() as conn:
@@ -115,7 +118,7 @@ async def test_a_wallet_is_never_overdrawn_by_a_hundred_at_once() -> None:
     spent = await asyncio.gather(*(spend() for _ in range(100)))
     assert sum(spent) == 10
     assert await ledger.balance_of(wallet) == 0
-    assert await ledger.balance_of(REVENUE) == make.yuan(10)
+    assert await ledger.balance_of(PREPAYMENT) == make.yuan(10)
 
 
 async def test_the_chain_names_an_altered_entry() -> None:
