@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     unpaid_minutes: int = Field(
         15, ge=1, le=1440, description="How long an order waits for its payment, its cards held."
     )
+    payment_query_seconds: int = Field(
+        20,
+        ge=1,
+        le=300,
+        description="How long a payment's callback may take before the channel is asked.",
+    )
     dispute_days: int = Field(
         7, ge=0, le=365, description="How long a buyer may say that a delivered card is bad."
     )

@@ -144,6 +144,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     payments.places.public_url = settings.public_url or here
     payments.places.timeout_seconds = settings.supplier_timeout_seconds
     payments.times.unpaid = timedelta(minutes=settings.unpaid_minutes)
+    payments.times.first_query = timedelta(seconds=settings.payment_query_seconds)
     quotes.times.valid = timedelta(minutes=settings.quote_minutes)
     payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
     payments.register(alipay.NAME, alipay.Alipay(_client))

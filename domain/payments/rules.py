@@ -9,7 +9,7 @@ from domain.payments.ports import Notice, Paid
 UNPAID_FOR = timedelta(minutes=15)  # an order waits so long for its payment
 HELD_BEYOND = timedelta(minutes=2)  # its cards a little longer, so that the order's end frees them
 MAX_TRIES = 10  # payments of one order
-FIRST_QUERY_AFTER = timedelta(seconds=20)
+FIRST_QUERY_AFTER = timedelta(seconds=20)  # a callback is faster, if one comes
 QUERY_PAUSES = (5, 5, 10, 10, 15, 30, 60, 120, 300)  # seconds
 QUERY_LEASE = timedelta(seconds=30)
 # "Nothing known" is believed this long after the payment's end, and where a channel cannot close
@@ -26,6 +26,7 @@ class Times:
     """How long an order waits; set once by the wiring."""
 
     unpaid: timedelta = UNPAID_FOR
+    first_query: timedelta = FIRST_QUERY_AFTER
 
 
 @dataclass(frozen=True, slots=True)

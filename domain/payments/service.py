@@ -44,7 +44,6 @@ from domain.payments.refusals import (
 )
 from domain.payments.registry import port_of
 from domain.payments.rules import (
-    FIRST_QUERY_AFTER,
     MAX_TRIES,
     QUERY_LEASE,
     QUERY_PAUSES,
@@ -161,7 +160,7 @@ async def _open(actor: Actor, wish: StartWish, channel: PaymentChannel) -> tuple
             status=PaymentStatus.STARTING,
             started_at=moment,
             expires_at=order.expires_at or moment,
-            next_query_at=moment + FIRST_QUERY_AFTER,
+            next_query_at=moment + times.first_query,
         )
     return payment, False
 

@@ -33,6 +33,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
                 **environment,
                 "PYTHONPATH": str(ROOT),
                 "KAMENG_SIMULATOR_PORT": str(free_port()),  # another demo may start meanwhile
+                "KAMENG_PAYMENT_QUERY_SECONDS": "2",  # tests wait for callbacks that never come
+                "KAMENG_SWEEP_INTERVAL_SECONDS": "1",
                 "KAMENG_LOG_LEVEL": "DEBUG",  # the search for leaked codes reads all that is said
                 "KAMENG_SHOP_FOLDER": str(ROOT / "frontend-examples/web-shop/dist"),
             },
