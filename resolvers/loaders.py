@@ -18,6 +18,7 @@ from domain import (
     orders,
     pricing,
     refunds,
+    routing,
     sites,
     suppliers,
 )
@@ -214,6 +215,11 @@ class Loaders:
     def offers(self) -> "Batch[UUID, list[suppliers.SupplierOffer]]":
         """The offers of a supplier, for the back office."""
         return Batch(suppliers.offers_of_suppliers, [])
+
+    @cached_property
+    def routes(self) -> "Batch[tuple[UUID, int], routing.RoutePlan | None]":
+        """The plan of an attempt by its line and number, for the back office."""
+        return Batch(routing.plans_of, None)
 
     @cached_property
     def type_versions(self) -> "Batch[tuple[UUID, int], list[dict[str, Any]]]":

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import strawberry
 from strawberry import Parent
 
-from domain import cards, fulfilment, suppliers
-from domain.kernel import Money, Prefix, decode_id
+from domain import cards, fulfilment, routing, suppliers
+from domain.kernel import Invalid, Money, Prefix, decode_id, refuse_unless
 from domain.suppliers import SupplierState
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
@@ -27,12 +27,24 @@ def offer_cost(offer: Parent[suppliers.SupplierOffer]) -> Money:
     return Money(offer.cost, offer.currency)
 
 
+def offer_fee(offer: Parent[suppliers.SupplierOffer]) -> Money:
+    """What one piece costs us beside its price."""
+    return Money(offer.fee, offer.currency)
+
+
 async def attempts_of_order(
     info: Info, order_id: strawberry.ID
 ) -> list[fulfilment.FulfilmentAttempt]:
     """Every try to buy an order's lines upstream, oldest first."""
     order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
     return await fulfilment.attempts_of_order(info.context.actor, order)
+
+
+async def attempt_route(
+    attempt: Parent[fulfilment.FulfilmentAttempt], info: Info
+) -> routing.RoutePlan | None:
+    """The plan that the attempt was made by."""
+    return await info.context.loaders.routes.load((attempt.line_id, attempt.number))
 
 
 def attempt_cost(attempt: Parent[fulfilment.FulfilmentAttempt]) -> Money | None:
@@ -64,6 +76,12 @@ def callback_url_of(supplier: Parent[suppliers.Supplier]) -> str:
     return suppliers.callback_url(supplier.id)
 
 
+@strawberry.input(description="At most so many purchases in so many seconds; 0: no bound.")
+class PaceInput:
+    calls: int
+    seconds: int
+
+
 async def supplier_save(
     info: Info,
     code: str,
@@ -74,10 +92,15 @@ async def supplier_save(
     state: SupplierState = SupplierState.ACTIVE,
     priority: int = 100,
     settings: list[SupplierSettingInput] | None = None,
+    max_open: int | None = None,
+    pace: PaceInput | None = None,
 ) -> suppliers.Supplier:
     """Create a supplier, or change the one of this code."""
     named = None if settings is None else {each.name: each.value for each in settings}
-    wish = suppliers.SupplierWish(code, name, adapter, base_url, secret, state, priority, named)
+    limit = suppliers.RateLimit(pace.calls, pace.seconds) if pace else None
+    wish = suppliers.SupplierWish(
+        code, name, adapter, base_url, secret, state, priority, named, max_open, limit
+    )
     return await suppliers.save_supplier(info.context.actor, wish)
 
 
@@ -109,9 +132,14 @@ async def offer_save(
     priority: int = 100,
     enabled: bool = True,
     field_mapping: list[FieldMappingInput] | None = None,
+    fee: MoneyInput | None = None,
+    weight: int | None = None,
 ) -> suppliers.SupplierOffer:
     """Create an offer, or change the one of this supplier, SKU and item."""
     money = money_of(cost, "cost")
+    beside = money_of(fee, "fee") if fee else None
+    same = beside is None or beside.currency == money.currency
+    refuse_unless(same, Invalid(reason="currency", field=("fee",)))
     wish = suppliers.OfferWish(
         sku,
         supplier_code,
@@ -121,6 +149,8 @@ async def offer_save(
         priority,
         enabled,
         {each.parameter: each.field for each in field_mapping or ()},
+        beside.units if beside else None,
+        weight,
     )
     return await suppliers.save_offer(info.context.actor, wish)
 

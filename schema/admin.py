@@ -36,6 +36,7 @@ from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.reconciliation import ReconciliationAdminMutation, ReconciliationAdminQuery
 from schema.refunds import RefundsAdminMutation, RefundsAdminQuery, RefundTooLargeError
+from schema.routing import RoutingAdminMutation, RoutingAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
 from schema.selling import SellingAdminMutation
@@ -71,6 +72,7 @@ class Query(
     ReviewAdminQuery,
     SitesAdminQuery,
     StockAdminQuery,
+    RoutingAdminQuery,
     SuppliersAdminQuery,
     TraceAdminQuery,
     WebhooksQuery,
@@ -105,6 +107,7 @@ class Mutation(
     SitesAdminMutation,
     SecondFactorAdminMutation,
     StockAdminMutation,
+    RoutingAdminMutation,
     SuppliersAdminMutation,
     WebhooksMutation,
 ):

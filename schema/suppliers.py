@@ -13,6 +13,7 @@ from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.quality import CardQuality
+from schema.routing import RoutePlan
 from schema.scalars import Money, id_field
 
 
@@ -30,7 +31,9 @@ class SupplierOffer:
     variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
     item: str = field(description="The supplier's own name of it.")
     cost: Money = field(resolvers.offer_cost, description="Of one piece.")
+    fee: Money = field(resolvers.offer_fee, description="What a piece costs us beside its price.")
     priority: int = field(description="Smaller is asked first.")
+    weight: int = field(description="Its share of the lines under the policy `weighted`.")
     enabled: bool
     field_mapping: list[FieldMapping] = field(
         resolvers.field_mapping_of,
@@ -55,6 +58,9 @@ class Supplier:
     base_url: str
     state: SupplierState
     priority: int
+    max_open: int | None = field(description="At most so many attempts without an outcome.")
+    pace_calls: int | None = field(description="At most so many purchases in `paceSeconds`.")
+    pace_seconds: int | None
     settings: list[SupplierSetting] = field(
         resolvers.settings_of, description="What its adapter is told besides address and secret."
     )
@@ -84,6 +90,9 @@ class FulfilmentAttempt:
     parked: bool = field(description="The goods came too late or not whole, and became stock.")
     opened_at: datetime
     finished_at: datetime | None
+    route: RoutePlan | None = field(
+        resolvers.attempt_route, description="The plan that it was made by."
+    )
 
 
 @strawberry.type
@@ -118,8 +127,8 @@ class SuppliersAdminMutation:
         payload=SupplierSavePayload,
         entity="supplier",
         permissions=[Scope("suppliers:write")],
-        description="Create a supplier, or change the one of this code. Without `secret` or"
-        " `settings` what is stored stays.",
+        description="Create a supplier, or change the one of this code. What is left"
+        " out of `secret`, `settings`, `maxOpen` and `pace` stays as it is stored.",
     )
     offer_save: OfferSavePayload = mutation(
         resolvers.offer_save,

@@ -49,6 +49,7 @@ CONTEXTS_WITH_TABLES = (
     "pricing",
     "quotes",
     "suppliers",
+    "routing",
     "orders",
     "payments",
     "refunds",

@@ -9,7 +9,13 @@ from domain.fulfilment.manual import (
     manual_lines,
 )
 from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, ManualTask
-from domain.fulfilment.queries import attempts_of, attempts_of_order, find_attempt, list_due
+from domain.fulfilment.queries import (
+    attempts_of,
+    attempts_of_order,
+    find_attempt,
+    list_due,
+    route_plan,
+)
 from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
 from domain.fulfilment.sale import book_refund, book_sale
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
@@ -38,4 +44,5 @@ __all__ = [
     "list_due",
     "manual_lines",
     "query_attempt",
+    "route_plan",
 ]

@@ -19,6 +19,9 @@ class AttemptStatus(StrEnum):
     REJECTED = "rejected"
 
 
+OPEN = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
+
+
 class FulfilmentAttempt(Model):
     """One try to buy one line's units from one offer. `reference` is ours, stable for life."""
 

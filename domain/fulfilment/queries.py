@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain import catalog, routing
 from domain.fulfilment.models import FulfilmentAttempt
+from domain.fulfilment.outcomes import open_attempts
 from domain.fulfilment.service import DueWork
-from domain.kernel import Actor, clock, connection
+from domain.kernel import Actor, Invalid, clock, connection, refuse_unless
 
 _DUE_LINES = "SELECT id FROM order_lines WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
 _DUE_ATTEMPTS = """
@@ -39,3 +41,17 @@ async def attempts_of(line_ids: Sequence[UUID]) -> list[FulfilmentAttempt]:
 async def find_attempt(attempt_id: UUID) -> FulfilmentAttempt | None:
     """An attempt by its id, for the trace of the cards that it brought."""
     return await FulfilmentAttempt.filter(id=attempt_id).first()
+
+
+async def route_plan(
+    actor: Actor, sku: str, quantity: int, max_unit_cost: int | None = None
+) -> routing.RoutePlan:
+    """What so many pieces of a variant would be bought from now, every offer with its reasons.
+
+    `max_unit_cost`: the guard in units that the line would have. Needs `suppliers:read`; refuses an
+    unknown SKU and a quantity that is not above zero.
+    """
+    refuse_unless(quantity > 0, Invalid(reason="plan_quantity", field=("quantity",)))
+    variant = (await catalog.variants_by_sku([sku])).get(sku)
+    wanted = routing.Wanted(quantity, max_unit_cost)
+    return await routing.route_plan(actor, variant.id if variant else None, wanted, open_attempts)

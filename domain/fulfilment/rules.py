@@ -1,11 +1,9 @@
-"""Pure rules of fulfilment: which offer comes next, when to ask again, when to give up."""
+"""Pure rules of fulfilment: when to ask again, when to give up."""
 
-from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from domain.kernel import SCALE
-from domain.suppliers import Candidate, Capabilities
+from domain.suppliers import Capabilities
 
 # A supplier must not begin a submission after this long, so a worker that slept cannot buy late.
 VALID_FOR = timedelta(seconds=20)
@@ -18,25 +16,6 @@ QUERY_LEASE = timedelta(seconds=30)
 LINE_LEASE = timedelta(seconds=30)
 # A line whose attempt stays open this long is told to the operators, again and again.
 INCIDENT_AFTER = timedelta(hours=24)
-
-
-def next_offer(
-    candidates: Sequence[Candidate], tried: Collection[UUID], max_unit_cost: int
-) -> Candidate | None:
-    """The best offer that was not tried yet and costs no more than the guard (rows D2, D7)."""
-    open_ = [each for each in candidates if each.offer_id not in tried]
-    fitting = [each for each in open_ if each.cost <= max_unit_cost]
-    return min(fitting, key=_rank, default=None)
-
-
-def _rank(candidate: Candidate) -> tuple[int, int, int, UUID]:
-    """Priorities first, then the cheaper, then whichever: always the same."""
-    return (
-        candidate.offer_priority,
-        candidate.supplier_priority,
-        candidate.cost,
-        candidate.offer_id,
-    )
 
 
 def lacking_of(total: int, share: int, step: int) -> int:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain import cards, orders, suppliers
+from domain import cards, orders, routing, suppliers
 from domain.catalog import CARD_KINDS, DeliveryKind
 from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
 from domain.fulfilment.manual import still_by_hand
-from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
-from domain.fulfilment.outcomes import finish, post_supply
+from domain.fulfilment.models import OPEN, AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.outcomes import finish, heard_of, open_attempts, post_supply
 from domain.fulfilment.rules import (
     FIRST_QUERY_AFTER,
     INCIDENT_AFTER,
@@ -23,7 +23,6 @@ from domain.fulfilment.rules import (
     VALID_FOR,
     is_final_not_found,
     may_count_not_found,
-    next_offer,
     next_query_in,
 )
 from domain.fulfilment.sale import book_refund, book_sale
@@ -48,7 +47,6 @@ from domain.suppliers import (
     Uncertain,
 )
 
-OPEN = (AttemptStatus.SUBMITTING, AttemptStatus.ACCEPTED, AttemptStatus.UNCERTAIN)
 NO_SUPPLIER = "NO_SUPPLIER"
 
 _CLAIM_QUERY = """
@@ -109,13 +107,15 @@ async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
         if any(attempt.status in OPEN for attempt in before):
             await _look_again(conn, line, before[-1])
             return None
-        candidates = await suppliers.candidates_of(line.variant_id)
-        tried = {attempt.offer_id for attempt in before}
-        chosen = next_offer(candidates, tried, line.max_unit_cost)
-        if chosen is None:
+        need = _need(line, before)
+        choice = await routing.choose(conn, need, open_attempts)
+        chosen = choice.candidate
+        if choice.wait_until is not None:
+            await orders.look_again(conn, line, choice.wait_until)
+        elif chosen is None:
             await book_refund(conn, line, _failure_of(before))
         else:
-            attempt = await _insert(line, chosen, len(before) + 1)
+            attempt = await _insert(line, chosen, need.number, choice.max_unit_cost)
             await orders.line_delivering(conn, line, attempt.opened_at + INCIDENT_AFTER)
             if before:
                 await tell_rerouted(conn, attempt, line)
@@ -123,8 +123,19 @@ async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
     return attempt if chosen else None
 
 
+def _need(line: orders.LockedLine, before: list[FulfilmentAttempt]) -> routing.Need:
+    return routing.Need(
+        line_id=line.id,
+        number=len(before) + 1,
+        variant_id=line.variant_id,
+        quantity=line.quantity,
+        max_unit_cost=line.max_unit_cost,
+        tried={attempt.offer_id for attempt in before},
+    )
+
+
 async def _insert(
-    line: orders.LockedLine, chosen: suppliers.Candidate, number: int
+    line: orders.LockedLine, chosen: suppliers.Candidate, number: int, max_unit_cost: int
 ) -> FulfilmentAttempt:
     moment, attempt_id = clock.now(), new_id()
     return await FulfilmentAttempt.create(
@@ -137,7 +148,7 @@ async def _insert(
         quantity=line.quantity,
         reference=f"k{attempt_id.hex}",
         status=AttemptStatus.SUBMITTING,
-        max_unit_cost=line.max_unit_cost,
+        max_unit_cost=max_unit_cost,
         currency=chosen.currency,
         next_query_at=moment + FIRST_QUERY_AFTER,
         opened_at=moment,
@@ -187,7 +198,10 @@ async def _book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) 
     async with transaction() as conn:
         line = await orders.lock_line(conn, attempt.line_id)
         stored = await FulfilmentAttempt.filter(id=attempt.id).select_for_update().get()
+        before = stored.status
         again = await _booked(conn, line, stored, result, fresh)
+        if (heard := heard_of(before, stored, result)) is not None:
+            await routing.learn(conn, heard)
     wake_relay()
     return again
 

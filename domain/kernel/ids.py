@@ -66,6 +66,7 @@ class Prefix(StrEnum):
     REFUND = "rfd"
     DISPUTE = "dsp"
     SUPPLIER_CLAIM = "scl"
+    ROUTING_POLICY = "rpo"
     QUOTE = "quo"
 
 

@@ -35,6 +35,7 @@ from domain.suppliers.ports import (
 from domain.suppliers.queries import (
     Candidate,
     account_for,
+    candidate_now,
     candidates_of,
     list_suppliers,
     offers_of_suppliers,
@@ -91,6 +92,7 @@ __all__ = [
     "account_for",
     "adapter_names",
     "callback_url",
+    "candidate_now",
     "candidates_of",
     "connection_of",
     "import_offers",

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from domain.catalog import OFFER_AUTHORISED
 from domain.kernel import Actor, clock, connection
 from domain.suppliers.models import Supplier, SupplierOffer
+from domain.suppliers.ports import RateLimit
 
 # A supplier without the document that the brand needs is asked for nothing (mission row A8).
 _BRAND = (
@@ -17,25 +19,39 @@ _ENABLED = """
 SELECT DISTINCT o.variant_id FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
 WHERE o.variant_id = ANY($1) AND o.enabled AND s.state = 'active'
 """
-_CANDIDATES = f"""
-SELECT o.id, o.supplier_id, o.item, o.cost, o.currency,
-    s.priority AS supplier_priority, o.priority AS offer_priority
+_FACTS = f"""
+SELECT o.id, o.supplier_id, s.code, o.item, o.cost, o.fee, o.currency,
+    s.priority AS supplier_priority, o.priority AS offer_priority, o.weight,
+    o.enabled, s.state = 'active', {_AUTHORISED}, s.max_open, s.pace_calls, s.pace_seconds
 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-WHERE o.variant_id = $1 AND o.enabled AND s.state = 'active' AND {_AUTHORISED}
+WHERE o.variant_id = $1
 """  # noqa: S608 - words of this house
+_ONE_OF_THEM = _FACTS + " AND o.id = $3"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An offer that may be bought from now; `cost` in units for one piece."""
+    """An offer of a variant, and what its operator says of it; amounts in units for one piece.
+
+    `fee` is what a piece costs us beside the price. It may be bought from while it is `enabled`,
+    its supplier `active`, and the brand's document, where one is needed, in force (`authorised`).
+    """
 
     offer_id: UUID
     supplier_id: UUID
+    supplier_code: str
     item: str
     cost: int
+    fee: int
     currency: str
     supplier_priority: int
     offer_priority: int
+    weight: int
+    enabled: bool = True
+    active: bool = True
+    authorised: bool = True
+    max_open: int | None = None
+    pace: RateLimit | None = None
 
 
 async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
@@ -45,9 +61,16 @@ async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def candidates_of(variant_id: UUID) -> list[Candidate]:
-    """Offers of a variant that may be bought from now; in the caller's transaction, if any."""
+    """All offers of a variant; in the caller's transaction, if any."""
     async with connection() as conn:
-        return [Candidate(*row) for row in await conn.fetch(_CANDIDATES, variant_id, clock.now())]
+        return [_candidate(row) for row in await conn.fetch(_FACTS, variant_id, clock.now())]
+
+
+async def candidate_now(variant_id: UUID, offer_id: UUID) -> Candidate | None:
+    """One offer of a variant as it stands; in the caller's transaction, if any."""
+    async with connection() as conn:
+        row = await conn.fetchrow(_ONE_OF_THEM, variant_id, clock.now(), offer_id)
+    return _candidate(row) if row else None
 
 
 async def account_for(
@@ -76,3 +99,9 @@ async def offers_of_suppliers(supplier_ids: Sequence[UUID]) -> dict[UUID, list[S
     for offer in await rows:
         found[offer.supplier_id].append(offer)  # type: ignore[attr-defined]
     return found
+
+
+def _candidate(row: Sequence[Any]) -> Candidate:
+    *told, calls, seconds = row
+    known = (*told, RateLimit(calls, float(seconds)) if calls else None)
+    return Candidate(*known)

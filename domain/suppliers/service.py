@@ -20,7 +20,7 @@ from domain.kernel import (
 )
 from domain.ledger import AccountKind
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
-from domain.suppliers.ports import Connection
+from domain.suppliers.ports import Connection, RateLimit
 from domain.suppliers.refusals import AdapterUnknown
 from domain.suppliers.registry import adapter_names
 
@@ -29,11 +29,15 @@ CURRENCY = "CNY"
 SECRET_PURPOSE = "supplier-secret"
 MAX_MAPPED = 12
 MAX_SETTINGS, MAX_SETTING_LETTERS = 20, 500
+MAX_WEIGHT, MAX_OPEN, MAX_PACE = 10_000, 10_000, 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class SupplierWish:
-    """A supplier as it shall be. A secret, or settings, of None keep what is stored."""
+    """A supplier as it shall be. What is None keeps what is stored.
+
+    A `max_open` of 0 takes the bound away, and so does a `pace` of no calls.
+    """
 
     code: str
     name: str
@@ -43,11 +47,16 @@ class SupplierWish:
     state: SupplierState = SupplierState.ACTIVE
     priority: int = 100
     settings: Mapping[str, str] | None = None
+    max_open: int | None = None
+    pace: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfferWish:
-    """An offer as it shall be: `cost` in units of 1/10000 of `currency` for one piece."""
+    """An offer as it shall be: `cost` in units of 1/10000 of `currency` for one piece.
+
+    A `fee` (units for one piece) or `weight` of None keeps what is stored, at first 0 and 100.
+    """
 
     sku: str
     supplier_code: str
@@ -57,6 +66,8 @@ class OfferWish:
     priority: int = 100
     enabled: bool = True
     field_mapping: Mapping[str, str] = field(default_factory=dict)
+    fee: int | None = None
+    weight: int | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +95,11 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             supplier = Supplier(id=new_id(), code=wish.code, created_at=clock.now(), version=0)
         supplier.name, supplier.adapter, supplier.base_url = wish.name, wish.adapter, wish.base_url
         supplier.state, supplier.priority = wish.state, wish.priority
+        if wish.max_open is not None:
+            supplier.max_open = wish.max_open or None
+        if wish.pace is not None:
+            supplier.pace_calls = wish.pace.calls or None
+            supplier.pace_seconds = int(wish.pace.seconds) if wish.pace.calls else None
         if wish.settings is not None:
             supplier.settings = dict(wish.settings)
         supplier.version += 1
@@ -98,6 +114,8 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
         }
         details = {**details, "adapter": wish.adapter, "priority": wish.priority}
         details["settings"] = supplier.settings
+        details["maxOpen"] = supplier.max_open
+        details["pace"] = [supplier.pace_calls, supplier.pace_seconds]
         await audit.record(conn, actor, "supplier.save", supplier.id, details)
     return supplier
 
@@ -115,6 +133,9 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
     """`save_offer`, and whether it changed anything: a wish that stands already is no news."""
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(wish.cost > 0, Invalid(reason="offer_cost", field=("cost",)))
+    refuse_unless((wish.fee or 0) >= 0, Invalid(reason="offer_fee", field=("fee",)))
+    fits = 0 <= (wish.weight or 0) <= MAX_WEIGHT
+    refuse_unless(fits, Invalid(reason="offer_weight", field=("weight",)))
     refuse_unless(wish.currency == CURRENCY, Invalid(reason="currency", field=("cost",)))
     refuse_unless(_fits(wish.item, 96), Invalid(reason="offer_item", field=("item",)))
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
@@ -132,6 +153,8 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
                 "priority": wish.priority,
                 "enabled": wish.enabled,
                 "field_mapping": dict(wish.field_mapping) or None,
+                "fee": wish.fee or 0,
+                "weight": 100 if wish.weight is None else wish.weight,
                 "updated_at": clock.now(),
             },
             supplier=supplier,
@@ -141,7 +164,13 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
         if not fresh and not _changed(offer, wish):
             return offer, False
         await offer.save()
-        details = {"sku": wish.sku, "cost": wish.cost, "enabled": wish.enabled}
+        details = {
+            "sku": wish.sku,
+            "cost": wish.cost,
+            "fee": offer.fee,
+            "weight": offer.weight,
+            "enabled": wish.enabled,
+        }
         await audit.record(conn, actor, "supplier_offer.save", offer.id, details)
     return offer, True
 
@@ -192,6 +221,11 @@ def _check(wish: SupplierWish) -> None:
         _fits(name, 64) and _fits(value, MAX_SETTING_LETTERS) for name, value in settings.items()
     )
     refuse_unless(settings_fit, Invalid(reason="supplier_settings", field=("settings",)))
+    fits = 0 <= (wish.max_open or 0) <= MAX_OPEN
+    refuse_unless(fits, Invalid(reason="supplier_max_open", field=("maxOpen",)))
+    pace = wish.pace
+    fits = pace is None or (0 <= pace.calls <= MAX_OPEN and 1 <= pace.seconds <= MAX_PACE)
+    refuse_unless(fits, Invalid(reason="supplier_pace", field=("paceCalls",)))
 
 
 def _fits(text: str, most: int) -> bool:
@@ -210,9 +244,16 @@ def _is_address(text: str) -> bool:
 
 def _changed(offer: SupplierOffer, wish: OfferWish) -> bool:
     """Put the wish into the offer; whether that changed anything."""
-    mapping = dict(wish.field_mapping) or None
-    before = (offer.cost, offer.currency, offer.priority, offer.enabled, offer.field_mapping)
-    after = (wish.cost, wish.currency, wish.priority, wish.enabled, mapping)
-    offer.cost, offer.currency, offer.priority, offer.enabled, offer.field_mapping = after
+    after = {
+        "cost": wish.cost,
+        "fee": offer.fee if wish.fee is None else wish.fee,
+        "currency": wish.currency,
+        "priority": wish.priority,
+        "weight": offer.weight if wish.weight is None else wish.weight,
+        "enabled": wish.enabled,
+        "field_mapping": dict(wish.field_mapping) or None,
+    }
+    before = {name: getattr(offer, name) for name in after}
+    offer.update_from_dict(after)
     offer.updated_at = clock.now()
     return before != after

@@ -41,6 +41,7 @@ _OF_STAFF: dict[str, tuple[str, ...]] = {
         *("payment.refunded", "payment.refund_failed"),
     ),
     "ledger:read": ("reconciliation.mismatch",),
+    "suppliers:read": ("supplier.breaker_opened",),
     "orders:read": ("delivery.uncertain", "delivery.rerouted", "delivery.incident"),
     "orders:fulfil": ("manual.waiting", "manual.overdue"),
     "cards:read": (

@@ -1,31 +1,14 @@
 """The rules of fulfilment, for all offers and all times."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as some
 
 from domain.fulfilment import rules
-from domain.suppliers import Candidate, Capabilities, OwnReference
+from domain.suppliers import Capabilities, OwnReference
 
 OPENED = datetime(2030, 1, 1, tzinfo=UTC)
-COSTS = some.integers(1, 50)
-PRIORITIES = some.integers(1, 3)
-CANDIDATES = some.lists(
-    some.builds(
-        Candidate,
-        offer_id=some.integers(1, 30).map(lambda number: UUID(int=number)),
-        supplier_id=some.integers(1, 5).map(lambda number: UUID(int=number)),
-        item=some.just("item"),
-        cost=COSTS,
-        currency=some.just("CNY"),
-        supplier_priority=PRIORITIES,
-        offer_priority=PRIORITIES,
-    ),
-    max_size=8,
-    unique_by=lambda candidate: candidate.offer_id,
-)
 CAPABILITIES = some.builds(
     Capabilities,
     own_reference=some.sampled_from(OwnReference),
@@ -34,30 +17,6 @@ CAPABILITIES = some.builds(
     not_found_answers=some.integers(0, 5),
     settle_seconds=some.floats(0, 600),
 )
-
-
-@given(CANDIDATES, COSTS, some.data())
-def test_failover_asks_each_fitting_offer_once_and_then_nobody(
-    candidates: list[Candidate], guard: int, data: some.DataObject
-) -> None:
-    tried: set[UUID] = set()
-    asked: list[Candidate] = []
-    while chosen := rules.next_offer(data.draw(some.permutations(candidates)), tried, guard):
-        assert chosen.offer_id not in tried
-        tried.add(chosen.offer_id)
-        asked.append(chosen)
-    fitting = [each for each in candidates if each.cost <= guard]
-    assert {each.offer_id for each in asked} == {each.offer_id for each in fitting}
-    ranks = [(each.offer_priority, each.supplier_priority, each.cost) for each in asked]
-    assert ranks == sorted(ranks)
-
-
-@given(CANDIDATES, COSTS, some.data())
-def test_the_choice_does_not_depend_on_the_order_of_rows(
-    candidates: list[Candidate], guard: int, data: some.DataObject
-) -> None:
-    shuffled = data.draw(some.permutations(candidates))
-    assert rules.next_offer(shuffled, (), guard) == rules.next_offer(candidates, (), guard)
 
 
 @given(some.integers(0, 1_000))

@@ -205,8 +205,9 @@ async def test_paused_suppliers_and_switched_off_offers_sell_nothing() -> None:
     async with count_statements() as statements:
         assert await suppliers.variants_with_offers(ids) == {offered.id}
     assert len(statements) == 1
-    assert len(await suppliers.candidates_of(offered.id)) == 1
-    assert await suppliers.candidates_of(paused.id) == []
+    found = await suppliers.candidates_of(offered.id)
+    assert sorted(each.enabled and each.active for each in found) == [False, True]
+    assert not any(each.active for each in await suppliers.candidates_of(paused.id))
 
 
 SUPPLIERS = b"""code,name,adapter,base_url_setting,priority
