@@ -15,6 +15,7 @@ from domain import (
     payments,
     quotes,
     reconciliation,
+    risk,
     vault,
     webhooks,
 )
@@ -107,13 +108,18 @@ async def reconcile() -> int:
     return (await reconciliation.reconcile()).found
 
 
+async def _forgot_some() -> bool:
+    gone = await payments.forget_forged() or await quotes.forget_unused()
+    return bool(gone or await risk.forget_sightings())
+
+
 async def keep_house() -> int:
     """Checkpoints of accounts without a kept balance; rows and archives whose time has
     passed go."""
     await ledger.take_checkpoints()
     while await giftcards.expire_due():
         pass
-    while await payments.forget_forged() or await quotes.forget_unused():
+    while await _forgot_some():
         pass
     await vault.expire_exports()
     return await forget_old_rows() + await bulk.forget_old_jobs()

@@ -36,6 +36,7 @@ from schema.prices import PricesAdminMutation, PricesAdminQuery
 from schema.product_types import ProductTypesAdminMutation, ProductTypesAdminQuery
 from schema.reconciliation import ReconciliationAdminMutation, ReconciliationAdminQuery
 from schema.refunds import RefundsAdminMutation, RefundsAdminQuery, RefundTooLargeError
+from schema.risk import RiskAdminMutation, RiskAdminQuery
 from schema.routing import RoutingAdminMutation, RoutingAdminQuery
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorAdminMutation, StepUpRequiredError
@@ -70,6 +71,7 @@ class Query(
     RefundsAdminQuery,
     ReconciliationAdminQuery,
     ReviewAdminQuery,
+    RiskAdminQuery,
     SitesAdminQuery,
     StockAdminQuery,
     RoutingAdminQuery,
@@ -103,6 +105,7 @@ class Mutation(
     RefundsAdminMutation,
     ReconciliationAdminMutation,
     ReviewAdminMutation,
+    RiskAdminMutation,
     SellingAdminMutation,
     SitesAdminMutation,
     SecondFactorAdminMutation,

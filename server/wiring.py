@@ -54,6 +54,7 @@ CONTEXTS_WITH_TABLES = (
     "payments",
     "refunds",
     "aftersale",
+    "risk",
     "fulfilment",
     "giftcards",
     "commissions",

@@ -15,6 +15,7 @@ from domain.checkout.refusals import (
     QuantityOutOfRange,
     StockShort,
 )
+from domain.checkout.reviewing import ReviewDecision, decide_case
 from domain.checkout.rules import LineWish, Purchase
 from domain.checkout.service import Placed, place_order
 from domain.checkout.writing import CURRENCY, ClaimedCard
@@ -34,11 +35,13 @@ __all__ = [
     "Purchase",
     "QuantityOutOfRange",
     "Quoted",
+    "ReviewDecision",
     "SoldAtCounter",
     "StockShort",
     "cancel_order",
     "confirm_by_hand",
     "confirm_payment",
+    "decide_case",
     "expire_order",
     "expire_orders",
     "keep_quote",

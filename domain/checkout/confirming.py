@@ -10,8 +10,9 @@ from uuid import UUID
 
 import asyncpg
 
-from domain import audit, cards, fulfilment, ledger, orders, payments
-from domain.catalog import CARD_KINDS, DeliveryKind
+from domain import audit, ledger, orders, payments, risk
+from domain.checkout.delivering import deliver_own
+from domain.checkout.screening import judge_paid
 from domain.kernel import (
     SYSTEM,
     Busy,
@@ -28,8 +29,6 @@ from domain.payments import Payment, PaymentStatus
 from domain.payments.ports import Paid
 
 TRIES = 5
-_ANY_PRICE = 2**62
-_ALLOWED = "SELECT id FROM variants WHERE id = ANY($1::uuid[]) AND sold_below_cost"
 _OTHERS_NOW = """
 UPDATE payments SET next_query_at = $3
 WHERE order_id = $1 AND id <> $2 AND next_query_at IS NOT NULL
@@ -83,8 +82,12 @@ async def _confirm(
         order.id, order.number, payment.channel_id, order.total, order.currency
     )
     await ledger.post(conn, [posting])
-    await orders.order_paid(conn, order)
-    await _deliver(conn, order)
+    verdict = await judge_paid(conn, order)
+    await orders.order_paid(conn, order, review=verdict is not None)
+    if verdict is None:
+        await deliver_own(conn, order)
+    else:
+        await risk.open_case(conn, order.id, verdict)
     # Nobody should pay it twice: other tries are asked about, and closed, at the next turn.
     await conn.execute(_OTHERS_NOW, order.id, payment.id, clock.now())
     return Confirmed.TAKEN
@@ -106,18 +109,3 @@ async def _suspend(conn: Connection, payment: Payment, facts: Paid, by: str, why
     await record_events(conn, [event])
     details = {"why": why, "amount": facts.amount, "by": by}
     await audit.record(conn, SYSTEM, "payment.suspend", payment.id, details)
-
-
-async def _deliver(conn: Connection, order: orders.LockedOrder) -> None:
-    """Sell the order its own cards and book each line that has all of its own."""
-    allowed = {row["id"] for row in await conn.fetch(_ALLOWED, [x.variant_id for x in order.lines])}
-    for line in sorted(order.lines, key=lambda each: each.variant_id):
-        if line.delivery_kind not in CARD_KINDS:
-            continue
-        gift = line.delivery_kind is DeliveryKind.GIFT_CARD
-        dearest = _ANY_PRICE if line.variant_id in allowed or gift else line.max_unit_cost
-        need = cards.LineNeed(line.id, line.variant_id, line.quantity, order.site_id, dearest)
-        cost = await cards.serve_line(conn, need)
-        if cost is not None:
-            locked = await orders.lock_line(conn, line.id)
-            await fulfilment.book_sale(conn, locked, cost, None)

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import cards, commissions, orders, payments, quotes
+from domain import cards, commissions, ledger, orders, payments, quotes, risk
 from domain.checkout.guards import refuse_below_cost
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
+from domain.checkout.screening import screen
 from domain.checkout.writing import CURRENCY, KeyTaken, draft_order
 from domain.kernel import (
     Actor,
@@ -25,6 +26,7 @@ from domain.kernel import (
     refuse_unless,
 )
 from domain.orders import LineStatus, Order, OrderLine, OrderStatus
+from domain.risk import Verdict
 
 OPERATION = "orderCreate"
 
@@ -35,25 +37,79 @@ async def place_unpaid(
     purchase: Purchase,
     buyer: BuyerFacts,
     planned: list[PlannedLine],
+    newest: UUID | None,
 ) -> tuple[Order, list[OrderLine]]:
-    """Write the order and hold its cards, in the caller's transaction.
+    """Write the order and hold its cards, in the caller's transaction. `newest`: of the rules of
+    risk, which judge it now and again when it is paid.
 
     Raises `KeyTaken` when a call with the same key was faster. Refuses cards chosen by hand, a
     total that no channel can charge (INVALID), fewer cards than asked for, and more held cards than
     one buyer may have.
     """
-    chosen = any(line.chosen for line in planned)
-    refuse_unless(not chosen, Invalid(reason="chosen_by_wallet_only", field=("lines",)))
+    refuse_chosen(planned)
     total = sum(line.unit_price * line.quantity for line in planned)
     refuse_unless(is_payable(total, CURRENCY), Invalid(reason="total_not_payable"))
-    order_id, moment = new_id(), clock.now()
+    order_id = new_id()
+    order, lines = await _write(conn, actor, purchase, buyer, planned, order_id, held=False)
+    await screen(conn, actor, purchase, planned, newest, order_id)
+    crash_point("checkout.unpaid_written")
+    return order, lines
+
+
+async def place_held(
+    conn: Connection,
+    actor: Actor,
+    purchase: Purchase,
+    buyer: BuyerFacts,
+    planned: list[PlannedLine],
+    verdict: Verdict,
+) -> tuple[Order, list[OrderLine]]:
+    """Write an order that the wallet pays at once and that nobody delivers before a second look.
+
+    In the caller's transaction. It holds no cards: whoever is suspected must not empty the shelf.
+    Raises `KeyTaken` as `place_unpaid`; refuses cards chosen by hand.
+    """
+    refuse_chosen(planned)
+    order_id = new_id()
+    order, _ = await _write(conn, actor, purchase, buyer, planned, order_id, held=True)
+    posting = orders.payment_posting(
+        order.id, order.number, order.buyer_id, order.total, order.currency
+    )
+    await ledger.post(conn, [posting])
+    locked = await orders.lock_order(conn, order.id)
+    await orders.order_paid(conn, locked, review=True)
+    await risk.open_case(conn, order.id, verdict)
+    crash_point("checkout.held_written")
+    return await Order.get(id=order.id), (await orders.lines_of([order.id]))[order.id]
+
+
+def refuse_chosen(planned: list[PlannedLine]) -> None:
+    """A card that was chosen by hand is sold at once or not at all."""
+    chosen = any(line.chosen for line in planned)
+    refuse_unless(not chosen, Invalid(reason="chosen_by_wallet_only", field=("lines",)))
+
+
+async def _write(
+    conn: Connection,
+    actor: Actor,
+    purchase: Purchase,
+    buyer: BuyerFacts,
+    planned: list[PlannedLine],
+    order_id: UUID,
+    *,
+    held: bool,
+) -> tuple[Order, list[OrderLine]]:
+    """The order as nobody has paid it yet; it holds cards unless it waits for a second look."""
+    moment = clock.now()
+    total = sum(line.unit_price * line.quantity for line in planned)
     key = (actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key)
     if await claim_key(conn, *key, input_hash(purchase.plain()), order_id) is not None:
         raise KeyTaken
     line_ids = {line.position: new_id() for line in planned}
     expires_at = moment + payments.times.unpaid
-    costs = await _hold_all(conn, actor, planned, line_ids, expires_at + payments.HELD_BEYOND)
-    refuse_below_cost(planned, costs)
+    if not held:
+        costs = await _hold_all(conn, actor, planned, line_ids, expires_at + payments.HELD_BEYOND)
+        refuse_below_cost(planned, costs)
     order, lines = _draft(actor, purchase, buyer, planned, line_ids, order_id, total)
     order.expires_at = expires_at
     await orders.insert_unpaid(conn, order, lines)
@@ -61,7 +117,6 @@ async def place_unpaid(
         await quotes.use_quote(conn, purchase.quote_id, order_id)
     if purchase.keepsake is not None:
         await purchase.keepsake.record(conn, order_id)
-    crash_point("checkout.unpaid_written")
     return order, lines
 
 

@@ -15,10 +15,10 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import ledger, orders, quotes
+from domain import ledger, orders, quotes, risk
 from domain.checkout import statements
 from domain.checkout.guards import refuse_below_cost, refuse_other_total
-from domain.checkout.placing import place_unpaid
+from domain.checkout.placing import place_held, place_unpaid
 from domain.checkout.planning import plan
 from domain.checkout.reading import Seen, buyer_of, seen_in, shelves_of
 from domain.checkout.refusals import StockShort
@@ -30,6 +30,7 @@ from domain.checkout.rules import (
     price_of,
     unfilled,
 )
+from domain.checkout.screening import Blocked, Held, refuse_blocked, screen
 from domain.checkout.writing import (
     CURRENCY,
     CardsTaken,
@@ -85,8 +86,18 @@ async def place_order(actor: Actor, purchase: Purchase) -> Placed:
     """
     check_wishes(purchase.lines)
     check_key(purchase.idempotency_key)
-    if purchase.by_channel:
-        return await _place_unpaid(actor, purchase)
+    try:
+        if purchase.by_channel:
+            return await _place_unpaid(actor, purchase)
+        return await _place_paid(actor, purchase)
+    except Held as held:
+        return await _place_held(actor, purchase, held.verdict)
+    except Blocked as blocked:
+        raise await refuse_blocked(blocked) from None
+
+
+async def _place_paid(actor: Actor, purchase: Purchase) -> Placed:
+    """By wallet: as often as it takes until it is bought or refused."""
     pause = FIRST_PAUSE_SECONDS
     for attempt in range(CLAIM_TRIES):
         try:
@@ -109,9 +120,32 @@ async def _place_unpaid(actor: Actor, purchase: Purchase) -> Placed:
             if rows[0]["earlier"] is not None:
                 raise KeyTaken
             planned = _plan(purchase, rows, seen_in(rows), buyer)
-            order, lines = await place_unpaid(conn, actor, purchase, buyer, planned)
+            newest = rows[0]["risk_rules"]
+            order, lines = await place_unpaid(conn, actor, purchase, buyer, planned, newest)
     except KeyTaken:
         return await _replay(actor, purchase, input_hash(purchase.plain()))
+    wake_relay()
+    return Placed(order, lines, {line.id: [] for line in lines}, replayed=False)
+
+
+async def _place_held(actor: Actor, purchase: Purchase, verdict: risk.Verdict) -> Placed:
+    """Write a purchase by wallet paid and held for a second look, in one transaction (row C9)."""
+    try:
+        async with transaction() as conn:
+            rows = await _read(conn, actor, purchase, clock.now())
+            buyer = buyer_of(rows[0])
+            if rows[0]["earlier"] is not None:
+                raise KeyTaken
+            planned = _plan(purchase, rows, seen_in(rows), buyer)
+            _total_of(planned, buyer)
+            order, lines = await place_held(conn, actor, purchase, buyer, planned, verdict)
+    except KeyTaken:
+        return await _replay(actor, purchase, input_hash(purchase.plain()))
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != "account_not_overdrawn":
+            raise
+        raise Refused(Busy()) from error  # spent meanwhile; the next look says how much is left
+    crash_point("checkout.held")
     wake_relay()
     return Placed(order, lines, {line.id: [] for line in lines}, replayed=False)
 
@@ -179,6 +213,8 @@ async def _buy(
     seen = seen_in(rows)
     planned = _plan(purchase, rows, seen, buyer)
     total = _total_of(planned, buyer)
+    if rows[0]["risk_rules"] is not None:
+        await screen(conn, actor, purchase, planned, rows[0]["risk_rules"])
     line_ids = {line.position: new_id() for line in planned}
     if in_a_crowd:
         shared = _picked([line for line in planned if line.shared], line_ids, seen)

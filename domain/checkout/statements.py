@@ -14,6 +14,7 @@ from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
 from domain.orders import INSERT_KEEPSAKE
 from domain.pricing import CHOSEN_LIST
 from domain.quotes import QUOTE, USE_QUOTE
+from domain.risk import NEWEST
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -93,6 +94,7 @@ WITH earlier AS (
         (SELECT id FROM agents WHERE code = :promoter), (SELECT referrer_agent_id FROM buyer))
 )
 SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier) AS earlier_hash,
+    ({NEWEST}) AS risk_rules,
     b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
     (SELECT balance FROM accounts WHERE id = :wallet) AS balance,
     w.sku, v.id AS variant_id,

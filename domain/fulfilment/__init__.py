@@ -17,7 +17,7 @@ from domain.fulfilment.queries import (
     route_plan,
 )
 from domain.fulfilment.refusals import LineClosed, LineNotClaimed, LineTaken
-from domain.fulfilment.sale import book_refund, book_sale
+from domain.fulfilment.sale import book_refund, book_sale, give_back
 from domain.fulfilment.service import DueWork, fulfil_line, query_attempt
 from domain.fulfilment.topup import above
 
@@ -41,6 +41,7 @@ __all__ = [
     "fail_line",
     "find_attempt",
     "fulfil_line",
+    "give_back",
     "list_due",
     "manual_lines",
     "query_attempt",

@@ -76,6 +76,11 @@ async def book_refund(conn: Connection, line: orders.LockedLine, failure_code: s
     """Give the line's price back, in the caller's transaction (row C5): through the channel that
     the order was paid by, or to the buyer's wallet."""
     await orders.line_refunded(conn, line, failure_code)
+    await give_back(conn, line, failure_code)
+
+
+async def give_back(conn: Connection, line: orders.LockedLine, failure_code: str) -> None:
+    """Move the price of a line that is not delivered back to where it came from."""
     total = line.unit_price * line.quantity
     payment = await payments.refundable_payment(conn, line.order_id) if total else None
     if payment is not None:

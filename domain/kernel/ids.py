@@ -68,6 +68,8 @@ class Prefix(StrEnum):
     SUPPLIER_CLAIM = "scl"
     ROUTING_POLICY = "rpo"
     QUOTE = "quo"
+    RISK_RULE = "rsk"
+    RISK_CASE = "rca"
 
 
 def new_id() -> UUID:

@@ -85,6 +85,7 @@ from domain.orders.unpaid import (
     lock_order,
     order_ended,
     order_paid,
+    order_rejected,
 )
 
 __all__ = [
@@ -149,6 +150,7 @@ __all__ = [
     "order_event",
     "order_paid",
     "order_refunded",
+    "order_rejected",
     "order_told",
     "owners_of_lines",
     "payment_posting",

@@ -27,7 +27,7 @@ SELECT id, sku, quantity, status, max_unit_cost, variant_id, delivery_kind
 FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
 """
 _PAY = """
-UPDATE orders SET status = $2, paid_at = $3, closed_at = NULL, event_count = $4,
+UPDATE orders SET status = $2, paid_at = coalesce(paid_at, $3), closed_at = NULL, event_count = $4,
     version = version + 1 WHERE id = $1
 """
 _QUEUE = """
@@ -55,6 +55,10 @@ INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit
     max_unit_cost, status, consumer, delivered_quantity, cost, terms, delivery_kind, type_id,
     type_version, account, bundle_sku, bundle_position, gift)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'WAITING', $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17)
+"""
+_REJECT = """
+UPDATE order_lines SET status = 'REFUNDED', failure_code = $2
+WHERE order_id = $1 AND status = 'WAITING'
 """
 ENDED = {
     OrderStatus.CANCELLED: events.CANCELLED,
@@ -139,7 +143,8 @@ async def insert_unpaid(conn: Connection, order: Order, lines: list[OrderLine]) 
 async def order_paid(conn: Connection, order: LockedOrder, *, review: bool = False) -> None:
     """The order's money is here: its lines are due from now on, or it waits for a second look.
 
-    The caller has checked that the order was unpaid, and books the money.
+    The caller has checked that the order was unpaid, and books the money; or that it was held, and
+    has been looked at: its lines are due as if it were paid now.
     """
     moment = clock.now()
     order.event_count += 1
@@ -169,6 +174,18 @@ async def order_ended(conn: Connection, order: LockedOrder, status: OrderStatus)
     for line in order.lines:
         line.status = LineStatus.CANCELLED
     event = order_event(ENDED[status], order.event_count, order, order.lines)
+    await record_events(conn, [event])
+
+
+async def order_rejected(conn: Connection, order: LockedOrder, failure_code: str) -> None:
+    """A held order is never delivered, and its lines are refunded; the caller books the money."""
+    order.event_count += 1
+    order.status = OrderStatus.REFUNDED
+    await conn.execute(_END, order.id, order.status.value, clock.now(), order.event_count)
+    await conn.execute(_REJECT, order.id, failure_code)
+    for line in order.lines:
+        line.status = LineStatus.REFUNDED
+    event = order_event(events.DELIVERY_FAILED, order.event_count, order, order.lines)
     await record_events(conn, [event])
 
 

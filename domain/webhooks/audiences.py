@@ -69,6 +69,7 @@ _OF_STAFF: dict[str, tuple[str, ...]] = {
         "brand.authorisation_expiring",
     ),
     "sites:read": ("site.saved",),
+    "risk:read": ("risk_case.opened", "risk_case.decided"),
     "agents:read": ("agent.activated",),
     "jobs:read": ("job.finished",),
     "webhooks:read": ("webhook_endpoint.failing",),
