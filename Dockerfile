@@ -16,6 +16,9 @@ FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     KAMENG_HOST=0.0.0.0 KAMENG_ENVIRONMENT=production KAMENG_KEY_FILE=/var/lib/kameng/keys.json
 # The key file lies on a volume of its own; the sources belong to root and cannot be changed.
+# Chinese letters for posters in PNG.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends fonts-noto-cjk \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin kameng \
     && install -d -o kameng -g kameng -m 0700 /var/lib/kameng
 COPY --from=build /opt/venv /opt/venv

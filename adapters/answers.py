@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,7 @@ from domain.suppliers.ports import (
 MAX_CODE_LETTERS = 400
 MAX_RECEIPT_LETTERS = 200
 MAX_ID_LETTERS = 96
+MAX_FIELDS = 100
 NOT_FOUND = "not_found"
 """What a connection's `rejections` call the answer to a query that finds nothing."""
 
@@ -35,6 +37,28 @@ def loaded(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        return None
+
+
+def sent_in(body: bytes) -> dict[str, Any]:
+    """What a callback says, as a JSON object or as a form; empty when it is neither."""
+    content = object_of(loaded(body))
+    if content or body[:1] in (b"{", b"["):
+        return content
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}
+
+
+def moment_in(content: Mapping[str, Any], key: str, per_second: int = 1) -> datetime | None:
+    """A Unix time, as number or text; None when it is none."""
+    told = shown(content.get(key), 16)
+    if not (told.isascii() and told.isdecimal()):
+        return None
+    try:
+        return datetime.fromtimestamp(int(told) / per_second, UTC)
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from domain.kernel import refuse_inside_a_transaction
+
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 50
@@ -62,6 +64,7 @@ class PartnerClient:
 
         `max_answer_bytes` is the largest answer of this call where it is not the usual one: files.
         """
+        refuse_inside_a_transaction()
         client = self._of_this_loop()
         limit = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         try:

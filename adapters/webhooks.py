@@ -17,6 +17,7 @@ from AntiSSRF import AntiSSRFError, AntiSSRFPolicy, PolicyConfigOptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from domain.kernel import refuse_inside_a_transaction
 from domain.webhooks import Receipt, SendFault
 
 THREADS = 16
@@ -98,6 +99,7 @@ class SafeSender:
 
     async def send(self, url: str, headers: Mapping[str, str], body: str) -> Receipt:
         """One POST; whatever the receiver does, it is over soon after the deadline."""
+        refuse_inside_a_transaction()
         async with self._free:
             call = _Call()
             work = asyncio.get_running_loop().run_in_executor(

@@ -1,14 +1,15 @@
 """Rows for the benchmarks, written through the domain wherever that is fast enough."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain import agents, catalog, ledger
+from domain import agents, catalog, ledger, suppliers
 from domain import cards as card_store
 from domain.agents import Tier
 from domain.catalog import Category, DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.checkout import CURRENCY, LineWish, Purchase, place_order
-from domain.commissions import RuleKind, RuleScope, save_rule
+from domain.commissions import RuleDraft, RuleKind, save_rule
 from domain.kernel import (
     SCALE,
     Actor,
@@ -74,19 +75,46 @@ async def fill_for_purchases(settings: Settings, buyers: int, variants: int, car
     await connect(settings, "bench")
     try:
         await ledger.open_platform_accounts(CURRENCY)
-        chain = await _chain()
+        chain = await agent_chain()
         for level, percent in ((1, 5), (2, 3), (3, 2)):
-            await save_rule(
-                OPERATOR, RuleScope.DEFAULT, None, level, RuleKind.PERCENT, percent * SCALE
-            )
-        made = await _variants(variants, per_product=1)
+            draft = RuleDraft(RuleKind.PERCENT, percent * SCALE, level)
+            await save_rule(OPERATOR, draft)
+        made = await variants_for_sale(variants, per_product=1)
         for variant in made:
             await _stock(variant.id, cards // variants)
-        tokens = [await _buyer(number, chain) for number in range(buyers)]
+        tokens = [await buyer_below(number, chain) for number in range(buyers)]
         await _analyze()
         return Shop(tokens, [variant.sku for variant in made])
     finally:
         await disconnect()
+
+
+async def fill_for_supply(
+    settings: Settings, origin: str, codes: Sequence[str], buyers: int, variants: int
+) -> Shop:
+    """Buyers with money, and variants that have to be bought from suppliers of this address."""
+    await connect(settings, "bench")
+    try:
+        await ledger.open_platform_accounts(CURRENCY)
+        made = await variants_for_sale(variants)
+        await offer(made, origin, codes)
+        tokens = [(await _waiting_buyer(number))[1] for number in range(buyers)]
+        await _analyze()
+        return Shop(tokens, [variant.sku for variant in made])
+    finally:
+        await disconnect()
+
+
+async def offer(variants: Sequence[Variant], origin: str, codes: Sequence[str]) -> None:
+    """Each of these suppliers sells each variant; the first of them is asked first."""
+    for priority, code in enumerate(codes):
+        wish = suppliers.SupplierWish(
+            code, code, "generic_http", f"{origin}/{code}", "secret", priority=priority
+        )
+        await suppliers.save_supplier(OPERATOR, wish)
+        for variant in variants:
+            wished = suppliers.OfferWish(variant.sku, code, f"item-{variant.sku}", COST)
+            await suppliers.save_offer(OPERATOR, wished)
 
 
 async def fill_pools(settings: Settings, sizes: list[int]) -> Pools:
@@ -94,7 +122,7 @@ async def fill_pools(settings: Settings, sizes: list[int]) -> Pools:
     await connect(settings, "bench")
     try:
         await ledger.open_platform_accounts(CURRENCY)
-        made = await _variants(len(sizes), per_product=1)
+        made = await variants_for_sale(len(sizes), per_product=1)
         for variant, size in zip(made, sizes, strict=True):
             await _pool(variant.id, size)
         signed_in = await agents.sign_in_guest("bench-buyer-device-000001", "bench")
@@ -111,7 +139,7 @@ async def fill_for_waiting(settings: Settings, waiting: int) -> Waiting:
     await connect(settings, "bench")
     try:
         await ledger.open_platform_accounts(CURRENCY)
-        (variant,) = await _variants(1, per_product=1, kind=DeliveryKind.MANUAL)
+        (variant,) = await variants_for_sale(1, per_product=1, kind=DeliveryKind.MANUAL)
         lines, tokens = {}, {}
         for number in range(waiting):
             if number % ORDERS_EACH == 0:
@@ -137,7 +165,7 @@ async def fill_for_browsing(settings: Settings, products: int) -> Shop:
     await connect(settings, "bench")
     try:
         await ledger.open_platform_accounts(CURRENCY)
-        made = await _variants(products * 2, per_product=2)
+        made = await variants_for_sale(products * 2, per_product=2)
         for variant in made:
             await _stock(variant.id, 20)
         await _analyze()
@@ -152,8 +180,9 @@ async def _waiting_buyer(number: int) -> tuple[Actor, str]:
     return Actor(kind=ActorKind.USER, user_id=signed_in.user.id), str(signed_in.access_token)
 
 
-async def _chain() -> str:
+async def agent_chain() -> str:
     """Three agents; the promoter code of the lowest."""
+    agents.limits.depth = agents.MAX_DEPTH  # the dearest case: three of them earn on each order
     parent: UUID | None = None
     for level, tier in enumerate((Tier.GOLD, Tier.SILVER, Tier.BRONZE), 1):
         login = await agents.sign_in_guest(f"bench-agent-device-{level:06}", "bench")
@@ -162,7 +191,7 @@ async def _chain() -> str:
     return agent.code
 
 
-async def _buyer(number: int, code: str) -> str:
+async def buyer_below(number: int, code: str) -> str:
     """A guest with money, a customer of the agent of this code; its token."""
     signed_in = await agents.sign_in_guest(f"bench-buyer-device-{number:06}", "bench")
     user = signed_in.user
@@ -174,9 +203,10 @@ async def _buyer(number: int, code: str) -> str:
     return str(signed_in.access_token)
 
 
-async def _variants(
-    number: int, per_product: int, kind: DeliveryKind = DeliveryKind.CARD_CODE
+async def variants_for_sale(
+    number: int, per_product: int = 1, kind: DeliveryKind = DeliveryKind.CARD_CODE
 ) -> list[Variant]:
+    """Variants with a price, in a category of their own, and nothing in stock."""
     moment = clock.now()
     shelf = await Category.create(slug="bench", name_zh="测试", name_en="Bench")
     made = []

@@ -7,7 +7,6 @@ every trigger, and nothing read, compared or sealed. Memory is the most that a p
 """
 
 import asyncio
-import json
 import os
 import random
 import subprocess
@@ -23,6 +22,7 @@ import httpx2 as httpx
 
 from bench.filling import fill_for_browsing
 from bench.installation import FOLDER, Installation, installed, write_results
+from bench.watching import database_seconds, most_memory
 from domain import identity
 from domain.kernel import new_id
 from server.processes import CannotStart
@@ -91,7 +91,7 @@ def _file(cards: int, seed: int) -> Path:
 
 
 def _by_command(installation: Installation, sku: str, path: Path) -> dict[str, Any]:
-    worked = asyncio.run(_database_seconds(installation.settings))
+    worked = asyncio.run(database_seconds(installation.settings))
     started = time.perf_counter()
     with (FOLDER / "log" / "import.log").open("wb") as log:
         run = subprocess.Popen(
@@ -109,7 +109,7 @@ def _by_command(installation: Installation, sku: str, path: Path) -> dict[str, A
     if run.returncode != 0:
         raise CannotStart(f"the import failed, see {FOLDER / 'log' / 'import.log'}")
     accepted = asyncio.run(_accepted(installation.settings, sku))
-    worked = asyncio.run(_database_seconds(installation.settings)) - worked
+    worked = asyncio.run(database_seconds(installation.settings)) - worked
     importer = used.ru_utime + used.ru_stime
     return {
         "name": "import_by_command",
@@ -118,7 +118,7 @@ def _by_command(installation: Installation, sku: str, path: Path) -> dict[str, A
         "importer_cpu_us": round(importer / accepted * 1e6, 1),
         "database_cpu_us": round(worked / accepted * 1e6, 1),
         "importer_mib": round(used.ru_maxrss / 1024, 1),
-        "api_mib": _most_memory("serve"),
+        "api_mib": most_memory("serve"),
     }
 
 
@@ -146,8 +146,8 @@ def _by_upload(installation: Installation, sku: str, path: Path, token: str) -> 
         "rate": round(accepted / seconds, 1),
         "seconds": round(seconds, 1),
         "received_seconds": round(received, 1),
-        "importer_mib": _most_memory("worker"),
-        "api_mib": _most_memory("serve"),
+        "importer_mib": most_memory("worker"),
+        "api_mib": most_memory("serve"),
     }
 
 
@@ -199,50 +199,3 @@ async def _bare(settings: Settings, sku: str, cards: int) -> float:
         return cards / (time.perf_counter() - started)
     finally:
         await conn.close()
-
-
-async def _database_seconds(settings: Settings) -> float:
-    """Processor time of the whole database server so far; 0 where nobody tells."""
-    conn = await asyncpg.connect(settings.database_url)
-    try:
-        backend = conn.get_server_pid()
-        server = int(_stat(backend)[1]) if _stat(backend) else 0
-        family = [_stat(pid) for pid in _family(server)]
-        ended = sum(map(int, _stat(server)[13:15])) if server else 0  # of backends that are gone
-        ticks = sum(int(each[11]) + int(each[12]) for each in family if each) + ended
-        return ticks / os.sysconf("SC_CLK_TCK")
-    finally:
-        await conn.close()
-
-
-def _stat(pid: int) -> list[str]:
-    """The figures of a process behind its name: state, parent, ..."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    except OSError:
-        return []
-
-
-def _most_memory(program: str) -> float:
-    """The most that one process of a program ever held, in MiB; 0 where nobody tells."""
-    state = json.loads((FOLDER / "processes.json").read_text())
-    found = [_high_water(pid) for pid in _family(state[program])]
-    return round(max(found, default=0.0), 1)
-
-
-def _family(pid: int) -> list[int]:
-    """A process and all that it started."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return [pid]
-    return [pid, *(each for child in children for each in _family(int(child)))]
-
-
-def _high_water(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    found = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
-    return max(found, default=0.0)

@@ -50,7 +50,7 @@ def filled(prepare: Any) -> Iterator[tuple[Settings, Any]]:
         postgres, valkey = start_postgres(FOLDER), start_valkey(FOLDER)
         stack.callback(postgres.stop)
         stack.callback(valkey.stop)
-        asyncio.run(_fresh_database(postgres.url, "bench"))
+        asyncio.run(fresh_database(postgres.url, "bench"))
         with Redis.from_url(valkey.url) as client:
             client.flushall()  # what the run before asked for counts for limits of a minute
         settings = Settings(
@@ -83,7 +83,7 @@ def installed(
         stack.callback(supervisor.stop)
         supervisor.start()
         origin = f"http://127.0.0.1:{settings.port}"
-        wait_until(lambda: _ready(origin), "The API", supervisor.logs / "serve.log")
+        wait_until(lambda: answers(f"{origin}/readyz"), "The API", supervisor.logs / "serve.log")
         yield Installation(settings, origin), prepared
 
 
@@ -175,7 +175,8 @@ def write_results(name: str, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-async def _fresh_database(url: str, name: str) -> None:
+async def fresh_database(url: str, name: str) -> None:
+    """An empty database of this name; one that was there is gone."""
     conn = await asyncpg.connect(url.rpartition("/")[0] + "/postgres")
     try:
         await conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -184,9 +185,10 @@ async def _fresh_database(url: str, name: str) -> None:
         await conn.close()
 
 
-def _ready(origin: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether something good is served there."""
     try:
-        with urlopen(f"{origin}/readyz", timeout=2) as answer:
+        with urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

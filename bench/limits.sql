@@ -86,9 +86,9 @@ BEGIN
         SELECT sold, account_of('commission', agent), amount
         FROM unnest(agents_of, shares) AS s (agent, amount);
     INSERT INTO commissions (id, order_line_id, consumer, agent_id, level, basis, amount, currency,
-            rule, earned_at)
+            rule, earned_at, release_at)
         SELECT uuidv7(), made_line, true, agent, level, shelf.price, amount, 'CNY',
-            jsonb_build_object('kind', 'percent', 'level', level), now()
+            jsonb_build_object('kind', 'percent', 'level', level), now(), now()
         FROM unnest(agents_of, shares) WITH ORDINALITY AS s (agent, amount, level);
     told := jsonb_build_object('orderId', made, 'number', made_number, 'status', 'DELIVERED',
         'currency', 'CNY', 'total', shelf.price, 'externalId', NULL, 'lines', jsonb_build_array(

@@ -5,6 +5,7 @@ outbox, relay, worker and sealer. The buyers have a wallet each; the variants ar
 real shop.
 """
 
+import asyncio
 import json
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,12 @@ from bench.installation import (
     write_results,
 )
 from bench.load import Plan
+from bench.watching import worked
 from server.settings import Settings
 
 PROGRAMS = ("serve", "worker", "scheduler")
 VARIANTS, BUYERS = 200, 200
+WARM_SECONDS = 2
 FLOOR_CARDS = 500_000  # the floor sells several times as fast
 LIMITS = Path("bench/limits.sql")
 LIMITS_DATABASE = "bench_limits"
@@ -75,7 +78,12 @@ async def _prepare(cards: int, script: str, settings: Settings) -> Shop:
 
 
 def _load(installation: Installation, shop: Any, clients: int, seconds: int) -> dict[str, Any]:
-    return load(_plan(installation, shop, clients, seconds))
+    before = asyncio.run(worked(installation.settings, PROGRAMS))
+    told = load(_plan(installation, shop, clients, seconds))
+    after = asyncio.run(worked(installation.settings, PROGRAMS))
+    sold = told["rate"] * (seconds + WARM_SECONDS)
+    spent = {f"{of}_cpu_ms": round((after[of] - before[of]) * 1000 / sold, 2) for of in before}
+    return {**told, **spent}
 
 
 def _plan(installation: Installation, shop: Any, clients: int, seconds: int) -> Plan:
@@ -88,7 +96,7 @@ def _plan(installation: Installation, shop: Any, clients: int, seconds: int) -> 
         skus=shop.skus,
         clients=clients,
         seconds=seconds,
-        warm_seconds=2,
+        warm_seconds=WARM_SECONDS,
         run=run_name(),
         good='"status":"DELIVERED"',
     )

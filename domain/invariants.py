@@ -1,13 +1,25 @@
 """What must be true of the database at every moment: one check for each invariant.
 
 `kameng check-invariants` and the fault tests run them; each counts violations and reads only.
-The names follow the design's invariants I1 to I18; those of parts that do not exist yet (coupons,
-settlements) come with these parts.
+The names follow the design's invariants I1 to I18; those of parts that do not exist yet (coupons)
+come with these parts.
 """
 
 from dataclasses import dataclass
 
-from domain import aftersale, cards, ledger, refunds
+from domain import (
+    aftersale,
+    cards,
+    cashback,
+    commissions,
+    coupons,
+    ledger,
+    payouts,
+    providers,
+    ratings,
+    refunds,
+    settlement,
+)
 from domain.kernel import clock, connection
 
 OVERDUE_SECONDS = 300
@@ -46,12 +58,13 @@ INVARIANTS = (
     ),
     Invariant(
         "I2",
-        "a kept balance is the sum of its entries, and none is below zero",
+        "a kept balance is the sum of its entries, and none is below zero but a debt, which is",
         """
         SELECT count(*) FROM accounts a
         LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM entries GROUP BY 1) e
             ON e.account_id = a.id
-        WHERE a.keeps_balance AND (a.balance <> coalesce(e.amount, 0) OR a.balance < 0)
+        WHERE a.keeps_balance AND (a.balance <> coalesce(e.amount, 0)
+            OR a.balance <> 0 AND (a.balance < 0) <> (a.kind = 'commission_debt'))
         """,
     ),
     Invariant(
@@ -105,7 +118,8 @@ INVARIANTS = (
                 WHERE (g.sold_at IS NULL) <> (c.sold_at IS NULL)
                     OR (g.status = 'void' AND g.sold_at IS NULL) <> (c.state = 'void'))
             + (SELECT count(*) FROM cards c JOIN gift_card_programs p ON p.variant_id = c.variant_id
-                WHERE NOT EXISTS (SELECT 1 FROM gift_cards g WHERE g.card_id = c.id))
+                WHERE NOT EXISTS (SELECT 1 FROM gift_cards g WHERE g.card_id = c.id)
+                    AND NOT EXISTS (SELECT 1 FROM card_canaries k WHERE k.card_id = c.id))
             + (SELECT count(*) FROM gift_cards g WHERE g.face_units IS NOT NULL
                 AND g.status NOT IN ('void', 'expired') AND g.sold_at IS NOT NULL
                 AND g.balance_units <> g.face_units - (SELECT coalesce(sum(r.units), 0)
@@ -143,6 +157,31 @@ INVARIANTS = (
                     -coalesce((SELECT sum(amount) FROM entries WHERE account_id = a.id), 0))
             + (SELECT count(*) FROM cards c
                 WHERE NOT EXISTS (SELECT 1 FROM card_secrets s WHERE s.card_id = c.id))
+        """,
+    ),
+    Invariant(
+        "A9",
+        "what went out of wallets of other currencies, and back, is what their orders say",
+        """
+        SELECT (SELECT count(*) FROM order_exchanges x FULL JOIN (
+                    SELECT t.reference, -sum(e.amount) AS amount, min(t.currency) AS currency
+                    FROM transfers t JOIN entries e ON e.transfer_id = t.id
+                    JOIN accounts a ON a.id = e.account_id AND a.kind = 'wallet'
+                    WHERE t.kind = 'exchange' GROUP BY 1) out ON out.reference = x.order_id
+                WHERE (x.total, x.currency) IS DISTINCT FROM (out.amount, out.currency))
+            + (SELECT count(*) FROM order_exchange_returns r
+                JOIN order_exchanges x ON x.order_id = r.order_id AND r.amount > 0 FULL JOIN (
+                    SELECT t.reference, sum(e.amount) AS amount, min(t.currency) AS currency
+                    FROM transfers t JOIN entries e ON e.transfer_id = t.id
+                    JOIN accounts a ON a.id = e.account_id AND a.kind = 'wallet'
+                    WHERE t.kind = 'exchange_back' GROUP BY 1) back ON back.reference = r.reference
+                WHERE (r.amount, x.currency) IS DISTINCT FROM (back.amount, back.currency))
+            + (SELECT count(*) FROM accounts a WHERE a.kind = 'exchange'
+                AND NOT EXISTS (SELECT 1 FROM order_exchanges x WHERE x.currency = a.currency)
+                AND (SELECT coalesce(sum(amount), 0) FROM entries WHERE account_id = a.id) <> (
+                    SELECT coalesce(sum(r.house_amount), 0) FROM order_exchange_returns r) - (
+                    SELECT coalesce(sum(o.total), 0) FROM order_exchanges x
+                    JOIN orders o ON o.id = x.order_id))
         """,
     ),
     Invariant(
@@ -197,11 +236,12 @@ INVARIANTS = (
     ),
     Invariant(
         "I8",
-        "a line is delivered whole or refunded, names a version of a type of its kind, and an order"
-        " says what its lines say",
+        "a line is delivered, or refunded, or both of it in part, names a version of a type of its"
+        " kind, and an order says what its lines say",
         """
         SELECT (SELECT count(*) FROM order_lines
-                WHERE delivered_quantity NOT IN (0, quantity))
+                WHERE delivered_quantity NOT IN (0, quantity)
+                    AND refunded_amount < unit_price * (quantity - delivered_quantity))
             + (SELECT count(*) FROM order_lines l
                 LEFT JOIN transfers t ON t.kind = 'refund' AND t.reference = l.id
                 WHERE (l.status = 'REFUNDED' AND l.unit_price > 0) <> (t.id IS NOT NULL))
@@ -220,7 +260,8 @@ INVARIANTS = (
                     OR (l.status = 'CANCELLED') <> (o.status IN ('FAILED', 'CANCELLED', 'EXPIRED'))
                     OR o.paid_at IS NULL AND l.status IN ('QUEUED', 'DELIVERING', 'DELIVERED'))
             + (SELECT count(*) FROM card_holds h JOIN order_lines l ON l.id = h.order_line_id
-                WHERE h.state = 'open' AND l.status <> 'WAITING')
+                WHERE h.state = 'open' AND CASE WHEN h.paid THEN l.status <> 'DELIVERING'
+                    ELSE l.status <> 'WAITING' END)
         """,
     ),
     Invariant(
@@ -229,7 +270,7 @@ INVARIANTS = (
         """
         SELECT (SELECT count(*) FROM (
                 SELECT line_id FROM fulfilment_attempts WHERE status = 'succeeded' AND NOT parked
-                GROUP BY 1 HAVING count(*) > 1) twice)
+                GROUP BY 1 HAVING count(*) > 1 AND NOT bool_and(part)) twice)
             + (SELECT count(*) FROM fulfilment_attempts earlier
                 JOIN fulfilment_attempts later USING (line_id)
                 WHERE later.number > earlier.number
@@ -382,7 +423,20 @@ INVARIANTS = (
                 WHERE e.card_id = c.id AND e.order_line_id = c.order_line_id))
         """,
     ),
-    *(Invariant(*promise) for promise in (*refunds.PROMISES, *aftersale.PROMISES)),
+    *(
+        Invariant(*promise)
+        for promise in (
+            *coupons.PROMISES,
+            *commissions.PROMISES,
+            *payouts.PROMISES,
+            *cashback.PROMISES,
+            *settlement.PROMISES,
+            *providers.PROMISES,
+            *refunds.PROMISES,
+            *aftersale.PROMISES,
+            *ratings.PROMISES,
+        )
+    ),
 )
 
 

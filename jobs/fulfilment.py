@@ -19,3 +19,9 @@ async def fulfil_line(line_id: str) -> None:
 async def query_attempt(attempt_id: str) -> None:
     """Ask what became of an attempt whose outcome is not known."""
     await fulfilment.query_attempt(UUID(attempt_id))
+
+
+@dramatiq.actor(queue_name=QUEUE)
+async def recheck_attempt(attempt_id: str) -> None:
+    """Ask once more what became of an attempt that is over."""
+    await fulfilment.recheck_attempt(UUID(attempt_id))

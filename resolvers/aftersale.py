@@ -22,30 +22,32 @@ from domain.aftersale import (
 )
 from domain.kernel import Money, Page, Prefix, decode_id, encode_id, page_request
 from domain.refunds import RefundDestination
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater
 from resolvers.money import MoneyInput, money_of
 
-SUBJECTS = {
-    RateBy.PRODUCT: Prefix.PRODUCT,
-    RateBy.SUPPLIER: Prefix.SUPPLIER,
-    RateBy.BATCH: Prefix.CARD_BATCH,
-    RateBy.AGENT: Prefix.AGENT,
-    RateBy.SITE: Prefix.SITE,
-}
+
+@strawberry.input
+class DisputeLineInput:
+    """A line without cards of its own, and how many of its pieces; unless told, all that are
+    left."""
+
+    line_id: strawberry.ID
+    quantity: int | None = None
 
 
 async def order_dispute_open(
     info: Info,
     idempotency_key: str,
     order_id: strawberry.ID,
-    card_ids: list[strawberry.ID],
     reason: DisputeReason,
+    card_ids: list[strawberry.ID] | None = None,
+    lines: list[DisputeLineInput] | None = None,
     text: str = "",
 ) -> list[Dispute]:
-    """Say that cards of the caller's own order are bad."""
+    """Say that goods of the caller's own order are bad, or never came."""
     order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
-    wish = _wish(card_ids, reason, text, idempotency_key)
+    wish = _wish(card_ids, lines, reason, text, idempotency_key)
     return await aftersale.open_disputes(info.context.actor, order, wish)
 
 
@@ -53,15 +55,16 @@ async def order_dispute_open_by_guest(
     info: Info,
     idempotency_key: str,
     number: str,
-    card_ids: list[strawberry.ID],
     reason: DisputeReason,
+    card_ids: list[strawberry.ID] | None = None,
+    lines: list[DisputeLineInput] | None = None,
     text: str = "",
     token: str | None = None,
     lookup_password: str | None = None,
 ) -> list[Dispute]:
     """The same for whoever proves an order by its number."""
     proof = orders.GuestProof(number, token, lookup_password)
-    wish = _wish(card_ids, reason, text, idempotency_key)
+    wish = _wish(card_ids, lines, reason, text, idempotency_key)
     return await aftersale.open_disputes_by_guest(info.context.actor, proof, wish)
 
 
@@ -108,10 +111,21 @@ async def dispute_decide(
     reason: str,
     invalid: bool | None = None,
     destination: RefundDestination = RefundDestination.CHANNEL,
+    note: str = "",
+    cost: MoneyInput | None = None,
+    from_supplier: bool = False,
 ) -> Dispute:
     """Decide a case."""
     wish = aftersale.DecisionWish(
-        _dispute(dispute_id), decision, reason, idempotency_key, invalid, destination
+        dispute_id=_dispute(dispute_id),
+        decision=decision,
+        reason=reason,
+        idempotency_key=idempotency_key,
+        invalid=invalid,
+        destination=destination,
+        note=note,
+        cost=0 if cost is None else money_of(cost, "cost").units,
+        from_supplier=from_supplier,
     )
     return await aftersale.decide(info.context.actor, wish)
 
@@ -199,6 +213,21 @@ def replacement_of(record: Parent[Dispute]) -> strawberry.ID | None:
     return _maybe(Prefix.CARD, record.replacement_id)
 
 
+def card_of(record: Parent[Dispute]) -> strawberry.ID | None:
+    """Which card it is about."""
+    return _maybe(Prefix.CARD, record.card_id)
+
+
+def handed_over(record: Parent[Dispute]) -> str | None:
+    """What an operator handed over in place of a line's goods."""
+    return aftersale.words_of(aftersale.HANDED_PURPOSE, record.handed_sealed, record.id) or None
+
+
+def attempt_of(record: Parent[Dispute]) -> strawberry.ID | None:
+    """What brought the goods."""
+    return _maybe(Prefix.ATTEMPT, record.attempt_id)
+
+
 def refund_of(record: Parent[Dispute]) -> strawberry.ID | None:
     """What went back."""
     return _maybe(Prefix.REFUND, record.refund_id)
@@ -224,6 +253,16 @@ def claim(record: Parent[Dispute], info: Info) -> AtOnceOrLater[SupplierClaim | 
     return info.context.loaders.dispute_claims.get(record.id)
 
 
+def reorder(record: Parent[Dispute], info: Info) -> AtOnceOrLater[aftersale.DisputeReorder | None]:
+    """The replacement that was ordered from a supplier last."""
+    return info.context.loaders.dispute_reorders.get(record.id)
+
+
+def ordered_by(record: Parent[aftersale.DisputeReorder]) -> strawberry.ID:
+    """Who decided so."""
+    return strawberry.ID(encode_id(Prefix.USER, record.asked_by))
+
+
 def claim_amount(record: Parent[SupplierClaim]) -> Money:
     """What the bad card cost us."""
     return Money(record.amount, record.currency)
@@ -236,14 +275,22 @@ def claim_recovered(record: Parent[SupplierClaim]) -> Money:
 
 def subject_of(rate: Parent[ComplaintRate]) -> strawberry.ID:
     """What the figures are of."""
-    return strawberry.ID(encode_id(SUBJECTS[rate.by], rate.subject))
+    return strawberry.ID(encode_id(aftersale.SUBJECTS[rate.by], rate.subject))
 
 
 def _wish(
-    card_ids: list[strawberry.ID], reason: DisputeReason, text: str, key: str
+    card_ids: list[strawberry.ID] | None,
+    lines: list[DisputeLineInput] | None,
+    reason: DisputeReason,
+    text: str,
+    key: str,
 ) -> aftersale.DisputeWish:
-    ids = tuple(decode_id(Prefix.CARD, each, field=("cardIds",)) for each in card_ids)
-    return aftersale.DisputeWish(ids, reason, text, key)
+    ids = tuple(decode_id(Prefix.CARD, each, field=("cardIds",)) for each in card_ids or ())
+    pieces = {
+        decode_id(Prefix.ORDER_LINE, each.line_id, field=("lines",)): each.quantity
+        for each in lines or ()
+    }
+    return aftersale.DisputeWish(ids, reason, text, key, pieces)
 
 
 def _dispute(dispute_id: strawberry.ID) -> UUID:

@@ -1,20 +1,47 @@
 """How the fields of agents and commissions are answered."""
 
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import strawberry
 from strawberry import Parent
 
-from domain import agents, commissions, ledger
+from domain import agents, commissions, orders
 from domain.checkout import CURRENCY
-from domain.kernel import Money, Page, Prefix, decode_id, page_request
+from domain.kernel import (
+    Money,
+    Page,
+    Prefix,
+    decode_id,
+    encode_id,
+    page_request,
+    refuse_unless,
+)
 from resolvers.context import Info
+
+CHANGED = ("type", "tier", "status", "parentId", "depth", "moved")
+
+
+@dataclass(frozen=True)
+class ChangedValue:
+    """One value of an agent, before and after a change."""
+
+    name: str
+    before: str | None
+    after: str | None
 
 
 async def agent_of_viewer(info: Info) -> agents.Agent | None:
     """The agent that the caller is."""
     user_id = info.context.actor.user_id
-    return await agents.agent_of_user(user_id) if user_id else None
+    if user_id is None:
+        return None
+    own = await agents.agent_of_user(user_id)
+    # One that is not active is no agent any more to whoever asks for prices, and still sees what
+    # is its own.
+    info.context.own_agent = own.id if own else None
+    return own
 
 
 async def parent(agent: Parent[agents.Agent], info: Info) -> agents.Agent | None:
@@ -26,35 +53,48 @@ async def parent(agent: Parent[agents.Agent], info: Info) -> agents.Agent | None
 
 async def downline(
     agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
-) -> Page[agents.Agent]:
-    """The direct children, for the agent itself and for those above it."""
+) -> Page[agents.Agent] | None:
+    """The direct children, for the agent itself, those above it, and the back office."""
     page = page_request("downline", first, after)
-    if not await _may_look_into(info, agent.id):
-        return Page([], [], False, False)
+    if not is_own(info, agent.id):
+        above = info.context.actor.agent_id in await agents.chain_of(agent.id)
+        refuse_unless(above, agents.AgentOutOfReach())
     return await agents.list_downline(agent.id, page)
 
 
 async def commissions_of(
     agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
-) -> Page[commissions.EarnedCommission]:
+) -> Page[commissions.EarnedCommission] | None:
     """What the agent earned; only the agent itself and the back office see it."""
     page = page_request("commissions", first, after)
-    if not _is_own(info, agent.id):
-        return Page([], [], False, False)
+    _require_own(info, agent.id)
     return await commissions.list_commissions(agent.id, page)
 
 
+async def barred_sales(
+    agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
+) -> Page[orders.BarredSale] | None:
+    """On what it earned nothing; only the agent itself and the back office see it."""
+    page = page_request("barredSales", first, after)
+    _require_own(info, agent.id)
+    return await orders.list_barred(agent.id, page)
+
+
 async def commission_balance(agent: Parent[agents.Agent], info: Info) -> Money | None:
-    """What the agent has earned and not been paid; null for anybody else's."""
-    if not _is_own(info, agent.id):
-        return None
-    account = ledger.account_id(ledger.AccountKind.COMMISSION, agent.id, CURRENCY)
-    return Money(await ledger.balance_of(account), CURRENCY)
+    """What the agent has earned and not taken out."""
+    _require_own(info, agent.id)
+    held = await commissions.balances_of(agent.id, CURRENCY)
+    return Money(held.pending.units + held.available.units - held.owed.units, CURRENCY)
 
 
-def explanation(commission: Parent[commissions.EarnedCommission], info: Info) -> str:
-    """How the amount came about, in the caller's language."""
-    return commission.explained(info.context.language)
+def number_of_sale(sale: Parent[orders.BarredSale]) -> str:
+    """The order's number."""
+    return sale.number
+
+
+def bar_reason(sale: Parent[orders.BarredSale]) -> agents.BarReason:
+    """Why nothing was earned."""
+    return agents.BarReason(sale.reason)
 
 
 def level(agent: Parent[agents.Agent]) -> int:
@@ -70,11 +110,101 @@ async def agent_create(
     tier: agents.Tier,
     parent_id: strawberry.ID | None = None,
     code: str | None = None,
+    type: agents.AgentType = agents.AgentType.DISTRIBUTOR,
 ) -> agents.Agent:
     """Make a user an agent (back office)."""
-    above = decode_id(Prefix.AGENT, parent_id, field=("parentId",)) if parent_id else None
     user = decode_id(Prefix.USER, user_id, field=("userId",))
-    return await agents.create_agent(info.context.actor, user, name, tier, above, code)
+    return await agents.create_agent(
+        info.context.actor, user, name, tier, _parent_of(parent_id), code, agent_type=type
+    )
+
+
+async def agent_move(
+    info: Info,
+    agent_id: strawberry.ID,
+    reason: agents.ChangeReason,
+    parent_id: strawberry.ID | None = None,
+    note: str = "",
+) -> agents.Agent:
+    """Move an agent and all below it (back office)."""
+    agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
+    why = agents.Why(reason, note)
+    return await agents.move_agent(info.context.actor, agent, _parent_of(parent_id), why)
+
+
+async def agent_status_set(
+    info: Info,
+    agent_id: strawberry.ID,
+    status: agents.AgentStatus,
+    reason: agents.ChangeReason,
+    note: str = "",
+) -> agents.Agent:
+    """Suspend an agent, let it go on, close it (back office)."""
+    agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
+    return await agents.set_status(info.context.actor, agent, status, agents.Why(reason, note))
+
+
+async def agent_type_set(
+    info: Info,
+    agent_id: strawberry.ID,
+    type: agents.AgentType,
+    reason: agents.ChangeReason,
+    note: str = "",
+) -> agents.Agent:
+    """Make an agent one of another type (back office)."""
+    agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
+    return await agents.set_type(info.context.actor, agent, type, agents.Why(reason, note))
+
+
+async def agent_file(info: Info, id: strawberry.ID) -> agents.Agent:
+    """One agent (back office)."""
+    return await agents.get_agent(info.context.actor, decode_id(Prefix.AGENT, id))
+
+
+async def agent_relation_set(
+    info: Info, agent_id: strawberry.ID, user_id: strawberry.ID, related: bool, note: str
+) -> agents.AgentRelation:
+    """Say that an account is an agent's own, or that it is not (back office)."""
+    agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
+    user = decode_id(Prefix.USER, user_id, field=("userId",))
+    return await agents.mark_relation(info.context.actor, agent, user, related=related, note=note)
+
+
+async def relations_of(agent: Parent[agents.Agent], info: Info) -> list[agents.AgentRelation]:
+    """What staff marked for it (back office)."""
+    return await agents.list_relations(info.context.actor, agent.id)
+
+
+async def changes_of(
+    agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
+) -> Page[agents.AgentChange]:
+    """What became of it (back office)."""
+    page = page_request("changes", first, after)
+    return await agents.list_changes(info.context.actor, agent.id, page)
+
+
+def changed_values(change: Parent[agents.AgentChange]) -> list[ChangedValue]:
+    """What it was and what it became, value by value."""
+    return [
+        ChangedValue(name, _shown(name, change.before), _shown(name, change.after))
+        for name in CHANGED
+        if name in change.before or name in change.after
+    ]
+
+
+def changed_by(change: Parent[agents.AgentChange]) -> strawberry.ID | None:
+    """Who changed it."""
+    by = change.changed_by
+    return strawberry.ID(encode_id(Prefix.USER, by)) if by else None
+
+
+def itself(agent: Parent[agents.Agent]) -> agents.Agent:
+    """The agent that a file is about."""
+    return agent
+
+
+def _parent_of(parent_id: strawberry.ID | None) -> UUID | None:
+    return decode_id(Prefix.AGENT, parent_id, field=("parentId",)) if parent_id else None
 
 
 async def agent_tier_set(info: Info, agent_id: strawberry.ID, tier: agents.Tier) -> agents.Agent:
@@ -90,12 +220,19 @@ async def all_agents(
     return await agents.list_agents(page_request("agents", first, after))
 
 
-def _is_own(info: Info, agent_id: UUID) -> bool:
+def _shown(name: str, values: dict[str, Any]) -> str | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    return encode_id(Prefix.AGENT, UUID(value)) if name == "parentId" else str(value)
+
+
+def is_own(info: Info, agent_id: UUID) -> bool:
+    """Whether an agent is the caller, or the caller may see all of them."""
     actor = info.context.actor
-    return actor.agent_id == agent_id or "agents:read" in actor.scopes or "*" in actor.scopes
+    own = agent_id == actor.agent_id or agent_id == info.context.own_agent
+    return own or actor.is_staff("agents:read")
 
 
-async def _may_look_into(info: Info, agent_id: UUID) -> bool:
-    if _is_own(info, agent_id):
-        return True
-    return info.context.actor.agent_id in await agents.chain_of(agent_id)
+def _require_own(info: Info, agent_id: UUID) -> None:
+    refuse_unless(is_own(info, agent_id), agents.AgentOutOfReach())

@@ -8,8 +8,8 @@ from strawberry import Parent
 from domain import catalog
 from domain.catalog import DeliveryKind, WhenOut
 from domain.kernel import parse_units
+from resolvers.batches import there
 from resolvers.context import Info
-from resolvers.loaders import there
 
 
 @strawberry.input(description="One part of a bundle: so many pieces of a variant.")

@@ -11,13 +11,24 @@ from uuid import UUID
 import strawberry
 from strawberry import Parent
 
-from domain import agents, catalog, pricing
-from domain.kernel import Money, Page, Prefix, decode_id, page_request, parse_units
+from domain import agents, catalog, peers, pricing
+from domain.kernel import (
+    Invalid,
+    Money,
+    Page,
+    Prefix,
+    decode_id,
+    page_request,
+    parse_units,
+    refuse_unless,
+)
+from resolvers.batches import AtOnceOrLater, there
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater, there
 from resolvers.lookahead import asked_below
 from resolvers.money import MoneyInput, money_of
 from resolvers.search import ProductFilterInput, search_of
+
+MOST_SKUS = 100  # that are asked for at once
 
 
 async def categories(info: Info) -> list[catalog.ShownCategory]:
@@ -65,14 +76,30 @@ async def products(
 
 
 async def catalog_of_partner(
-    info: Info, first: int | None = None, after: str | None = None
+    info: Info,
+    first: int | None = None,
+    after: str | None = None,
+    skus: list[str] | None = None,
 ) -> Page[catalog.ShownVariant]:
-    """Every variant on sale, by sku, with the partner's own price."""
+    """Every variant on sale, or those of some SKUs, by sku, with the partner's own price."""
     asked = page_request("catalog", first, after)
+    few = skus is None or len(skus) <= MOST_SKUS
+    refuse_unless(few, Invalid(reason="page_size", field=("skus",)))
     place = await info.context.loaders.place()
-    page = await catalog.list_variants(asked, info.context.languages, place)
+    page = await catalog.list_variants(asked, info.context.languages, place, skus)
     await _bring_along_of_variants(info, page.rows, asked_below(info))
     return page
+
+
+async def catalog_push(info: Info) -> peers.CatalogPush:
+    """Whether the partner is told what changes."""
+    return await peers.push_of(info.context.actor)
+
+
+async def catalog_item_of_partner(info: Info, sku: str) -> catalog.ShownVariant | None:
+    """One variant on sale, with the partner's own price."""
+    place = await info.context.loaders.place()
+    return await catalog.find_listed_variant(sku, info.context.languages, place)
 
 
 def category_of(
@@ -274,6 +301,8 @@ async def _bring_along(info: Info, shown: list[catalog.ShownProduct]) -> None:
     loaders, asked = info.context.loaders, asked_below(info)
     for product in shown:
         loaders.products.prime(product.id, product)
+    if "rating" in asked:
+        await loaders.product_ratings.fetch(product.id for product in shown)
     if "category" in asked:
         await loaders.categories.fetch(product.category_id for product in shown)
     if "variants" in asked:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain import orders
+from domain import commissions, orders
 from domain.kernel import Actor
 from resolvers.loaders import Loaders
 
@@ -20,16 +20,19 @@ class RateLimits(Protocol):
         """Milliseconds to wait before the next try; 0 when this one is allowed."""
 
 
-class LiveOrders(Protocol):
-    """Pushes orders on as they change."""
+class LivePort(Protocol):
+    """Pushes states on as they change, until the caller's session ends. A caller that is slow sees
+    the newest one only."""
 
     def follow(
         self, order: orders.Order, actor: Actor, address: str
     ) -> AbstractAsyncContextManager[AsyncIterator[orders.OrderState]]:
-        """Each newer state of an order that the caller may see, until the caller's session ends.
+        """Each newer state of an order that the caller may see."""
 
-        A caller that is slow sees the newest state only.
-        """
+    def follow_earnings(
+        self, agent_id: UUID, actor: Actor, address: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[commissions.Earnings]]:
+        """How the caller's agent stands now, then each newer state."""
 
 
 @dataclass
@@ -43,7 +46,8 @@ class Context:
     client: str = ""  # the caller's address, for counting tries
     user_agent: str = ""
     proved_orders: set[UUID] = field(default_factory=set)  # opened by what only the buyer has
-    live: LiveOrders | None = None
+    own_agent: UUID | None = None  # the agent that the caller is, active or not, once it was read
+    live: LivePort | None = None
     pushed: bool = False  # a frame is shown unasked: what is private waits for a question
     connection_params: dict[str, object] = field(default_factory=dict, repr=False)  # of a socket
     languages: str = ""  # a chain such as `ja.en`: how goods are named; it ends with `language`

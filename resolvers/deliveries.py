@@ -17,8 +17,8 @@ from domain import catalog, orders
 from domain.catalog import DeliveryKind
 from domain.kernel import ActorKind
 from domain.orders import LineStatus
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater
 from resolvers.orders import DeliveredCard
 
 
@@ -63,24 +63,22 @@ Delivery = CardDelivery | TopupDelivery | ManualDelivery
 
 async def account_of_line(line: Parent[orders.OrderLine], info: Info) -> list[AccountEntry]:
     """What the buyer filled in for a line."""
-    if not line.account:
-        return []
-    whole = await _is_theirs(line, info) or _may_read_orders(info)
-    return await entries_of(info, (line.type_id, line.type_version), line.account, whole=whole)
+    version = line.type_id, line.type_version
+    if await _is_theirs(line, info) or _may_read_orders(info):
+        return await entries_of(info, version, await orders.account_in(line))
+    return await entries_of(info, version, orders.masked_in(line))
 
 
 async def entries_of(
-    info: Info, version: tuple[UUID, int], account: Mapping[str, Any], *, whole: bool
+    info: Info, version: tuple[UUID, int], account: Mapping[str, Any]
 ) -> list[AccountEntry]:
     """The values in the order of their fields, with the labels that the buyer saw."""
+    if not account:
+        return []
     rows = await info.context.loaders.type_versions.load(version)
     label = "label_zh" if info.context.language == "zh" else "label_en"
     return [
-        AccountEntry(
-            row["key"],
-            row[label],
-            catalog.as_text(account[row["key"]]) if whole else catalog.masked(account[row["key"]]),
-        )
+        AccountEntry(row["key"], row[label], catalog.as_text(account[row["key"]]))
         for row in rows
         if row["key"] in account
     ]

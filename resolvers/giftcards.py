@@ -9,8 +9,8 @@ from strawberry import Parent
 
 from domain import checkout, giftcards, ledger
 from domain.kernel import Money, Page, Prefix, clock, decode_id, encode_id, page_request
+from resolvers.batches import there
 from resolvers.context import Info
-from resolvers.loaders import there
 from resolvers.money import MoneyInput, money_of
 
 

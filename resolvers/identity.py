@@ -76,6 +76,9 @@ async def session_create(
             code=password.code,
             asker=info.context.actor,
         )
+        asker = info.context.actor
+        device = asker.user_id if asker.kind is ActorKind.GUEST else None
+        await agents.note_agent_seen(signed_in.user.id, asker.ip, device)
         return signed_in_as(info, signed_in)
     assert guest is not None
     return signed_in_as(info, await agents.sign_in_guest(guest.device_id, client))
@@ -83,7 +86,9 @@ async def session_create(
 
 async def session_refresh(info: Info, refresh_token: str) -> SessionOutcome:
     """New tokens for a refresh token."""
-    return signed_in_as(info, await identity.refresh(refresh_token, info.context.user_agent))
+    signed_in = await identity.refresh(refresh_token, info.context.user_agent)
+    await agents.note_agent_seen(signed_in.user.id, info.context.actor.ip)
+    return signed_in_as(info, signed_in)
 
 
 async def session_revoke(info: Info, id: strawberry.ID | None = None) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import strawberry
 from strawberry import Parent
 
-from domain import bulk
+from domain import bulk, statements
 from domain.bulk import Job, JobState
 from domain.kernel import Page, Prefix, decode_id, page_request
 from resolvers.context import Info
@@ -64,6 +64,11 @@ def stored(job: Parent[Job]) -> bool | None:
     """Whether anything was to be stored, once the job is done."""
     found = _result(job).get("stored")
     return found if isinstance(found, bool) else None
+
+
+def statement_sums(job: Parent[Job]) -> list[statements.StatementTally] | None:
+    """What a dry run of a statement found."""
+    return statements.sums_of(job.result)
 
 
 def fault(job: Parent[Job]) -> JobFault | None:

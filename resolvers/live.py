@@ -1,10 +1,11 @@
-"""How orders are pushed to those who may see them: the state now, then each newer one."""
+"""How states are pushed to those who may see them: the one now, then each newer one."""
 
 from collections.abc import AsyncGenerator
+from uuid import UUID
 
 import strawberry
 
-from domain import orders
+from domain import agents, commissions, orders
 from domain.kernel import NotFound, Prefix, Refused, decode_id
 from resolvers.context import Context, Info
 
@@ -34,6 +35,13 @@ async def any_order_updated(info: Info, id: strawberry.ID) -> AsyncGenerator[ord
     return _followed(info.context, _there(found, "id"))
 
 
+async def earnings_updated(info: Info) -> AsyncGenerator[commissions.Earnings, None]:
+    """What the caller, an agent, earned."""
+    context = info.context
+    own = await agents.get_own_agent(context.actor)
+    return _earnings(context, own.id)
+
+
 def _there(found: orders.Order | None, argument: str) -> orders.Order:
     """Another's order sounds like one that does not exist."""
     if found is None:
@@ -55,3 +63,11 @@ async def _followed(context: Context, order: orders.Order) -> AsyncGenerator[ord
             yield state.order
             if state.order.status in orders.CLOSED_ORDERS:
                 return
+
+
+async def _earnings(context: Context, agent_id: UUID) -> AsyncGenerator[commissions.Earnings, None]:
+    assert context.live is not None, "this door pushes earnings"
+    context.pushed = True
+    async with context.live.follow_earnings(agent_id, context.actor, context.client) as states:
+        async for state in states:
+            yield state

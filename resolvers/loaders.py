@@ -1,12 +1,9 @@
 """One batch loader a relation, made anew for each request."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from inspect import isawaitable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 from uuid import UUID
-
-from strawberry.dataloader import DataLoader
 
 from domain import (
     aftersale,
@@ -14,88 +11,35 @@ from domain import (
     cards,
     catalog,
     checkout,
+    commissions,
+    costs,
+    coupons,
+    fulfilment,
     giftcards,
     orders,
+    papers,
+    payouts,
+    peers,
+    pricebook,
     pricing,
+    promotion,
+    providers,
+    ratings,
     refunds,
+    replenishment,
     routing,
+    settlement,
     sites,
+    sourcing,
+    statements,
     suppliers,
+    teams,
 )
 from domain.cards import CardCheck, CardQuality, CardQuota, CardWriteOff
-from domain.kernel import ANONYMOUS, Actor
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
-Picked = TypeVar("Picked")
-AtOnceOrLater: TypeAlias = Value | Awaitable[Value]
-
-
-class Batch(Generic[Key, Value]):
-    """Loads many keys by one statement, and remembers them for the rest of the request.
-
-    `fetch` gets the keys that are not known yet; a key it does not answer has the value `missing`.
-    """
-
-    def __init__(
-        self, fetch: Callable[[list[Key]], Awaitable[Mapping[Key, Value]]], missing: Value
-    ) -> None:
-        self._fetch = fetch
-        self._missing = missing
-        self._at_hand: dict[Key, Value] = {}
-
-    def get(self, key: Key) -> AtOnceOrLater[Value]:
-        """The value itself when it is at hand, else a promise that waits for its batch.
-
-        Twenty promises cost more than the statement behind them: a page fetches first.
-        """
-        try:
-            return self._at_hand[key]
-        except KeyError:
-            return self._waiting.load(key)
-
-    def get_from(self, key: Key, pick: Callable[[Value], Picked]) -> AtOnceOrLater[Picked]:
-        """A part of the value, at once or later, as `get` does."""
-        found = self.get(key)
-        if not isawaitable(found):
-            return pick(found)
-        return self._later(found, pick)
-
-    async def load(self, key: Key) -> Value:
-        """The value of one key."""
-        found = self.get(key)
-        return await found if isawaitable(found) else found
-
-    async def load_many(self, keys: Iterable[Key]) -> list[Value]:
-        """The values of several keys, in their order."""
-        wanted = list(keys)
-        await self.fetch(wanted)
-        return [self._at_hand[key] for key in wanted]
-
-    async def fetch(self, keys: Iterable[Key]) -> None:
-        """Have these keys at hand: one statement for those that are not yet."""
-        unknown = [key for key in dict.fromkeys(keys) if key not in self._at_hand]
-        if unknown:
-            found = await self._fetch(unknown)
-            self._at_hand.update((key, found.get(key, self._missing)) for key in unknown)
-
-    def prime(self, key: Key, value: Value) -> None:
-        """Tell a value that is known already, such as a row just written."""
-        self._at_hand[key] = value
-
-    async def _later(self, found: Awaitable[Value], pick: Callable[[Value], Picked]) -> Picked:
-        return pick(await found)
-
-    @cached_property
-    def _waiting(self) -> DataLoader[Key, Value]:
-        return DataLoader(self.load_many, cache=False)
-
-
-def there(found: Value | None) -> Value:
-    """What a foreign key promises: the row behind an id that the database holds to exist."""
-    if found is None:
-        raise LookupError("a row that is referred to is missing")
-    return found
+from domain.kernel import ANONYMOUS, Actor, Money
+from resolvers.batches import Batch
+from resolvers.figures import MembersKey, SalesKey, fetch_earnings, fetch_members, fetch_sales
+from resolvers.priced import fetch_agent_prices, fetch_floors, fetch_ladders
 
 
 class Loaders:
@@ -134,6 +78,71 @@ class Loaders:
     def products(self) -> "Batch[UUID, catalog.ShownProduct | None]":
         """Products by id, whatever their status."""
         return Batch(lambda ids: catalog.products_by_id(ids, self._language), None)
+
+    @cached_property
+    def payout_destinations(self) -> "Batch[UUID, payouts.PayoutDestination]":
+        """Destinations of payouts; each payout has one."""
+        return Batch(payouts.destinations_by_id, None)  # type: ignore[arg-type]  # never missing
+
+    @cached_property
+    def payout_rows(self) -> "Batch[UUID, payouts.Payout | None]":
+        """Payouts by id."""
+        return Batch(payouts.payouts_by_id, None)
+
+    @cached_property
+    def payout_files(self) -> "Batch[UUID, payouts.FileProgress | None]":
+        """How far files for banks are."""
+        return Batch(payouts.progress_of, None)
+
+    @cached_property
+    def payout_results(self) -> "Batch[UUID, list[payouts.PayoutFileResult]]":
+        """What banks gave back of files."""
+        return Batch(payouts.results_of, [])
+
+    @cached_property
+    def payout_differences(self) -> "Batch[UUID, list[payouts.PayoutRowDifference]]":
+        """Rows of banks' results that are not what we have."""
+        return Batch(payouts.differences_of, [])
+
+    @cached_property
+    def service_providers(self) -> "Batch[UUID, providers.Provider]":
+        """Service providers; each contract has one."""
+        return Batch(providers.providers_by_id, None)  # type: ignore[arg-type]  # never missing
+
+    @cached_property
+    def provider_contracts(self) -> "Batch[UUID, list[providers.ProviderContract]]":
+        """Contracts of providers."""
+        return Batch(providers.contracts_of, [])
+
+    @cached_property
+    def provider_terms(self) -> "Batch[UUID, list[providers.ProviderTerms]]":
+        """Versions of terms of contracts."""
+        return Batch(providers.terms_of, [])
+
+    @cached_property
+    def provider_accounts(self) -> "Batch[UUID, list[providers.ProviderAccount]]":
+        """Accounts of providers, masked."""
+        return Batch(providers.accounts_of, [])
+
+    @cached_property
+    def provider_payments(self) -> "Batch[UUID, list[providers.ProviderPayment]]":
+        """Payments of statements of providers."""
+        return Batch(providers.payments_of, [])
+
+    @cached_property
+    def provider_file_progress(self) -> "Batch[UUID, providers.ProviderFileProgress]":
+        """How files that pay providers stand; each has payments."""
+        return Batch(providers.file_progress_of, None)  # type: ignore[arg-type]  # never missing
+
+    @cached_property
+    def settlement_totals(self) -> "Batch[UUID, settlement.Totals]":
+        """The sums of runs; each run has them."""
+        return Batch(settlement.totals_of, None)  # type: ignore[arg-type]  # never missing
+
+    @cached_property
+    def settlement_proposals(self) -> "Batch[UUID, settlement.Proposal | None]":
+        """How the payouts of runs stand."""
+        return Batch(settlement.proposals_of, None)
 
     @cached_property
     def brands(self) -> "Batch[UUID, catalog.Brand | None]":
@@ -184,12 +193,48 @@ class Loaders:
     @cached_property
     def variants_of_product(self) -> "Batch[UUID, list[catalog.ShownVariant]]":
         """The active variants of a product."""
-        return Batch(lambda ids: catalog.variants_of(ids, self._language), [])
+        site = self._actor.site_id
+        return Batch(lambda ids: catalog.variants_of(ids, self._language, site), [])
 
     @cached_property
     def prices(self) -> "Batch[UUID, pricing.UnitPrice | None]":
-        """The price of a variant for the caller's tier; None when it has none."""
+        """What the caller pays for a variant; None when it has no price."""
         return Batch(self._fetch_prices, None)
+
+    @cached_property
+    def agents(self) -> "Batch[UUID, agents.Agent | None]":
+        """Agents by id, for the back office."""
+        return Batch(agents.agents_by_id, None)
+
+    @cached_property
+    def earnings(self) -> "Batch[UUID, commissions.Earnings]":
+        """How agents stand; each has earned something or nothing."""
+        return Batch(fetch_earnings, None)  # type: ignore[arg-type]  # never missing
+
+    @cached_property
+    def team_sales(self) -> "Batch[SalesKey, list[teams.SalesPoint]]":
+        """What agents and their teams sold in a time, by day, week or month."""
+        return Batch(fetch_sales, [])
+
+    @cached_property
+    def team_members(self) -> "Batch[MembersKey, list[teams.MemberSales]]":
+        """Through whom."""
+        return Batch(fetch_members, [])
+
+    @cached_property
+    def agent_prices(self) -> "Batch[tuple[UUID, UUID], pricing.UnitPrice | None]":
+        """What an agent pays for a variant here."""
+        return Batch(lambda keys: fetch_agent_prices(self._actor, keys), None)
+
+    @cached_property
+    def ladders(self) -> "Batch[tuple[UUID, UUID], list[pricebook.LadderStep]]":
+        """From how many pieces of a variant on an agent pays less here."""
+        return Batch(lambda keys: fetch_ladders(self._actor, keys), [])
+
+    @cached_property
+    def floors(self) -> "Batch[tuple[UUID, UUID], pricebook.Floor | None]":
+        """Floor and cost of a variant for an agent, for whoever may see them."""
+        return Batch(lambda keys: fetch_floors(self._actor, keys), None)
 
     @cached_property
     def stock_levels(self) -> "Batch[UUID, catalog.StockLevel]":
@@ -217,6 +262,56 @@ class Loaders:
         return Batch(suppliers.offers_of_suppliers, [])
 
     @cached_property
+    def coupon_uses(self) -> "Batch[UUID, list[coupons.CouponUse]]":
+        """What came off orders."""
+        return Batch(coupons.uses_of_orders, [])
+
+    @cached_property
+    def coupon_batches(self) -> "Batch[UUID, list[coupons.CouponBatch]]":
+        """The batches of campaigns."""
+        return Batch(coupons.batches_of, [])
+
+    @cached_property
+    def campaign_figures(self) -> "Batch[UUID, coupons.Figures | None]":
+        """What campaigns did so far."""
+        return Batch(coupons.figures_of, None)
+
+    @cached_property
+    def campaign_versions(self) -> "Batch[UUID, list[coupons.CampaignVersion]]":
+        """What campaigns said before."""
+        return Batch(coupons.versions_of, [])
+
+    @cached_property
+    def stock_purchases(self) -> "Batch[UUID, list[replenishment.StockPurchase]]":
+        """The purchases of proposals."""
+        return Batch(replenishment.purchases_of, [])
+
+    @cached_property
+    def contract_progress(self) -> "Batch[UUID, replenishment.ContractProgress | None]":
+        """How far contracts are fulfilled."""
+        return Batch(replenishment.progress_of, None)
+
+    @cached_property
+    def contract_terms(self) -> "Batch[UUID, list[suppliers.ContractTerm]]":
+        """What contracts say of variants."""
+        return Batch(suppliers.terms_of_contracts, [])
+
+    @cached_property
+    def offers_of_items(self) -> "Batch[tuple[UUID, str], list[suppliers.SupplierOffer]]":
+        """The offers that items of suppliers' lists are for."""
+        return Batch(sourcing.offers_of_items, [])
+
+    @cached_property
+    def attempts(self) -> "Batch[UUID, fulfilment.FulfilmentAttempt | None]":
+        """An attempt by its id, for the back office."""
+        return Batch(fulfilment.attempts_by_id, None)
+
+    @cached_property
+    def supplier_health(self) -> "Batch[UUID, routing.SupplierHealth | None]":
+        """How a supplier does, for the back office."""
+        return Batch(routing.health_of, None)
+
+    @cached_property
     def routes(self) -> "Batch[tuple[UUID, int], routing.RoutePlan | None]":
         """The plan of an attempt by its line and number, for the back office."""
         return Batch(routing.plans_of, None)
@@ -237,6 +332,21 @@ class Loaders:
         return Batch(orders.lines_of, [])
 
     @cached_property
+    def exchanges(self) -> "Batch[UUID, orders.Exchange | None]":
+        """What an order costs its buyer in another currency; None: it was paid in the house's."""
+        return Batch(orders.exchanges_of, None)
+
+    @cached_property
+    def given_back(self) -> "Batch[UUID, Money | None]":
+        """What a refund gave back in another currency."""
+        return Batch(orders.given_back, None)
+
+    @cached_property
+    def ready_pieces(self) -> "Batch[UUID, int]":
+        """How many pieces are here for a line, and wait for the rest."""
+        return Batch(cards.ready_of_lines, 0)
+
+    @cached_property
     def order_refunds(self) -> "Batch[UUID, list[refunds.ShownRefund]]":
         """What went back of an order's delivered goods."""
         return Batch(refunds.refunds_of_orders, [])
@@ -247,6 +357,16 @@ class Loaders:
         return Batch(aftersale.disputes_of_orders, [])
 
     @cached_property
+    def evidence(self) -> "Batch[UUID, list[aftersale.Evidence]]":
+        """The evidence of a case."""
+        return Batch(aftersale.evidence_of, [])
+
+    @cached_property
+    def papers(self) -> "Batch[UUID, list[papers.Paper]]":
+        """The documents of a case."""
+        return Batch(papers.papers_of, [])
+
+    @cached_property
     def dispute_steps(self) -> "Batch[UUID, list[aftersale.DisputeStep]]":
         """The history of a case, for the back office."""
         return Batch(aftersale.steps_of, [])
@@ -255,6 +375,26 @@ class Loaders:
     def dispute_claims(self) -> "Batch[UUID, aftersale.SupplierClaim | None]":
         """What the supplier owes in a case, for the back office."""
         return Batch(aftersale.claims_of, None)
+
+    @cached_property
+    def dispute_reorders(self) -> "Batch[UUID, aftersale.DisputeReorder | None]":
+        """What was ordered from a supplier for a case, for the back office."""
+        return Batch(aftersale.reorders_of, None)
+
+    @cached_property
+    def product_ratings(self) -> "Batch[UUID, ratings.ProductRating]":
+        """How a product is rated."""
+        return Batch(ratings.totals_of, ratings.NOTHING)
+
+    @cached_property
+    def line_ratings(self) -> "Batch[UUID, ratings.OwnRating | None]":
+        """What the buyer of a line says of it."""
+        return Batch(ratings.own_ratings, None)
+
+    @cached_property
+    def promo_figures(self) -> "Batch[UUID, promotion.Figures]":
+        """What came of a promotion link."""
+        return Batch(promotion.figures_of, promotion.NOTHING)
 
     @cached_property
     def refund_parts(self) -> "Batch[UUID, list[refunds.ShownPart]]":
@@ -317,6 +457,21 @@ class Loaders:
         return Batch(cards.checks_of, [])
 
     @cached_property
+    def cost_breakdown(self) -> "Batch[UUID, costs.Breakdown | None]":
+        """Where an order's total goes, for the back office."""
+        return Batch(lambda ids: costs.breakdowns_of(self._actor, ids), None)
+
+    @cached_property
+    def statement_source(self) -> "Batch[UUID, statements.StatementSource | None]":
+        """Whose statement a difference is of, for the back office."""
+        return Batch(statements.sources_by_id, None)
+
+    @cached_property
+    def statement_line(self) -> "Batch[UUID, statements.StatementLine | None]":
+        """The line of a difference, for the back office."""
+        return Batch(statements.lines_by_id, None)
+
+    @cached_property
     def write_offs(self) -> "Batch[UUID, list[CardWriteOff]]":
         """What of a batch left the stock without a sale, for the back office."""
         return Batch(cards.write_offs_of, [])
@@ -326,39 +481,14 @@ class Loaders:
 
     async def _fetch_prices(self, ids: list[UUID]) -> dict[UUID, pricing.UnitPrice]:
         site = await sites.get_site(self._actor.site_id)
-        return await pricing.prices_of(ids, await self.tier(), site.currency, site.id)
+        agent_id = self._actor.agent_id
+        if agent_id is None or await self.tier() == pricing.RETAIL:
+            return await pricing.prices_of(ids, pricing.RETAIL, site.currency, site.id)
+        found = await pricebook.agent_prices_of([agent_id], ids, site.currency, site.id)
+        return {variant_id: price for (_, variant_id), price in found.items()}
 
     async def _fetch_stock_levels(self, ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
-        own = await cards.stock_of(ids, catalog.LOW_STOCK_CARDS + 1, self._actor.site_id)
-        offered = await suppliers.variants_with_offers(ids)
-        return {id_: catalog.stock_level(own.get(id_, 0), id_ in offered) for id_ in ids}
+        return await peers.stocked_levels(ids, self._actor.site_id)
 
     async def _fetch_bundle_levels(self, ids: list[UUID]) -> dict[UUID, catalog.StockLevel]:
-        """The worst level of the parts that a bundle is not sold without."""
-        needed = {
-            bundle: [part for part in parts if part.when_out is not catalog.WhenOut.SKIP]
-            for bundle, parts in (await catalog.bundle_parts_of(ids)).items()
-        }
-        variants = list({part.variant_id for parts in needed.values() for part in parts})
-        most = max((part.quantity for parts in needed.values() for part in parts), default=1)
-        own = await cards.stock_of(
-            variants, (catalog.LOW_STOCK_CARDS + 1) * most, self._actor.site_id
-        )
-        offered = await suppliers.variants_with_offers(variants)
-        return {
-            bundle: catalog.bundle_level(
-                _level_of(part, own.get(part.variant_id, 0), part.variant_id in offered)
-                for part in parts
-            )
-            for bundle, parts in needed.items()
-        }
-
-
-def _level_of(part: catalog.BundlePart, own: int, offered: bool) -> catalog.StockLevel:
-    if not part.for_sale:
-        return catalog.StockLevel.OUT
-    if part.delivery_kind is catalog.DeliveryKind.MANUAL:
-        return catalog.StockLevel.IN_STOCK
-    own = own // part.quantity if part.delivery_kind in catalog.CARD_KINDS else 0
-    elsewhere = offered and part.delivery_kind is not catalog.DeliveryKind.GIFT_CARD
-    return catalog.stock_level(own, elsewhere)
+        return await peers.bundle_levels(ids, self._actor.site_id)

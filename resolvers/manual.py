@@ -22,7 +22,7 @@ async def account_of_manual_line(
     line: Parent[fulfilment.ManualLine], info: Info
 ) -> list[AccountEntry]:
     """What the buyer filled in: whole, because the line is delivered with it."""
-    return await entries_of(info, (line.type_id, line.type_version), line.account, whole=True)
+    return await entries_of(info, (line.type_id, line.type_version), line.account)
 
 
 def claimed_by(line: Parent[fulfilment.ManualLine]) -> strawberry.ID | None:

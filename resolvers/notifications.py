@@ -109,9 +109,10 @@ def channel_code(message: Parent[notifications.Notification]) -> str:
     return message.channel.code
 
 
-def order_id(message: Parent[notifications.Notification]) -> strawberry.ID:
+def order_id(message: Parent[notifications.Notification]) -> strawberry.ID | None:
     """The order that it tells of."""
-    return strawberry.ID(encode_id(Prefix.ORDER, message.order_id))
+    found = message.order_id
+    return strawberry.ID(encode_id(Prefix.ORDER, found)) if found else None
 
 
 def _template(

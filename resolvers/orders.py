@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from inspect import isawaitable
 from typing import TypeAlias
 from uuid import UUID
 
 import strawberry
 from strawberry import Parent
 
-from domain import cards, catalog, checkout, orders, refunds
+from domain import cards, catalog, checkout, coupons, orders, refunds, sites
 from domain.kernel import ActorKind, Money, Page, Prefix, clock, decode_id, page_request
+from resolvers.batches import AtOnceOrLater, there
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater, there
+from resolvers.exchange import as_paid, currency_here
 from resolvers.money import MoneyInput, money_of
-from resolvers.quotes import quote_of
+from resolvers.quotes import named_coupons, quote_of
 from resolvers.sealed import Revealed, recipient_of, revealed_to
 
 DeliveredCard: TypeAlias = cards.Card | checkout.ClaimedCard  # as read, or as just claimed
@@ -67,15 +69,18 @@ async def order_create(
     pay_by_channel: bool = False,
     quote_id: strawberry.ID | None = None,
     expected_total: MoneyInput | None = None,
+    coupon_codes: list[str] | None = None,
+    coupon_ids: list[strawberry.ID] | None = None,
 ) -> OrderOutcome:
     """Buy with the caller's wallet, or to be paid through a channel."""
+    here = await currency_here(info)
     told = orders.contact_of(contact.email, contact.phone) if contact else None
     keepsake = await orders.keepsake_of(told, lookup_password, info.context.language)
     wishes = tuple(
         checkout.LineWish(
             sku=line.sku,
             quantity=line.quantity,
-            expected_price=_units(line.expected_unit_price, index, "expectedUnitPrice"),
+            expected_price=_units(line.expected_unit_price, index, "expectedUnitPrice", here),
             account=filled_in(line.account),
             card_id=_chosen(line.card_id, index),
         )
@@ -88,7 +93,9 @@ async def order_create(
         keepsake=keepsake,
         by_channel=pay_by_channel,
         quote_id=quote_of(quote_id),
-        expected_total=_total(expected_total),
+        expected_total=_total(expected_total, here),
+        currency=here,
+        coupons=named_coupons(coupon_codes, coupon_ids),
     )
     outcome = show_placed(info, await checkout.place_order(info.context.actor, purchase))
     if info.context.actor.kind is not ActorKind.GUEST:
@@ -101,6 +108,7 @@ def show_placed(info: Info, placed: checkout.Placed) -> OrderOutcome:
     info.context.loaders.lines.prime(placed.order.id, placed.lines)
     info.context.loaders.buyers.prime(placed.order.id, placed.order.buyer_id)
     if placed.cards is not None:
+        info.context.loaders.exchanges.prime(placed.order.id, placed.paid)
         for line_id, claimed in placed.cards.items():
             info.context.loaders.cards.prime(line_id, claimed)
     return OrderOutcome(placed.order, placed.replayed)
@@ -117,16 +125,16 @@ def _chosen(card_id: strawberry.ID | None, index: int) -> UUID | None:
     return decode_id(Prefix.CARD, card_id, field=("lines", str(index), "cardId"))
 
 
-def _total(money: MoneyInput | None) -> int | None:
+def _total(money: MoneyInput | None, currency: str) -> int | None:
     if money is None:
         return None
-    return money_of(money, "expectedTotal", currency=checkout.CURRENCY).units
+    return money_of(money, "expectedTotal", currency=currency).units
 
 
-def _units(money: MoneyInput | None, index: int, name: str) -> int | None:
+def _units(money: MoneyInput | None, index: int, name: str, currency: str) -> int | None:
     if money is None:
         return None
-    return money_of(money, "lines", str(index), name, currency=checkout.CURRENCY).units
+    return money_of(money, "lines", str(index), name, currency=currency).units
 
 
 async def order_cards_reveal(
@@ -180,6 +188,12 @@ async def order_contact_forget(info: Info, order_id: strawberry.ID) -> orders.Or
     return await orders.forget_keepsake(info.context.actor, order)
 
 
+async def order_accounts_forget(info: Info, order_id: strawberry.ID) -> orders.Order:
+    """Erase what a buyer filled in for an order."""
+    order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
+    return await orders.forget_accounts(info.context.actor, order)
+
+
 async def order(info: Info, id: strawberry.ID) -> orders.Order | None:
     """One of the caller's own orders."""
     return await orders.find_order(info.context.actor, decode_id(Prefix.ORDER, id))
@@ -211,6 +225,13 @@ def cards_of_line(
     return info.context.loaders.cards.get(line.id)
 
 
+def ready_of_line(line: Parent[orders.OrderLine], info: Info) -> AtOnceOrLater[int]:
+    """Pieces that are here for a line while the rest is bought; only an open one waits for any."""
+    if line.status is not orders.LineStatus.DELIVERING:
+        return 0
+    return info.context.loaders.ready_pieces.get(line.id)
+
+
 def variant_of_line(
     line: Parent[orders.OrderLine], info: Info
 ) -> AtOnceOrLater[catalog.ShownVariant]:
@@ -218,15 +239,23 @@ def variant_of_line(
     return info.context.loaders.variants.get_from(line.variant_id, there)
 
 
-def order_total(order: Parent[orders.Order]) -> Money:
-    """What was paid."""
+def order_total(order: Parent[orders.Order], info: Info) -> AtOnceOrLater[Money]:
+    """What was paid, in the currency that it was paid in."""
+    house = Money(order.total, order.currency)
+    return as_paid(info, order.id, house, lambda paid: Money(paid.total, paid.currency))
+
+
+def house_total(order: Parent[orders.Order]) -> Money:
+    """What it is in the books."""
     return Money(order.total, order.currency)
 
 
 async def refunded_total(order: Parent[orders.Order], info: Info) -> Money:
     """What of it went back in all."""
     found = await info.context.loaders.lines.load(order.id)
-    return Money(sum(line.money_back for line in found), order.currency)
+    house = Money(sum(line.money_back for line in found), order.currency)
+    shown = as_paid(info, order.id, house, lambda paid: Money(paid.back, paid.currency))
+    return await shown if isawaitable(shown) else shown
 
 
 def refunds_of_order(
@@ -243,19 +272,81 @@ def next_poll_after_ms(order: Parent[orders.Order]) -> int | None:
     return orders.poll_after_ms(clock.now() - order.placed_at)
 
 
-def unit_price(line: Parent[orders.OrderLine]) -> Money:
+def unit_price(line: Parent[orders.OrderLine], info: Info) -> AtOnceOrLater[Money]:
     """The price that was locked when the order was placed."""
-    return Money(line.unit_price, checkout.CURRENCY)
+    house = Money(line.unit_price, checkout.CURRENCY)
+    return as_paid(info, _order_of(line), house, lambda paid: paid.price_of(line.id))
 
 
-def line_total(line: Parent[orders.OrderLine]) -> Money:
+def line_total(line: Parent[orders.OrderLine], info: Info) -> AtOnceOrLater[Money]:
     """Price times quantity."""
-    return Money(line.unit_price * line.quantity, checkout.CURRENCY)
+    house = Money(line.unit_price * line.quantity, checkout.CURRENCY)
+    return as_paid(info, _order_of(line), house, lambda paid: _whole(line, paid))
 
 
-def line_refunded(line: Parent[orders.OrderLine]) -> Money:
-    """What of its price went back."""
-    return Money(line.money_back, checkout.CURRENCY)
+def line_discount(line: Parent[orders.OrderLine], info: Info) -> AtOnceOrLater[Money]:
+    """What coupons took off all pieces of it."""
+    house = Money(line.discount, checkout.CURRENCY)
+    if not line.discount or sites.all_sell_in(checkout.CURRENCY):
+        return house
+    uses = info.context.loaders.coupon_uses
+    return uses.get_from(_order_of(line), lambda found: _off_line(line.id, found) or house)
+
+
+def _off_line(line_id: UUID, uses: Sequence[coupons.CouponUse]) -> Money | None:
+    if not uses:
+        return None
+    return Money(sum(use.parts.get(str(line_id), 0) for use in uses), uses[0].currency)
+
+
+async def order_discount(order: Parent[orders.Order], info: Info) -> Money:
+    """What coupons took off it, in the currency that it was paid in."""
+    uses = await info.context.loaders.coupon_uses.load(order.id)
+    if not uses:
+        return Money(0, await _currency_of(order, info))
+    return Money(sum(use.amount for use in uses), uses[0].currency)
+
+
+async def order_subtotal(order: Parent[orders.Order], info: Info) -> Money:
+    """What it costs before coupons."""
+    shown = order_total(order, info)
+    total = await shown if isawaitable(shown) else shown
+    uses = await info.context.loaders.coupon_uses.load(order.id)
+    return Money(total.units + sum(use.amount for use in uses), total.currency)
+
+
+async def _currency_of(order: orders.Order, info: Info) -> str:
+    shown = order_total(order, info)
+    return (await shown if isawaitable(shown) else shown).currency
+
+
+def coupons_of_order(
+    order: Parent[orders.Order], info: Info
+) -> AtOnceOrLater[list[coupons.CouponUse]]:
+    """What came off it, in that order; one statement for a whole page of orders."""
+    return info.context.loaders.coupon_uses.get(order.id)
+
+
+def line_refunded(line: Parent[orders.OrderLine], info: Info) -> AtOnceOrLater[Money]:
+    """What of its price went back: of another currency its share, down to the unit."""
+    house = Money(line.money_back, checkout.CURRENCY)
+    total = line.unit_price * line.quantity
+
+    def share(paid: orders.Exchange) -> Money:
+        whole = _whole(line, paid)
+        return Money(whole.units * line.money_back // total if total else 0, whole.currency)
+
+    return as_paid(info, _order_of(line), house, share)
+
+
+def _whole(line: orders.OrderLine, paid: orders.Exchange) -> Money:
+    price = paid.price_of(line.id)
+    return Money(price.units * line.quantity, price.currency)
+
+
+def _order_of(line: orders.OrderLine) -> UUID:
+    order_id: UUID = line.order_id  # type: ignore[attr-defined]
+    return order_id
 
 
 async def all_orders(

@@ -7,11 +7,23 @@ import strawberry
 
 from domain import checkout, orders
 from domain.kernel import Invalid, Prefix, Refused, clock, decode_id
+from resolvers import quotes
 from resolvers.context import Info
+from resolvers.exchange import currency_here
 from resolvers.money import MoneyInput, money_of
 from resolvers.orders import AccountEntryInput, OrderOutcome, filled_in, show_placed
-from resolvers.quotes import quote_of
+from resolvers.quotes import QuoteLineInput, quote_of
 from resolvers.sealed import Revealed, recipient_of, revealed_to
+
+
+async def quote(info: Info, lines: list[QuoteLineInput]) -> checkout.Quoted:
+    """What a partner would pay now; it has no codes."""
+    return await quotes.quote(info, lines)
+
+
+async def quote_create(info: Info, lines: list[QuoteLineInput]) -> checkout.Quoted:
+    """The same, locked for a while."""
+    return await quotes.quote_create(info, lines)
 
 
 async def order_place(
@@ -33,7 +45,8 @@ async def order_place(
         if first is None:
             raise Refused(Invalid(reason="order_too_late", field=("validUntil",)))
         return OrderOutcome(first, replayed=True)
-    limit = money_of(max_unit_cost, "maxUnitCost", currency=checkout.CURRENCY).units
+    here = await currency_here(info)
+    limit = money_of(max_unit_cost, "maxUnitCost", currency=here).units
     wish = checkout.LineWish(
         sku=sku, quantity=quantity, max_price=limit, account=filled_in(account)
     )
@@ -42,6 +55,7 @@ async def order_place(
         f"external:{external_id}",
         external_id=external_id,
         quote_id=quote_of(quote_id),
+        currency=here,
     )
     return show_placed(info, await checkout.place_order(info.context.actor, purchase))
 

@@ -1,14 +1,25 @@
 """How the fields of payments are answered."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import strawberry
 from strawberry import Parent
 
-from domain import checkout, orders, payments
-from domain.kernel import Invalid, Money, Page, Prefix, decode_id, page_request, refuse_unless
+from domain import checkout, orders, payments, sites
+from domain.kernel import (
+    Invalid,
+    Money,
+    Page,
+    Prefix,
+    decode_id,
+    page_request,
+    parse_units,
+    refuse_unless,
+)
 from domain.payments import Embedded, QrCode, Redirect, Way
 from resolvers.context import Info
+from resolvers.money import MoneyInput, money_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +47,9 @@ class StartOutcome:
 
 
 async def payment_methods(info: Info) -> list[payments.PaymentChannel]:
-    """What a buyer may pay with at this site."""
-    return await payments.channels_of_site(info.context.actor.site_id)
+    """What a buyer may pay with at this site; at one of another currency its wallet alone."""
+    site = await sites.get_site(info.context.actor.site_id)
+    return await payments.channels_of_site(site.id) if site.currency == checkout.HOUSE else []
 
 
 def method_name(channel: Parent[payments.PaymentChannel], info: Info) -> str:
@@ -111,6 +123,22 @@ class ChannelValueInput:
     value: str
 
 
+def _millionths(rate: Decimal) -> int:
+    scaled = rate * payments.MILLION
+    refuse_unless(scaled == int(scaled), Invalid(reason="payment_fee", field=("feeRate",)))
+    return int(scaled)
+
+
+def fee_rate(channel: Parent[payments.PaymentChannel]) -> Decimal:
+    """What the channel keeps of a payment."""
+    return Decimal(channel.fee_rate) / payments.MILLION
+
+
+def fee_fixed(channel: Parent[payments.PaymentChannel]) -> Money:
+    """What it keeps of each one besides."""
+    return Money(channel.fee_fixed, channel.currency)
+
+
 async def all_channels(info: Info) -> list[payments.PaymentChannel]:
     """All payment channels."""
     return await payments.list_channels(info.context.actor)
@@ -131,6 +159,8 @@ async def payment_channel_save(
     secrets: list[ChannelValueInput] | None = None,
     enabled: bool = True,
     priority: int = 100,
+    fee_rate: Decimal | None = None,
+    fee_fixed: Decimal | None = None,
 ) -> payments.PaymentChannel:
     """Create a channel, or change the one of this code."""
     kept = None if secrets is None else {each.name: each.value for each in secrets}
@@ -148,6 +178,8 @@ async def payment_channel_save(
         secrets=kept,
         enabled=enabled,
         priority=priority,
+        fee_rate=_millionths(fee_rate or Decimal(0)),
+        fee_fixed=parse_units(fee_fixed or Decimal(0), field=("feeFixed",)),
     )
     return await payments.save_channel(info.context.actor, wish)
 
@@ -159,11 +191,11 @@ async def payments_of_order(info: Info, order_id: strawberry.ID) -> list[payment
 
 
 async def suspended_payments(
-    info: Info, first: int | None = None, after: str | None = None
+    info: Info, given_back: bool = False, first: int | None = None, after: str | None = None
 ) -> Page[payments.Payment]:
     """Money that no order needs."""
     page = page_request("suspendedPayments", first, after)
-    return await payments.suspended_payments(info.context.actor, page)
+    return await payments.suspended_payments(info.context.actor, page, given_back=given_back)
 
 
 async def payment_callbacks(
@@ -208,3 +240,17 @@ async def payment_confirm(
     payment = decode_id(Prefix.PAYMENT, payment_id, field=("paymentId",))
     await checkout.confirm_by_hand(info.context.actor, payment, provider_id, note, idempotency_key)
     return await payments.get_payment(payment)
+
+
+async def channel_settlement_book(
+    info: Info, channel_id: strawberry.ID, amount: MoneyInput, reference: str, note: str = ""
+) -> dict[str, object]:
+    """A channel has paid out to the bank."""
+    done = await payments.book_settlement(
+        info.context.actor,
+        decode_id(Prefix.PAYMENT_CHANNEL, channel_id),
+        money_of(amount, "amount"),
+        reference,
+        note,
+    )
+    return {"channel": done.channel, "held": done.held, "replayed": done.replayed}

@@ -9,8 +9,8 @@ from strawberry import Parent
 from domain import catalog
 from domain.catalog import AccountField, FieldKind, FieldOption
 from domain.kernel import Page, Prefix, decode_id, page_request
+from resolvers.batches import there
 from resolvers.context import Info
-from resolvers.loaders import there
 
 
 @dataclass(frozen=True, slots=True)

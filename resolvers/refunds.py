@@ -9,8 +9,8 @@ from strawberry import Parent
 from domain import checkout, refunds
 from domain.kernel import Money, Prefix, decode_id, encode_id
 from domain.refunds import AgentShare, RefundDestination, RefundReason, ShownPart, ShownRefund
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
-from resolvers.loaders import AtOnceOrLater
 from resolvers.money import MoneyInput, money_of
 
 

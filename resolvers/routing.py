@@ -31,10 +31,11 @@ async def routing_policy_save(
     failure_cost_rate: int = 500,
     cost_tolerance: int | None = None,
     wait_seconds: int = 120,
+    parts: bool = True,
 ) -> routing.RoutingPolicy:
     """Create the policy of a SKU, a category or all the rest, or change it."""
     wish = routing.PolicyWish(
-        kind, sku, category_slug, failure_cost_rate, cost_tolerance, wait_seconds
+        kind, sku, category_slug, failure_cost_rate, cost_tolerance, wait_seconds, parts
     )
     return await routing.save_policy(info.context.actor, wish)
 

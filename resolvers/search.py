@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain import catalog, pricing, sites
+from domain import catalog, pricebook, pricing, sites
 from domain.kernel import Prefix, decode_id, encode_id, parse_units
 from resolvers.context import Info
 
@@ -119,14 +119,17 @@ async def search_of(
     sort: catalog.ProductSort,
 ) -> catalog.Search:
     """What is asked for, in the words of the catalogue; refuses malformed ids and amounts."""
-    tier = await info.context.loaders.tier()
+    agent_id = info.context.actor.agent_id
     site = await sites.get_site(info.context.actor.site_id)
+    prices = pricing.least_prices(pricing.RETAIL, site.currency, site.id)
+    if agent_id is not None and await info.context.loaders.tier() != pricing.RETAIL:
+        prices = pricebook.least_agent_prices(agent_id, site.currency, site.id)
     return catalog.Search(
         query=query or "",
         wanted=None if filter is None else _filter(filter),
         sort=sort,
         place=catalog.place_of(site),
-        prices=pricing.least_prices(tier, site.currency, site.id),
+        prices=prices,
     )
 
 

@@ -6,8 +6,18 @@ import strawberry
 from strawberry import Parent
 
 from domain import cards, fulfilment, routing, suppliers
-from domain.kernel import Invalid, Money, Prefix, decode_id, refuse_unless
-from domain.suppliers import SupplierState
+from domain.kernel import (
+    Invalid,
+    Money,
+    Page,
+    Prefix,
+    decode_id,
+    encode_id,
+    page_request,
+    refuse_unless,
+)
+from domain.suppliers import SupplierState, SupplierTier
+from resolvers.batches import there
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
@@ -38,6 +48,72 @@ async def attempts_of_order(
     """Every try to buy an order's lines upstream, oldest first."""
     order = decode_id(Prefix.ORDER, order_id, field=("orderId",))
     return await fulfilment.attempts_of_order(info.context.actor, order)
+
+
+async def supplier_health(
+    supplier: Parent[suppliers.Supplier], info: Info
+) -> routing.SupplierHealth:
+    """How a supplier does."""
+    return there(await info.context.loaders.supplier_health.load(supplier.id))
+
+
+def health_balance(health: Parent[routing.SupplierHealth]) -> Money | None:
+    """What we have left there, as it was told last."""
+    return None if health.balance is None else Money(health.balance, suppliers.CURRENCY)
+
+
+def health_line(health: Parent[routing.SupplierHealth]) -> Money:
+    """Below it the balance is low."""
+    return Money(health.low_line, suppliers.CURRENCY)
+
+
+def health_spent(health: Parent[routing.SupplierHealth]) -> Money:
+    """What was bought there in a week."""
+    return Money(health.spent_in_a_week, suppliers.CURRENCY)
+
+
+def reading_balance(reading: Parent[routing.SupplierReading]) -> Money | None:
+    """What we had left there."""
+    return None if reading.balance is None else Money(reading.balance, suppliers.CURRENCY)
+
+
+async def supplier_readings(
+    info: Info, supplier_id: strawberry.ID, first: int | None = None, after: str | None = None
+) -> Page[routing.SupplierReading]:
+    """What a supplier told each time."""
+    page = page_request("supplierReadings", first, after)
+    supplier = decode_id(Prefix.SUPPLIER, supplier_id, field=("supplierId",))
+    return await routing.list_readings(info.context.actor, page, supplier)
+
+
+async def supplier_low_balance_set(
+    info: Info, supplier_code: str, low_balance: MoneyInput | None = None
+) -> suppliers.Supplier:
+    """Set below which a supplier's balance is low."""
+    line = money_of(low_balance, "lowBalance").units if low_balance else None
+    supplier = await routing.set_low_balance(info.context.actor, supplier_code, line)
+    return await suppliers.Supplier.get(id=supplier)
+
+
+async def supplier_callbacks(
+    info: Info,
+    supplier_id: strawberry.ID | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Page[fulfilment.SupplierCallback]:
+    """What suppliers called back, and what became of it."""
+    page = page_request("supplierCallbacks", first, after)
+    supplier = None
+    if supplier_id is not None:
+        supplier = decode_id(Prefix.SUPPLIER, supplier_id, field=("supplierId",))
+    return await fulfilment.list_callbacks(info.context.actor, page, supplier)
+
+
+def callback_attempt_id(callback: Parent[fulfilment.SupplierCallback]) -> strawberry.ID | None:
+    """The attempt that a callback is about."""
+    if callback.attempt_id is None:
+        return None
+    return strawberry.ID(encode_id(Prefix.ATTEMPT, callback.attempt_id))
 
 
 async def attempt_route(
@@ -94,12 +170,13 @@ async def supplier_save(
     settings: list[SupplierSettingInput] | None = None,
     max_open: int | None = None,
     pace: PaceInput | None = None,
+    tier: SupplierTier | None = None,
 ) -> suppliers.Supplier:
     """Create a supplier, or change the one of this code."""
     named = None if settings is None else {each.name: each.value for each in settings}
     limit = suppliers.RateLimit(pace.calls, pace.seconds) if pace else None
     wish = suppliers.SupplierWish(
-        code, name, adapter, base_url, secret, state, priority, named, max_open, limit
+        code, name, adapter, base_url, secret, state, priority, named, max_open, limit, tier
     )
     return await suppliers.save_supplier(info.context.actor, wish)
 
@@ -134,6 +211,8 @@ async def offer_save(
     field_mapping: list[FieldMappingInput] | None = None,
     fee: MoneyInput | None = None,
     weight: int | None = None,
+    units: int | None = None,
+    follows: bool | None = None,
 ) -> suppliers.SupplierOffer:
     """Create an offer, or change the one of this supplier, SKU and item."""
     money = money_of(cost, "cost")
@@ -151,6 +230,8 @@ async def offer_save(
         {each.parameter: each.field for each in field_mapping or ()},
         beside.units if beside else None,
         weight,
+        units,
+        follows,
     )
     return await suppliers.save_offer(info.context.actor, wish)
 

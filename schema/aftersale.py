@@ -10,11 +10,14 @@ from domain.aftersale import (
     ClaimState,
     DisputeReason,
     DisputeState,
+    ReorderState,
 )
 from domain.kernel import Prefix
 from resolvers import aftersale as resolvers
+from resolvers import evidence as evidence_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.errors import UserError
+from schema.evidence import DisputeEvidence
 from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
 from schema.scalars import Money, id_field
@@ -22,12 +25,18 @@ from schema.scalars import Money, id_field
 READ, DECIDE = [Scope("aftersales:read")], [Scope("aftersales:decide")]
 
 
-@strawberry.type(description="What a buyer says of one card, and what was decided.")
+@strawberry.type(
+    description="What a buyer says of one card, or of a line without cards of its own, and what was"
+    " decided."
+)
 @presents(aftersale.Dispute)
 class Dispute:
     id: strawberry.ID = id_field(Prefix.DISPUTE)
     line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
-    card_id: strawberry.ID = id_field(Prefix.CARD, "card_id")
+    card_id: strawberry.ID | None = field(
+        resolvers.card_of, description="Null: of a top-up, what was handed over, a shared code."
+    )
+    quantity: int = field(description="Of how many pieces of the line.")
     reason: DisputeReason
     state: DisputeState
     opened_at: datetime
@@ -41,8 +50,15 @@ class Dispute:
     replacement_card_id: strawberry.ID | None = field(
         resolvers.replacement_of, description="The card in its place; its code is revealed as ever."
     )
+    handed_over: str | None = field(
+        resolvers.handed_over,
+        description="Of a line that is REPLACED: what was handed over in its place.",
+    )
     refund_id: strawberry.ID | None = field(
         resolvers.refund_of, description="Of `Order.refunds`: what went back for it."
+    )
+    evidence: list[DisputeEvidence] = field(
+        evidence_resolvers.files, size=2, description="Files of both sides, oldest first."
     )
 
 
@@ -71,6 +87,21 @@ class SupplierClaim:
     settled_at: datetime | None
 
 
+@strawberry.type(
+    description="A replacement that is ordered from a supplier. Its attempts are among those of the"
+    " order (`fulfilmentAttempts`)."
+)
+@presents(aftersale.DisputeReorder)
+class DisputeReorder:
+    state: ReorderState
+    failure: str = field(
+        description="Why it FAILED, such as NO_SUPPLIER; the case waits for another decision."
+    )
+    asked_at: datetime
+    asked_by: strawberry.ID = field(resolvers.ordered_by)
+    ended_at: datetime | None
+
+
 @strawberry.type(description="A case with all that the house knows of it.")
 @presents(aftersale.Dispute)
 class DisputeFile:
@@ -82,24 +113,33 @@ class DisputeFile:
         description="When the code was first shown to its buyer, as it was when the case began."
     )
     looks: int = field(description="How often it had been shown by then.")
+    attempt_id: strawberry.ID | None = field(
+        resolvers.attempt_of, description="That brought the goods, where a supplier did."
+    )
+    ask_at: datetime | None = field(
+        description="When its supplier is asked over its port; null once it answered, or cannot."
+    )
     ticket: str = field(description="The supplier's number for our question.")
     check_result: CheckResult | None
     check_answer: str
     checked_at: datetime | None
     decided_by: strawberry.ID | None = field(resolvers.decided_by)
     claim: SupplierClaim | None = field(resolvers.claim)
+    reorder: DisputeReorder | None = field(
+        resolvers.reorder, description="The replacement that was ordered from a supplier last."
+    )
     steps: list[DisputeStep] = field(resolvers.steps, size=4, description="Oldest first.")
 
 
-@strawberry.type(description="How often buyers complained about cards that they ordered.")
+@strawberry.type(description="How often buyers complained about goods that they ordered.")
 @presents(aftersale.ComplaintRate)
 class ComplaintRate:
     subject_id: strawberry.ID = field(
         resolvers.subject_of, description="A product, supplier, batch, agent or site."
     )
-    delivered: int = field(description="Cards.")
+    delivered: int = field(description="Pieces.")
     disputed: int
-    invalid: int = field(description="Disputed cards that proved bad.")
+    invalid: int = field(description="Disputed pieces that proved bad.")
     dispute_rate: float | None
     invalid_rate: float | None
 
@@ -142,9 +182,10 @@ class DisputeMutation:
         entity="disputes",
         permissions=[SignedIn()],
         rate=Rate(RateZone.ORDER_LOOKUP),
-        description="Say that delivered cards of the caller's own order are bad: a case for each,"
-        " and the cards are frozen. For OTHER the `text` says why. All or none; the same"
-        " `idempotencyKey` again answers the same cases.",
+        description="Say that delivered goods of the caller's own order are bad or never came: a"
+        " case for each of `cardIds`, which are frozen, and for each of `lines` that have no cards"
+        " of their own. For OTHER the `text` says why. All or none; the same `idempotencyKey` again"
+        " answers the same cases.",
     )
     order_dispute_open_by_guest: OrderDisputeOpenPayload = mutation(
         resolvers.order_dispute_open_by_guest,
@@ -193,8 +234,9 @@ class AftersaleAdminQuery:
         permissions=READ,
         cost=50,
         size=20,
-        description="Complaints about cards that were ordered in a period of at most 92 days, the"
-        " most complained about first; at most 100. Agents are those nearest to the buyer.",
+        description="Complaints about goods that were ordered in a period of at most 92 days, the"
+        " most complained about first; at most 100, and nobody without any. Agents are those"
+        " nearest to the buyer.",
     )
 
 
@@ -214,8 +256,11 @@ class AftersaleAdminMutation:
         entity="dispute",
         permissions=DECIDE,
         description="REPLACE the card by another of ours, REFUND its share, or REJECT; the buyer"
-        " reads the `reason`. `invalid`: the card is proved bad, so its batch is judged by it and"
-        " its supplier owes for it; left out, as the supplier answered. The same `idempotencyKey`"
+        " reads the `reason`. `invalid`: the goods are proved bad, or surely never came, so their"
+        " supplier owes for them; left out, as the supplier answered. A line without cards of its"
+        " own is REPLACEd by the `note` that is handed over, at its `cost` to us, and only when"
+        " `invalid`. `fromSupplier`: a card in the bad one's place is ordered when none is on the"
+        " shelf, and the case is REPLACED once it is here (`reorder`). The same `idempotencyKey`"
         " again changes nothing. Audited.",
     )
     supplier_claim_settle: SupplierClaimPayload = mutation(

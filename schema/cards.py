@@ -3,14 +3,17 @@
 from datetime import date, datetime
 
 import strawberry
+from strawberry import Parent
 
 from domain import cards, checkout
 from domain.kernel import Prefix
 from resolvers import cards as resolvers
 from resolvers import stock
+from resolvers.context import Info
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.locale import reason_text
 from schema.paging import Connection
 from schema.quality import CardCheck, CardQuality, CardWriteOff
 from schema.scalars import Money, id_field
@@ -63,11 +66,16 @@ class CardBatch:
     stage: cards.BatchStage = field(description="How far its import, or its undoing, has come.")
 
 
+def _message(problem: Parent[cards.RowProblem], info: Info) -> str:
+    return reason_text(problem.reason, info.context.language)
+
+
 @strawberry.type(description="A row that was left out, and why.")
 @presents(cards.RowProblem)
 class CardRowProblem:
     line: int
     reason: str = field(description="Stable key, such as card_twice_in_store.")
+    message: str = field(_message, description="The reason in words, and what to do.")
 
 
 @strawberry.type(description="What an import did.")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import strawberry
 
-from domain import catalog, pricing
+from domain import catalog, peers, pricing
 from domain.agents import Tier
 from domain.catalog import DeliveryKind, ListingStatus, StockLevel, VariantStatus, WhenOut
 from domain.kernel import Prefix
@@ -14,6 +14,7 @@ from resolvers import bundles, details, review
 from resolvers import catalog as resolvers
 from resolvers import prices as price_resolvers
 from resolvers import product_types as types
+from resolvers import ratings as rating_resolvers
 from resolvers.permissions import Scope
 from schema.brands import Brand
 from schema.details import Media, MediaFile, ProductAttribute, Translation
@@ -21,6 +22,7 @@ from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.paging import Connection
 from schema.product_types import AccountField, ProductType
+from schema.ratings import ProductRating
 from schema.scalars import Money, id_field
 
 
@@ -48,6 +50,7 @@ class Product:
     on_sale_until: datetime | None = field(description="Not sold from then on.")
     media: list[Media] = field(description="Pictures and other assets; the first is its face.")
     attributes: list[ProductAttribute] = field(details.attributes_of_product)
+    rating: ProductRating = field(rating_resolvers.rating_of_product)
     category: Category = field(resolvers.category_of)
     variants: list["Variant"] = field(resolvers.variants_of)
 
@@ -132,12 +135,31 @@ class PartnerVariant:
     valid_days_after_sale: int | None
 
 
+@strawberry.type(description="How a partner is told what changes of what it may buy.")
+@presents(peers.CatalogPush)
+class CatalogPush:
+    active: bool = field(description="An endpoint of the caller's hears of it.")
+    event: str = field(description="What to make a webhook endpoint for.")
+    most_items: int = field(description="In one message.")
+
+
 @strawberry.type
 class CatalogPartnerQuery:
     catalog: Connection[PartnerVariant] = field(
         resolvers.catalog_of_partner,
         permissions=[Scope("catalog:read")],
-        description="Every variant on sale, by sku.",
+        description="Every variant on sale, by sku; of `skus` only, at most 100, where given.",
+    )
+    catalog_push: CatalogPush = field(
+        resolvers.catalog_push,
+        permissions=[Scope("catalog:read")],
+        description="How changes of price and stock are told, so that the list need not be read"
+        " all the time.",
+    )
+    catalog_item: PartnerVariant | None = field(
+        resolvers.catalog_item_of_partner,
+        permissions=[Scope("catalog:read")],
+        description="One variant on sale; null when there is none of this sku.",
     )
 
 

@@ -27,10 +27,11 @@ class RateZone(StrEnum):
     ORDER_LOOKUP = "order_lookup"
     GIFT_CARD = "gift_card"
     GIFT_CARD_USE = "gift_card_use"  # at a till, where many come
+    COUPON = "coupon"
     GUEST_LOOKUP = "guest_lookup"
     LOOKUP_PASSWORD = "lookup_password"
     CLAIM = "claim"
-    CALLBACK = "callback"  # at the door of payment channels
+    CALLBACK = "callback"  # at the doors of payment channels and suppliers
 
 
 class Permission(Protocol):

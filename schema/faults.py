@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
-from strawberry.exceptions import MissingQueryError
+from strawberry.exceptions import MissingQueryError, StrawberryInputCoercionError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from domain.kernel import Refused
@@ -26,7 +26,11 @@ NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 SUGGESTION = re.compile(r"\s*Did you mean [^?]*\?")
 # What a client sent as a value may be a card code: it is never said back, only what was expected.
 VALUE = re.compile(
-    r",? found:? .*|(?<!invalid value)(?<=value): .*|(?<=^Value )(?:'[^']*'|\"[^\"]*\")", re.DOTALL
+    r"[,.]? [Ff]ound:? .*"
+    r"|(?<!invalid value)(?<=value): .*"
+    r"|(?<=cannot represent)( an? \w+): .*"  # Strawberry's own scalars
+    r"|(?<=\bValue )(?:'[^']*'|\"[^\"]*\") (?=does not exist)",
+    re.DOTALL,
 )
 TOKEN = re.compile(r"(found (?:Name|String|BlockString|Int|Float)) .*", re.DOTALL)
 # What Strawberry says about the operation as a whole, before it runs.
@@ -85,7 +89,7 @@ def presentable(
             return _shown(error, request_text(TOO_MUCH, language, values), TOO_MUCH, values)
         return _shown(error, TOKEN.sub(r"\1.", error.message), PARSE_FAILED)
     if _is_about_the_document(error, cause):
-        message = VALUE.sub("", SUGGESTION.sub("", error.message))
+        message = VALUE.sub(r"\1", SUGGESTION.sub("", error.message))
         message = message if written is None else _only_written(message, written)
         return _shown(error, message, VALIDATION_FAILED)
     log.error("graphql_fault", request_id=request_id, path=error.path, exc_info=cause)
@@ -103,10 +107,11 @@ def _cause(error: GraphQLError) -> BaseException:
 def _is_about_the_document(error: GraphQLError, cause: BaseException) -> bool:
     """Said by graphql-core about the document or its variables, before any resolver ran.
 
+    Of a scalar of ours that could not be read it holds what was expected, never what came.
     An error with a path comes from execution: a scalar that cannot show its value is our fault, and
     its message would show that value. Only an argument that could not be read is the client's.
     """
-    said_by_library = type(cause) is GraphQLError
+    said_by_library = type(cause) in (GraphQLError, StrawberryInputCoercionError)
     return said_by_library and (error.path is None or error.message.startswith("Argument '"))
 
 

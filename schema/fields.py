@@ -35,8 +35,9 @@ def field(
     resolver: Any = None,
     *,
     permissions: Sequence[Permission] = (),
-    rate: Rate | None = None,
+    rate: Rate | tuple[Rate, ...] | None = None,
     sensitive: bool = False,
+    purchase: bool = False,
     cost: int | None = None,
     size: int | None = None,
     **strawberry_options: Any,
@@ -44,17 +45,18 @@ def field(
     """A field whose annotation, not its resolver, decides the GraphQL type.
 
     `cost` is its own cost and `size` the usual length of its list, see limits.py. `sensitive`
-    fields are allowed once a request. What Strawberry's `field` takes is handed on.
+    fields are allowed once a request. A `purchase` waits for its turn (server/turnstile.py).
+    What Strawberry's `field` takes is handed on.
     """
     extensions: list[FieldExtension] = list(strawberry_options.pop("extensions", ()))
-    if rate is not None:
-        extensions.insert(0, RateExtension(rate))
+    rates = (rate,) if isinstance(rate, Rate) else rate or ()
+    extensions[:0] = [RateExtension(each) for each in rates]
     if permissions:
         extensions.insert(0, PermissionsExtension(permissions))
     options: dict[str, Any] = {
         **strawberry_options,
         "extensions": extensions,
-        "metadata": rules_metadata(FieldRules(cost, size, sensitive)),
+        "metadata": rules_metadata(FieldRules(cost, size, sensitive, purchase)),
     }
     return strawberry.field(resolver=resolver, **options)
 

@@ -6,21 +6,30 @@ import strawberry
 
 from domain import identity
 from domain.kernel import Prefix
+from domain.realname import RealNameLevel
+from resolvers import admission as admission_resolvers
 from resolvers import agents as agent_resolvers
+from resolvers import cashback as cashback_resolvers
+from resolvers import coupons as coupon_resolvers
 from resolvers import giftcards as gift_card_resolvers
 from resolvers import identity as resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import operators as operator_resolvers
 from resolvers import orders as order_resolvers
+from resolvers import realname as name_resolvers
 from resolvers import second_factor as factor_resolvers
 from resolvers.permissions import Scope, SignedIn
+from schema.admission import AgentApplication
 from schema.agents import Agent
+from schema.cashback import Cashback
+from schema.coupons import Coupon
 from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.giftcards import GiftCard
 from schema.ledger import Wallet
 from schema.orders import Order
 from schema.paging import Connection
+from schema.realname import RealNameCase
 from schema.scalars import id_field
 from schema.second_factor import SecondFactor
 
@@ -35,9 +44,24 @@ class Viewer:
     wallet: Wallet = field(ledger_resolvers.wallet_of_viewer)
     orders: Connection[Order] = field(order_resolvers.orders_of_viewer, description="Newest first.")
     agent: Agent | None = field(agent_resolvers.agent_of_viewer)
+    agent_application: AgentApplication | None = field(
+        admission_resolvers.application_of_viewer, description="The caller's newest one."
+    )
+    real_name_level: RealNameLevel = field(name_resolvers.level_of_viewer)
+    real_name_case: RealNameCase | None = field(
+        name_resolvers.case_of_viewer, description="The caller's newest real-name check."
+    )
     gift_cards: Connection[GiftCard] = field(
         gift_card_resolvers.gift_cards_of_viewer,
         description="Those that the caller bought, with what is left on them. Newest first.",
+    )
+    coupons: Connection[Coupon] = field(
+        coupon_resolvers.coupons_of_viewer,
+        description="Those that the caller claimed. Newest first.",
+    )
+    cashbacks: Connection[Cashback] = field(
+        cashback_resolvers.cashbacks_of_viewer,
+        description="What the caller gets back for goods that it keeps. Newest first.",
     )
     second_factor: SecondFactor | None = field(
         factor_resolvers.factor_of_viewer, description="Null without an authenticator app."

@@ -3,16 +3,22 @@
 from datetime import datetime
 
 import strawberry
+from strawberry import Parent
 
 from domain import bulk
 from domain.bulk import JobState
 from domain.kernel import Prefix
 from resolvers import jobs as resolvers
+from resolvers import settlement as settling
+from resolvers.context import Info
 from resolvers.permissions import SignedIn
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.locale import problem_text
 from schema.paging import Connection
 from schema.scalars import id_field
+from schema.statements import StatementSum
+from schema.sums import SettlementTotals
 
 
 @strawberry.type(description="One figure of what a job did, such as `accepted`.")
@@ -30,12 +36,17 @@ class JobFault:
     line: int | None
 
 
+def _message(problem: Parent[bulk.Problem], info: Info) -> str:
+    return problem_text(problem.reason, info.context.language)
+
+
 @strawberry.type(description="A row that was left out, and why. Never with a code.")
 @presents(bulk.Problem)
 class JobProblem:
     file: str
     line: int
     reason: str = field(description="Stable key, such as card_twice_in_store.")
+    message: str = field(_message, description="The reason in words, and what to do.")
     text: str = field(description="The value at fault; empty when it may be a secret.")
 
 
@@ -46,10 +57,13 @@ class JobProblem:
 @presents(bulk.Job)
 class Job:
     id: strawberry.ID = id_field(Prefix.JOB)
-    kind: str = field(description="card_import, product_import or price_import.")
+    kind: str = field(
+        description="card_import, product_import, price_import, agent_price_import,"
+        " statement_import, settlement."
+    )
     state: JobState
-    done: int = field(description="Bytes of the input that are worked off.")
-    total: int = field(description="Bytes of the input.")
+    done: int = field(description="Bytes of the input that are worked off; steps without an input.")
+    total: int = field(description="Bytes of the input; steps without one.")
     attempts: int = field(description="Above 1: a worker died, and another went on.")
     cancel_asked_at: datetime | None
     created_at: datetime
@@ -61,6 +75,15 @@ class Job:
     )
     stored: bool | None = field(
         resolvers.stored, description="False of a dry run, and of allOrNothing with a wrong row."
+    )
+    settlement: SettlementTotals | None = field(
+        settling.report, description="What a settlement came to, or would have, once it is done."
+    )
+    statement_sums: list[StatementSum] | None = field(
+        resolvers.statement_sums,
+        size=8,
+        description="Of a statement's dry run: how its new lines would compare. Each difference is"
+        " among `problems`, with its code and line; line 0: no line names what we have.",
     )
     fault: JobFault | None = field(resolvers.fault)
     problems: list[JobProblem] = field(

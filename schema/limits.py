@@ -81,6 +81,7 @@ class FieldRules:
     cost: int | None = None
     size: int | None = None
     sensitive: bool = False
+    purchase: bool = False
 
 
 NO_RULES = FieldRules()
@@ -114,6 +115,7 @@ class OperationPlan:
     defaults: Mapping[str, object]
     sensitive: int
     introspects: bool
+    purchases: bool
 
     def cost(self, variables: Mapping[str, object] | None) -> int:
         """The cost with these variables. One addition per step; none without variable sizes."""
@@ -139,6 +141,7 @@ class _Measure:
     fields: int = 0
     sensitive: int = 0
     introspects: bool = False
+    purchases: bool = False
     cost: int = 0
     terms: list[tuple[Factor, int]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
@@ -150,6 +153,7 @@ class _Measure:
         self.fields = min(self.fields + other.fields, CEILING)
         self.sensitive = min(self.sensitive + other.sensitive, CEILING)
         self.introspects = self.introspects or other.introspects
+        self.purchases = self.purchases or other.purchases
         for name, count in other.names.items():
             self.names[name] = min(self.names.get(name, 0) + count, CEILING)
 
@@ -199,6 +203,7 @@ class Walk:
             defaults=_defaults(node),
             sensitive=measure.sensitive,
             introspects=measure.introspects,
+            purchases=measure.purchases,
         )
 
     def _fragment(self, node: FragmentDefinitionNode, nesting: int) -> _Measure:
@@ -269,6 +274,7 @@ class Walk:
         definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
         rules = _rules_of(definition)
         total.sensitive += rules.sensitive
+        total.purchases = total.purchases or rules.purchase
         if node.selection_set is None:
             total.cost += rules.cost or 0
             return

@@ -1,9 +1,10 @@
-"""Orders that are pushed as they change: over a WebSocket or as server-sent events."""
+"""What is pushed as it changes: over a WebSocket or as server-sent events."""
 
 import strawberry
 
 from resolvers import live as resolvers
-from resolvers.permissions import Scope
+from resolvers.permissions import Scope, SignedIn
+from schema.commissions import AgentEarnings
 from schema.fields import Rate, RateZone, subscription
 from schema.orders import Order
 
@@ -20,6 +21,17 @@ class OrderSubscription:
         rate=Rate(RateZone.ORDER_LOOKUP),
         also=Rate(RateZone.GUEST_LOOKUP, account="id", only_with="guest_token"),
         description=f"{PUSHED} One of the caller's own orders, or one with its `guestToken`.",
+    )
+
+
+@strawberry.type
+class EarningsSubscription:
+    earnings_updated: AgentEarnings = subscription(
+        resolvers.earnings_updated,
+        permissions=[SignedIn()],
+        rate=Rate(RateZone.ORDER_LOOKUP),
+        description="What the caller, an agent, earned: the state now, then each newer one, within"
+        " a second of the order, refund, release or payout that changed it. It does not end.",
     )
 
 

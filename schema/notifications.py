@@ -21,7 +21,9 @@ READ, WRITE = "notifications:read", "notifications:write"
 @presents(notifications.Notification)
 class Notification:
     id: strawberry.ID = id_field(Prefix.NOTIFICATION)
-    order_id: strawberry.ID = field(resolvers.order_id)
+    order_id: strawberry.ID | None = field(
+        resolvers.order_id, description="Null: it tells an agent of its case."
+    )
     event: str
     medium: Medium
     channel: str = field(resolvers.channel_code, description="The channel's code.")

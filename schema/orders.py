@@ -1,25 +1,31 @@
 """Orders as their buyers, partners and the back office see them."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
-from domain import checkout, orders
+from domain import cards, checkout, coupons, orders
 from domain.catalog import DeliveryKind
 from domain.kernel import Prefix
 from domain.orders import LineStatus, OrderStatus
 from resolvers import aftersale as aftersale_resolvers
-from resolvers import deliveries
+from resolvers import charges as charge_resolvers
+from resolvers import deliveries, exchange
 from resolvers import orders as resolvers
 from resolvers import partner as partner_resolvers
+from resolvers import ratings as rating_resolvers
 from resolvers import sites as site_resolvers
 from resolvers.permissions import Scope, SignedIn
 from schema.aftersale import Dispute
 from schema.cards import CardSecret, DeliveredCard
 from schema.catalog import Variant
+from schema.charges import CHARGES, Charge
+from schema.coupons import AppliedCoupon
 from schema.errors import UserError
 from schema.fields import Rate, RateZone, field, mutation, presents
 from schema.paging import Connection
+from schema.ratings import OrderRating
 from schema.refunds import Refund
 from schema.scalars import Money, id_field
 from schema.sites import Site
@@ -64,7 +70,11 @@ class OrderLine:
     sku: str
     variant: Variant = field(resolvers.variant_of_line)
     quantity: int
-    unit_price: Money = field(resolvers.unit_price)
+    unit_price: Money = field(resolvers.unit_price, description="What is paid for one.")
+    discount: Money = field(
+        resolvers.line_discount,
+        description="What coupons took off all pieces; `unitPrice` and `total` are after that.",
+    )
     total: Money = field(resolvers.line_total)
     bundle_sku: str | None = field(description="Of which bundle it is a part.")
     bundle_position: int | None = field(description="Which part of that bundle.")
@@ -73,6 +83,11 @@ class OrderLine:
     delivered_at: datetime | None
     failure_code: str | None = field(
         description="Why nobody could deliver it, or only a part of it (PARTLY_DELIVERED)."
+    )
+    delivered_quantity: int = field(description="Pieces that were delivered.")
+    ready_quantity: int = field(
+        resolvers.ready_of_line,
+        description="Pieces that are here already, and wait until the rest is bought or refunded.",
     )
     refunded_total: Money = field(
         resolvers.line_refunded, description="What of its price went back, in all."
@@ -84,10 +99,24 @@ class OrderLine:
     account: list[AccountEntry] = field(
         deliveries.account_of_line,
         size=2,
-        description="What the buyer filled in; masked to everybody else.",
+        description="What the buyer filled in; masked to everybody else. Empty once it is erased.",
     )
+    account_erased_at: datetime | None
     delivery: Delivery | None = field(
         deliveries.delivery_of_line, description="What was delivered, by kind; null until it is."
+    )
+    rating: OrderRating | None = field(
+        rating_resolvers.rating_of_line, description="What its buyer says of it."
+    )
+
+
+@strawberry.type(description="What an order costs its buyer in another currency than the house's.")
+@presents(orders.Exchange)
+class OrderExchange:
+    total: Money = field(exchange.paid_total)
+    rate: Decimal = field(
+        exchange.rate_of_exchange,
+        description="What one unit of it was worth in the house's currency when it was bought.",
     )
 
 
@@ -100,7 +129,18 @@ class Order:
     status: OrderStatus
     lines: list[OrderLine] = field(resolvers.lines, size=3)
     cards: list[DeliveredCard] = field(resolvers.cards_of_order, size=5)
+    subtotal: Money = field(resolvers.order_subtotal, description="Before coupons.")
+    discount_total: Money = field(resolvers.order_discount)
+    coupons: list[AppliedCoupon] = field(resolvers.coupons_of_order, size=2)
     total: Money = field(resolvers.order_total)
+    exchange: OrderExchange | None = field(
+        exchange.exchange_of_order,
+        description="Of an order that was paid in another currency than the house's.",
+    )
+    house_total: Money = field(
+        resolvers.house_total, description="The same in the currency of the house's books."
+    )
+    charges: list[Charge] = field(charge_resolvers.charges_of_order, size=2, description=CHARGES)
     refunded_total: Money = field(
         resolvers.refunded_total,
         description="What of it went back in all: lines that nobody could deliver, and `refunds`.",
@@ -128,11 +168,28 @@ class Order:
     version: int = field(description="Grows with each change.")
 
 
+@strawberry.type(description="A coupon that the order names does not apply.")
+@presents(coupons.CouponIneligible)
+class CouponIneligibleError(UserError):
+    reason: str = field(description="Stable; programs decide by it.")
+    missing: Money | None = field(description="For so much more it would apply.")
+
+
 @strawberry.type(description="Fewer cards are left than were asked for.")
 @presents(checkout.StockShort)
 class StockShortError(UserError):
     requested: int
     available: int
+
+
+@strawberry.type(
+    description="Not now: the same request may be repeated after so many seconds. SHOP_BUSY:"
+    " suppliers are behind. ADDRESS_HOLD_LIMIT_REACHED: too many unpaid cards are held from this"
+    " address."
+)
+@presents(checkout.ShopBusy, cards.AddressHoldLimitReached)
+class RetryLaterError(UserError):
+    retry_after: int = field(description="Seconds.")
 
 
 @strawberry.type(description="The price is not the one that was shown.")
@@ -184,6 +241,12 @@ class OrderContactForgetPayload:
 
 
 @strawberry.type
+class OrderAccountsForgetPayload:
+    order: Order | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
 class OrderQuery:
     order: Order | None = field(
         resolvers.order,
@@ -206,11 +269,19 @@ class OrderMutation:
         resolvers.order_create,
         payload=OrderPayload,
         permissions=[SignedIn()],
-        rate=Rate(RateZone.LOOKUP_PASSWORD, only_with="lookup_password"),
+        rate=(
+            Rate(RateZone.LOOKUP_PASSWORD, only_with="lookup_password"),
+            Rate(RateZone.COUPON, only_with="coupon_codes"),
+        ),
+        purchase=True,
         description="Buy with the wallet. The same `idempotencyKey` again answers the same order."
         " `contact` is where the buyer is told of it; `lookupPassword` opens the order, together"
         " with its number, without a session. `quoteId` sells at the prices that `quoteCreate`"
-        " locked; `expectedTotal` refuses any other total (PRICE_CHANGED).",
+        " locked; `expectedTotal` refuses any other total (PRICE_CHANGED). Each of `couponCodes`"
+        " and `couponIds` applies, or the order is refused; campaigns that need no code apply by"
+        " themselves. While very many buy, the"
+        " request is refused with status 503, the error SHOP_BUSY and the seconds to wait in"
+        " `extensions.retryAfter`; nothing was bought then.",
     )
     order_cards_reveal: CardsRevealPayload = mutation(
         resolvers.order_cards_reveal,
@@ -239,6 +310,14 @@ class OrderMutation:
         description="Forget the contact and the look-up password of the caller's own order. What"
         " was not told by then is told to nobody.",
     )
+    order_accounts_forget: OrderAccountsForgetPayload = mutation(
+        resolvers.order_accounts_forget,
+        payload=OrderAccountsForgetPayload,
+        entity="order",
+        permissions=[SignedIn()],
+        description="Erase what was filled in for the caller's own order (phone numbers, account"
+        " ids), once none of its lines waits for a delivery.",
+    )
 
 
 @strawberry.type
@@ -257,6 +336,7 @@ class OrderPartnerMutation:
         partner_resolvers.order_place,
         payload=OrderPayload,
         permissions=[Scope("orders:write")],
+        purchase=True,
         description="Buy. `externalId` is the partner's own and makes the order happen once, for"
         " ever. Refused when a unit costs more than `maxUnitCost`, and when it would begin after"
         " `validUntil`: a partner that has given up by then may have bought elsewhere. `quoteId`"
@@ -289,4 +369,12 @@ class OrderAdminMutation:
         entity="order",
         permissions=[Scope("orders:write")],
         description="Forget the contact and the look-up password of an order. Audited.",
+    )
+    order_accounts_forget: OrderAccountsForgetPayload = mutation(
+        resolvers.order_accounts_forget,
+        payload=OrderAccountsForgetPayload,
+        entity="order",
+        permissions=[Scope("orders:write")],
+        description="Erase what was filled in for an order, once none of its lines waits for a"
+        " delivery. Audited.",
     )

@@ -15,6 +15,7 @@ from schema.orders import (
     OrderPartnerMutation,
     OrderPartnerQuery,
     PriceChangedError,
+    RetryLaterError,
     StockShortError,
 )
 from schema.quotes import QuotePartnerMutation, QuotePartnerQuery
@@ -60,6 +61,7 @@ schema = RootSchema(
         BalanceShortError,
         GiftCardLockedError,
         PriceChangedError,
+        RetryLaterError,
         StockShortError,
         *DELIVERIES,
     ],

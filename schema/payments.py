@@ -1,6 +1,7 @@
 """Paying orders through channels: for buyers, and for the back office."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 import strawberry
@@ -86,7 +87,10 @@ class OrderCancelPayload:
 @strawberry.type
 class PaymentQuery:
     payment_methods: list[PaymentMethod] = field(
-        resolvers.payment_methods, size=5, description="What a buyer may pay with at this site."
+        resolvers.payment_methods,
+        size=5,
+        description="What a buyer may pay with at this site; at one of another currency than the"
+        " house's nothing: there the wallet pays.",
     )
     payment: Payment | None = field(
         resolvers.payment, permissions=[SignedIn()], description="Of the caller's own order."
@@ -130,6 +134,11 @@ class PaymentChannel:
     ways: list[Way] = field(resolvers.ways_of)
     currency: str
     split_capable: bool = field(description="The vendor can share a payment out.")
+    fee_rate: Decimal = field(
+        resolvers.fee_rate,
+        description="What it keeps of a payment, such as 0.006, until its statement tells.",
+    )
+    fee_fixed: Money = field(resolvers.fee_fixed, description="And of each payment besides.")
     enabled: bool
     priority: int
     version: int
@@ -185,6 +194,14 @@ class PaymentChannelSavePayload:
 
 
 @strawberry.type
+class ChannelSettlementBookPayload:
+    channel: PaymentChannel | None
+    held: Money | None = field(description="What the channel holds for the house now.")
+    replayed: bool = False
+    user_errors: list[UserError]
+
+
+@strawberry.type
 class PaymentRefundPayload:
     refund: PaymentRefund | None
     user_errors: list[UserError]
@@ -210,7 +227,8 @@ class PaymentsAdminQuery:
     suspended_payments: Connection[PaymentRecord] = field(
         resolvers.suspended_payments,
         permissions=[Scope("payments:read")],
-        description="Money that no order needs, newest first: `paymentRefund` gives it back.",
+        description="Money that no order needs, newest first: `paymentRefund` gives it back."
+        " `givenBack`: what went, or goes, back already.",
     )
     payment_callbacks: Connection[PaymentCallback] = field(
         resolvers.payment_callbacks,
@@ -221,6 +239,13 @@ class PaymentsAdminQuery:
 
 @strawberry.type
 class PaymentsAdminMutation:
+    channel_settlement_book: ChannelSettlementBookPayload = mutation(
+        resolvers.channel_settlement_book,
+        payload=ChannelSettlementBookPayload,
+        permissions=[Scope("ledger:write")],
+        description="The vendor of a channel has paid out to the house's bank account. `reference`"
+        " is its own number of that payout: the same one again is the same payout. Audited.",
+    )
     payment_channel_save: PaymentChannelSavePayload = mutation(
         resolvers.payment_channel_save,
         payload=PaymentChannelSavePayload,

@@ -1,12 +1,14 @@
 """Price lists and the history of prices, for the back office."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
 from domain import pricing
 from domain.agents import Tier
 from domain.kernel import Prefix
+from resolvers import exchange
 from resolvers import prices as resolvers
 from resolvers.permissions import Scope
 from schema.errors import UserError
@@ -53,8 +55,33 @@ class PriceListSavePayload:
     user_errors: list[UserError]
 
 
+@strawberry.type(
+    description="What one unit of a currency is worth in the house's, for a time. The newest one"
+    " that is good counts; a sale keeps the rate that it was made at."
+)
+@presents(pricing.ExchangeRate)
+class ExchangeRate:
+    currency: str
+    rate: Decimal = field(exchange.rate_as_decimal)
+    valid_from: datetime
+    valid_until: datetime
+    note: str
+    set_by: strawberry.ID | None = field(exchange.set_by, description="Null: the system itself.")
+
+
+@strawberry.type
+class ExchangeRateSetPayload:
+    rate: ExchangeRate | None
+    user_errors: list[UserError]
+
+
 @strawberry.type
 class PricesAdminQuery:
+    exchange_rates: Connection[ExchangeRate] = field(
+        exchange.exchange_rates,
+        permissions=[Scope("products:read")],
+        description="All that were ever set, newest first.",
+    )
     price_list_files: Connection[PriceListFile] = field(
         resolvers.price_list_files, permissions=[Scope("products:read")], description="By code."
     )
@@ -65,6 +92,14 @@ class PricesAdminQuery:
 
 @strawberry.type
 class PricesAdminMutation:
+    exchange_rate_set: ExchangeRateSetPayload = mutation(
+        exchange.exchange_rate_set,
+        payload=ExchangeRateSetPayload,
+        entity="rate",
+        permissions=[Scope("prices:write")],
+        description="Set what one unit of a currency is worth in the house's from now on, for"
+        " `days`. Sites of that currency sell while a rate is good. Audited.",
+    )
     price_list_save: PriceListSavePayload = mutation(
         resolvers.price_list_save,
         payload=PriceListSavePayload,

@@ -7,6 +7,7 @@ import strawberry
 from domain import refunds
 from domain.kernel import Prefix
 from domain.refunds import RefundDestination, RefundProgress, RefundReason
+from resolvers import exchange
 from resolvers import refunds as resolvers
 from resolvers.permissions import Scope
 from schema.errors import UserError
@@ -18,7 +19,9 @@ from schema.scalars import Money, id_field
 @presents(refunds.ShownRefund)
 class Refund:
     id: strawberry.ID = id_field(Prefix.REFUND)
-    amount: Money
+    amount: Money = field(
+        exchange.amount_of_refund, description="In the currency that the order was paid in."
+    )
     destination: RefundDestination = field(
         description="Where it is or goes; what a channel refuses ends in the wallet."
     )

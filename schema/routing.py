@@ -38,6 +38,8 @@ class RouteCandidate:
     )
     success: int = field(description="How often it is expected to succeed, in 1/10000.")
     score: int = field(description="How well it fits the policy, 10000 at best.")
+    health: int = field(description="The score of its supplier, in 1/10000.")
+    demoted: bool = field(description="Its supplier is asked after all others.")
     excluded_because: Exclusion | None = field(
         description="Why it is not asked now; null of whatever may be."
     )
@@ -65,6 +67,10 @@ class RoutingPolicy:
         description="How much above its cost an offer may charge; null: up to the line's guard."
     )
     wait_seconds: int = field(description="How long a line waits for offers that are only busy.")
+    parts: bool = field(
+        description="Cards that come in part are kept for their line and the rest is bought"
+        " elsewhere; else they become stock, and all is bought again."
+    )
     updated_at: datetime
 
 

@@ -2,13 +2,19 @@
 
 import strawberry
 
+from schema.admission import AdmissionMutation
 from schema.aftersale import DisputeMutation, DisputeTooLateError
-from schema.agents import Agent
+from schema.agents import Agent, CommissionMutation
+from schema.agreements import AgreementMutation, AgreementQuery
 from schema.cards import CardsQuery
 from schema.catalog import CatalogQuery
 from schema.claims import ClaimsMutation, ClaimsQuery
+from schema.commissions import CommissionShortError
+from schema.coupons import CouponMutation
+from schema.deposits import DepositMutation
 from schema.details import FacetQuery
 from schema.documents import RootSchema
+from schema.evidence import EvidenceMutation
 from schema.giftcards import (
     GiftCardLockedError,
     GiftCardMutation,
@@ -18,13 +24,15 @@ from schema.giftcards import (
 from schema.identity import IdentityMutation, ViewerQuery
 from schema.ledger import BalanceShortError
 from schema.limits import SHOP
-from schema.live import OrderSubscription
+from schema.live import EarningsSubscription, OrderSubscription
 from schema.orders import (
     DELIVERIES,
     AccountInvalidError,
+    CouponIneligibleError,
     OrderMutation,
     OrderQuery,
     PriceChangedError,
+    RetryLaterError,
     StockShortError,
 )
 from schema.payments import (
@@ -34,21 +42,33 @@ from schema.payments import (
     QrCodeAction,
     RedirectAction,
 )
+from schema.payouts import SHOP_ERRORS, PayoutMutation, PayoutQuery
+from schema.penalties import PenaltyMutation, PenaltyQuery
+from schema.promotion import PromotionMutation, PromotionQuery
 from schema.quotes import QuoteMutation, QuoteQuery
+from schema.ratings import RatingMutation, RatingQuery
+from schema.realname import RealNameMutation
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorMutation, StepUpRequiredError
 from schema.sites import SiteQuery
+from schema.tiers import TierQuery
 
 
 @strawberry.type
 class Query(
+    TierQuery,
+    PenaltyQuery,
+    AgreementQuery,
     CardsQuery,
     CatalogQuery,
     FacetQuery,
     ClaimsQuery,
     OrderQuery,
     PaymentQuery,
+    PayoutQuery,
+    PromotionQuery,
     QuoteQuery,
+    RatingQuery,
     SiteQuery,
     ViewerQuery,
 ):
@@ -57,20 +77,31 @@ class Query(
 
 @strawberry.type
 class Mutation(
+    PenaltyMutation,
+    AdmissionMutation,
+    RealNameMutation,
+    CouponMutation,
+    DepositMutation,
+    AgreementMutation,
     ClaimsMutation,
+    CommissionMutation,
     DisputeMutation,
+    EvidenceMutation,
     GiftCardMutation,
     IdentityMutation,
     OrderMutation,
     PaymentMutation,
+    PayoutMutation,
+    PromotionMutation,
     QuoteMutation,
+    RatingMutation,
     SecondFactorMutation,
 ):
     """What may be done."""
 
 
 @strawberry.type
-class Subscription(OrderSubscription):
+class Subscription(OrderSubscription, EarningsSubscription):
     """What is pushed."""
 
 
@@ -82,7 +113,9 @@ schema = RootSchema(
     types=[
         Agent,
         AccountInvalidError,
+        CouponIneligibleError,
         BalanceShortError,
+        CommissionShortError,
         DisputeTooLateError,
         EmbeddedAction,
         GiftCardLockedError,
@@ -92,8 +125,10 @@ schema = RootSchema(
         QrCodeAction,
         RedirectAction,
         StepUpRequiredError,
+        RetryLaterError,
         StockShortError,
         *DELIVERIES,
+        *SHOP_ERRORS,
     ],
     scalar_map=SCALARS,
 )

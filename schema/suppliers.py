@@ -4,14 +4,16 @@ from datetime import datetime
 
 import strawberry
 
-from domain import fulfilment, suppliers
-from domain.fulfilment import AttemptStatus
+from domain import fulfilment, routing, suppliers
+from domain.fulfilment import AttemptStatus, SupplierCallbackOutcome
 from domain.kernel import Prefix
-from domain.suppliers import SupplierState
+from domain.routing import Demotion, Reach
+from domain.suppliers import Availability, SupplierState, SupplierTier
 from resolvers import suppliers as resolvers
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.paging import Connection
 from schema.quality import CardQuality
 from schema.routing import RoutePlan
 from schema.scalars import Money, id_field
@@ -35,6 +37,10 @@ class SupplierOffer:
     priority: int = field(description="Smaller is asked first.")
     weight: int = field(description="Its share of the lines under the policy `weighted`.")
     enabled: bool
+    units: int = field(description="So many of the item make one piece.")
+    follows: bool = field(description="Its cost is what the supplier's list says.")
+    availability: Availability = field(description="What the supplier's list says of it.")
+    stock: int | None = field(description="Pieces; null: not told, which is not zero.")
     field_mapping: list[FieldMapping] = field(
         resolvers.field_mapping_of,
         description="How the supplier calls what the buyer fills in; empty: as we do.",
@@ -48,6 +54,36 @@ class SupplierSetting:
     value: str
 
 
+@strawberry.type(description="How a supplier does. `score` and rates in 1/10000.")
+@presents(routing.SupplierHealth)
+class SupplierHealth:
+    score: int = field(description="Of success, latency, bad cards and time to make good.")
+    success: int = field(description="How often it is expected to succeed.")
+    latency_ms: int
+    invalid_rate: int = field(description="Of its cards that were delivered or checked.")
+    refund_hours: int | None = field(description="Until it makes good for a bad card.")
+    demoted_at: datetime | None
+    demotion: Demotion | None = field(description="Why it is asked after all others; null: not.")
+    balance: Money | None = field(resolvers.health_balance)
+    balance_at: datetime | None
+    balance_low: bool
+    low_line: Money = field(
+        resolvers.health_line, description="Below it the balance is low: set, or what two days use."
+    )
+    spent_in_a_week: Money = field(resolvers.health_spent)
+    cover_hours: int | None = field(description="How long the balance lasts at that use.")
+
+
+@strawberry.type(description="What a supplier told when it was asked how it is.")
+@presents(routing.SupplierReading)
+class SupplierReading:
+    at: datetime
+    reach: Reach
+    took_ms: int
+    balance: Money | None = field(resolvers.reading_balance, description="Null: not told.")
+    score: int
+
+
 @strawberry.type(description="An upstream party. Its secret is never shown.")
 @presents(suppliers.Supplier)
 class Supplier:
@@ -57,6 +93,7 @@ class Supplier:
     adapter: str
     base_url: str
     state: SupplierState
+    tier: SupplierTier
     priority: int
     max_open: int | None = field(description="At most so many attempts without an outcome.")
     pace_calls: int | None = field(description="At most so many purchases in `paceSeconds`.")
@@ -68,6 +105,7 @@ class Supplier:
         resolvers.callback_url_of, description="Where the supplier may call us back: tell it so."
     )
     offers: list[SupplierOffer] = field(resolvers.offers, size=50)
+    health: SupplierHealth = field(resolvers.supplier_health)
     card_quality: CardQuality = field(
         resolvers.card_quality, description="Of all its card batches together."
     )
@@ -88,6 +126,13 @@ class FulfilmentAttempt:
     upstream_id: str | None
     queries: int
     parked: bool = field(description="The goods came too late or not whole, and became stock.")
+    part: bool = field(description="It brought a part of its line; the rest came another way.")
+    for_case: bool = field(
+        description="It buys a card in a bad one's place, which is stock until its case takes it."
+    )
+    withheld_since: datetime | None = field(
+        description="Since when its supplier says that it is done and shows no goods."
+    )
     opened_at: datetime
     finished_at: datetime | None
     route: RoutePlan | None = field(
@@ -95,8 +140,26 @@ class FulfilmentAttempt:
     )
 
 
+@strawberry.type(description="What was called back to a supplier's connection. Its body is sealed.")
+@presents(fulfilment.SupplierCallback)
+class SupplierCallback:
+    id: strawberry.ID = id_field(Prefix.SUPPLIER_CALLBACK)
+    supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    attempt_id: strawberry.ID | None = field(resolvers.callback_attempt_id)
+    received_at: datetime
+    reference: str | None = field(description="The order that it names; `-`: none.")
+    outcome: SupplierCallbackOutcome
+    why: str = field(description="Why it was not believed; empty otherwise.")
+
+
 @strawberry.type
 class SupplierSavePayload:
+    supplier: Supplier | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class SupplierLowBalanceSetPayload:
     supplier: Supplier | None
     user_errors: list[UserError]
 
@@ -118,6 +181,16 @@ class SuppliersAdminQuery:
         size=5,
         description="Every try to buy an order's lines upstream, oldest first.",
     )
+    supplier_readings: Connection[SupplierReading] = field(
+        resolvers.supplier_readings,
+        permissions=[Scope("suppliers:read")],
+        description="What a supplier told each time it was asked how it is, newest first.",
+    )
+    supplier_callbacks: Connection[SupplierCallback] = field(
+        resolvers.supplier_callbacks,
+        permissions=[Scope("suppliers:read")],
+        description="What suppliers called back, newest first, and what became of it.",
+    )
 
 
 @strawberry.type
@@ -128,7 +201,14 @@ class SuppliersAdminMutation:
         entity="supplier",
         permissions=[Scope("suppliers:write")],
         description="Create a supplier, or change the one of this code. What is left"
-        " out of `secret`, `settings`, `maxOpen` and `pace` stays as it is stored.",
+        " out of `secret`, `settings`, `maxOpen`, `pace` and `tier` stays as it is stored.",
+    )
+    supplier_low_balance_set: SupplierLowBalanceSetPayload = mutation(
+        resolvers.supplier_low_balance_set,
+        payload=SupplierLowBalanceSetPayload,
+        entity="supplier",
+        permissions=[Scope("suppliers:write")],
+        description="Below which a supplier's balance is low; null: what two days use.",
     )
     offer_save: OfferSavePayload = mutation(
         resolvers.offer_save,

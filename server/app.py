@@ -1,5 +1,6 @@
 """The ASGI application: GraphQL for three audiences, uploads, health, metrics, the web shop."""
 
+import asyncio
 import gc
 import re
 import time
@@ -31,18 +32,25 @@ from schema.locale import chain, negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
 from server import metrics
-from server.callbacks import callback_route
+from server.backlog import watch_backlog
+from server.callbacks import callback_routes
 from server.claim_page import claim_page_route
 from server.credentials import SIGNATURE_HEADER, actor_for, address_of
 from server.downloads import card_export_route
+from server.evidence import evidence_routes
 from server.graphql import GraphQLView, SignIn
-from server.live import LiveOrders, Room
+from server.live import Live, Room
 from server.logs import configure_logs
+from server.papers import paper_routes
+from server.payout_files import payout_file_routes
+from server.promotion import promotion_routes
+from server.provider_files import provider_file_routes
 from server.rate_limits import RateLimiter, windows_with
 from server.settings import Settings, settings
 from server.sockets import Sockets, on_stop_signal
 from server.storefront import site_for
 from server.tables import table_routes
+from server.turnstile import Turnstile
 from server.uploads import upload_routes
 from server.waker import Waker
 from server.wiring import connect, disconnect
@@ -59,7 +67,6 @@ SECURITY_HEADERS = (
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 REVALIDATE = "no-cache"  # the shop's files hold no secret: kept, and asked about each time
 
-GC_THRESHOLD = 20_000
 STREAMS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 STREAM = "text/event-stream"
 CREDENTIALS = ("authorization", SIGNATURE_HEADER)
@@ -88,13 +95,17 @@ def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
         app.state.rate_limits = RateLimiter(
             config.redis_url, windows=windows_with(config.callbacks_per_minute)
         )
-        app.state.live = LiveOrders(config.redis_url, room=_room(config))
+        app.state.live = Live(config.redis_url, room=_room(config))
         app.state.live.start()
+        watch = asyncio.create_task(watch_backlog()) if config.supplier_backlog_lines else None
         on_stop_signal(partial(_end_streams, sockets, app.state.live))
         _spare_the_collector()
         try:
             yield
         finally:
+            if watch is not None:
+                watch.cancel()
+                await asyncio.wait({watch})
             await sockets.stop()
             await app.state.live.close()
             await waker.close()
@@ -104,26 +115,23 @@ def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
     return lifespan
 
 
-async def _end_streams(sockets: Sockets, live: LiveOrders) -> None:
+async def _end_streams(sockets: Sockets, live: Live) -> None:
     """Sockets first: the server waits for responses that are under way, but not for sockets."""
     await sockets.stop()
     live.stop()
 
 
 def _spare_the_collector() -> None:
-    """What was made by now stays for good: the collector need not look at it again and again.
-
-    A request makes some ten thousand short-lived objects, so it is called less often, too.
-    """
+    """What was made by now stays for good: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 10, 20)
 
 
 def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]:
     open_doors = config.environment != "production"
     sockets = sockets or Sockets(config.live_streams_per_address)
     doors: list[BaseRoute] = []
+    turnstile = _turnstile(config)
     for name, schema in (
         ("shop", shop_schema),
         ("partner", partner_schema),
@@ -139,14 +147,20 @@ def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]
             sign_in=_sign_in(config, name),
             sockets=sockets,
             address=partial(address_of, config=config),
+            turnstile=turnstile,
         )
         doors += [Route(f"/graphql/{name}", view), WebSocketRoute(f"/graphql/{name}", view)]
     routes: list[BaseRoute] = [
         *doors,
         *upload_routes(config),
         *table_routes(config),
+        *payout_file_routes(config),
+        *provider_file_routes(config),
+        *evidence_routes(config),
+        *paper_routes(config),
         claim_page_route(),
-        callback_route(config),
+        *promotion_routes(config),
+        *callback_routes(config),
         card_export_route(config),
         Route("/healthz", _healthz),
         Route("/readyz", _readyz),
@@ -155,6 +169,18 @@ def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]
     if (config.shop_folder / "index.html").is_file():
         routes.append(Route("/{path:path}", _shop_files(config)))
     return routes
+
+
+def _turnstile(config: Settings) -> Turnstile:
+    """One line for the purchases of all doors."""
+    turnstile = Turnstile(
+        config.purchases_at_once,
+        config.purchases_waiting,
+        config.purchase_wait_seconds,
+        refused=metrics.purchase_refused,
+    )
+    metrics.watch_purchases(turnstile)
+    return turnstile
 
 
 def _context_of(config: Settings, door: str) -> Callable[[HTTPConnection], Awaitable[Context]]:

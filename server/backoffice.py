@@ -1,6 +1,6 @@
-"""What the back office's doors outside GraphQL share: who comes in, and how they say no."""
+"""What the doors outside GraphQL share: who comes in, what they take, and how they say no."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -16,9 +16,13 @@ STATUSES = {
     "UNAUTHENTICATED": 401,
     "SIGNATURE_WRONG": 401,
     "FORBIDDEN": 403,
+    "FOUR_EYES": 403,
+    "STEP_UP_REQUIRED": 403,
+    "EVIDENCE_DOOR_CLOSED": 403,
     "NOT_FOUND": 404,
     "IDEMPOTENCY_KEY_REUSED": 409,
     "BODY_TOO_LARGE": 413,
+    "POSTER_FONT_MISSING": 501,
     INTERNAL: 500,
     "BUSY": 503,
 }
@@ -30,12 +34,23 @@ Work = Callable[[Request, Actor], Awaitable[Response]]
 
 
 def door(config: Settings, name: str, work: Work) -> Callable[[Request], Awaitable[Response]]:
-    """The work behind a door: signed in, and every refusal as JSON in the caller's tongue."""
+    """The work behind a door of the back office: signed in, never with a partner's key."""
+
+    async def signed_in(request: Request) -> Response:
+        return await work(request, await _who(request, config))
+
+    return answering(name, signed_in)
+
+
+def answering(
+    name: str, work: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """The work behind a door: every refusal as JSON in the caller's tongue."""
 
     async def answer(request: Request) -> Response:
         language = negotiate(request.headers.get("accept-language"))
         try:
-            return await work(request, await _who(request, config))
+            return await work(request)
         except Refused as refused:
             refusal = refused.refusals[0]
             return _refused(refusal.code, refusal_text(refusal, language))
@@ -50,6 +65,19 @@ def door(config: Settings, name: str, work: Work) -> Callable[[Request], Awaitab
             return _refused(fault.code, fault.text(language))
 
     return answer
+
+
+async def bounded_body(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The body's pieces, or a refusal as soon as it is known to be too large."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise RequestRefused("BODY_TOO_LARGE", maximum=most)
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise RequestRefused("BODY_TOO_LARGE", maximum=most)
+        yield piece
 
 
 async def _who(request: Request, config: Settings) -> Actor:

@@ -68,6 +68,20 @@ def imports(
     _show(benchmark.measure(cards))
 
 
+@commands.command("settlement")
+def settlement(
+    agents: Annotated[int, typer.Option(help="Agents that earn.")] = 10_000,
+    lines: Annotated[int, typer.Option(help="Lines that they earned on.")] = 1_000_000,
+) -> None:
+    """Seconds and memory to release, settle, propose and approve a period. Minutes to fill.
+
+    Example: kameng bench settlement --agents 1000 --lines 100000
+    """
+    from bench import settlement as benchmark
+
+    _show(benchmark.measure(agents, lines))
+
+
 @commands.command("live")
 def live(
     subscribers: Annotated[int, typer.Option(min=2, help="Pages that wait, an order each.")] = 500,
@@ -79,6 +93,40 @@ def live(
     from bench import live as benchmark
 
     _show(benchmark.measure(subscribers))
+
+
+@commands.command("failover")
+def failover(
+    candidates: Annotated[int, typer.Option(min=2, help="Suppliers of the variant.")] = 200,
+    lines: Annotated[int, typer.Option(min=100, help="Lines whose first supplier says no.")] = 500,
+) -> None:
+    """From a supplier's no to the next one's order on the wire.
+
+    Example: kameng bench failover --candidates 200
+    """
+    from bench import failover as benchmark
+
+    _show(benchmark.measure(candidates, lines))
+
+
+@commands.command("delivery")
+def delivery(
+    rate: Annotated[int, typer.Option(min=1, help="Orders a second.")] = 50,
+    seconds: Annotated[int, typer.Option(min=4, help="For how long.")] = 20,
+    open_attempts: Annotated[
+        int, typer.Option("--open", help="Measure the worker's memory with so many open attempts.")
+    ] = 0,
+) -> None:
+    """From paid to delivered through suppliers that answer at once, at a steady rate of orders.
+
+    Example: kameng bench delivery --rate 50, or kameng bench delivery --open 500
+    """
+    from bench import delivery as benchmark
+
+    measured = (
+        benchmark.measure_open(open_attempts) if open_attempts else benchmark.measure(rate, seconds)
+    )
+    _show(measured)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ commands = typer.Typer(help="Payment channels.", no_args_is_help=True)
 FROM_FILE = "@"
 _FIELDS = {
     *("code", "adapter", "merchant", "name_zh", "name_en", "base_url", "ways", "currency"),
-    *("settings", "secrets", "enabled", "priority"),
+    *("settings", "secrets", "enabled", "priority", "fee_rate", "fee_fixed"),
 }
 
 
@@ -46,6 +47,7 @@ def save_channel(
 def wish_of(file: Path) -> "payments.ChannelWish":
     """The channel that a file describes, its keys read."""
     from domain import payments
+    from domain.kernel import SCALE
 
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -57,10 +59,20 @@ def wish_of(file: Path) -> "payments.ChannelWish":
         if name in told:
             told[name] = _texts(file, name, told[name])
     try:
+        for name, scale in (("fee_rate", payments.MILLION), ("fee_fixed", SCALE)):
+            told[name] = _whole(told.get(name, "0"), scale)
         told["ways"] = tuple(payments.Way(way) for way in told.get("ways", ()))
         return payments.ChannelWish(**told)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ChannelFileUnusable(f"{file}: {error}") from None
+
+
+def _whole(value: object, scale: int) -> int:
+    """A decimal text such as "0.006" as a count of the smallest parts."""
+    scaled = Decimal(str(value)) * scale
+    if scaled != int(scaled):
+        raise ValueError("too many digits")
+    return int(scaled)
 
 
 def _texts(file: Path, table: str, told: Any) -> dict[str, str]:

@@ -12,7 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.kernel import Refused
-from server import benchmarks, channels, reconciling, sealing, tracing, transfers
+from server import (
+    benchmarks,
+    channels,
+    chaos,
+    payouts,
+    reconciling,
+    sealing,
+    settling,
+    statements,
+    tracing,
+    transfers,
+)
 from server.connected import connected, operator
 from server.settings import Settings, settings
 
@@ -30,9 +41,13 @@ app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cards_commands, name="cards")
 app.add_typer(benchmarks.commands, name="bench")
 app.add_typer(channels.commands, name="payments")
+app.add_typer(payouts.commands, name="payouts")
 app.add_typer(sealing.commands, name="keys")
+app.add_typer(statements.commands, name="statements")
 app.add_typer(tracing.commands, name="checkpoints")
+app.command(name="chaos")(chaos.chaos)
 app.command(name="reconcile")(reconciling.reconcile)
+app.command(name="settle")(settling.settle)
 app.command(name="verify-cards")(tracing.verify_cards)
 cards_commands.command(name="fingerprint")(tracing.fingerprint)
 cards_commands.command(name="import")(transfers.cards_import)

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from server.wiring import migrate
 VAR = Path("var")
 PID_FILE = VAR / "demo.pid"
 DEMO_FILE = VAR / "demo.json"
-DETACHED_SECONDS = 180
+ENVIRONMENT_FILE = VAR / "demo.env"
+DETACHED_SECONDS = 600
 STOP_SECONDS = 60
 PROGRAMS = ("serve", "worker", "scheduler", "simulator")
 
@@ -66,6 +68,8 @@ def run(wish: Wish) -> None:
         asyncio.run(seeding.fill_simulator(simulator))
         asyncio.run(seeding.open_vendor_channels(installed))
         known = asyncio.run(seeding.describe(installed, _origin(installed)))
+        write_privately(ENVIRONMENT_FILE, as_exports(environment))
+        stack.callback(ENVIRONMENT_FILE.unlink, missing_ok=True)
         publish(known)
         stack.callback(DEMO_FILE.unlink, missing_ok=True)
         show(known)
@@ -145,6 +149,7 @@ def show(known: dict[str, Any]) -> None:
         *(f"[bold]Agent L{n}[/]  {_login(who)}" for n, who in enumerate(known["agents"], 1)),
         f"[bold]Operator[/]  {_login(known['operator'])}",
         f"[bold]Simulator[/] [cyan]{known['simulator']}[/]  [dim]faults of the supplier[/]",
+        f"[bold]Commands[/]  `. {ENVIRONMENT_FILE}`, then `kameng ...` [dim]in this folder[/]",
         f"[bold]Logs[/]      {VAR}/log/   [dim]tokens and URLs for programs: {DEMO_FILE}[/]",
     ]
     console.print(Panel("\n".join(rows), title="Kameng 卡盟", border_style="green", expand=False))
@@ -223,10 +228,21 @@ def answers(url: str) -> Callable[[], bool]:
 
 def publish(known: dict[str, Any], path: Path = DEMO_FILE) -> None:
     """Write var/demo.json at once or not at all, for its owner's eyes only: it holds tokens."""
+    write_privately(path, json.dumps(known, indent=2, ensure_ascii=False))
+
+
+def as_exports(environment: Mapping[str, str]) -> str:
+    """Lines for a shell, by which `kameng` commands find the servers of the demo."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()]
+    return "".join(sorted(lines))
+
+
+def write_privately(path: Path, text: str) -> None:
+    """A file that is there whole or not at all, and that its owner alone reads."""
     draft = path.with_suffix(".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(known, file, indent=2, ensure_ascii=False)
+        file.write(text)
     draft.rename(path)
 
 

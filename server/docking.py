@@ -9,6 +9,7 @@ import csv
 import json
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from rich.table import Table
 
 from adapters.http import PartnerClient
 from adapters.suppliers import kameng
-from domain import catalog, ledger, pricing, suppliers
+from domain import catalog, ledger, pricing, sourcing, suppliers
 from domain.checkout import CURRENCY
-from domain.kernel import Money, parse_units
+from domain.kernel import Actor, Money, parse_units
 from server import demo, seeding
 from server.embedded import free_port, start_postgres, start_valkey
 from server.processes import CannotStart, Supervisor, wait_until
@@ -39,6 +40,7 @@ SOLD = ("STEAM-CNY-50", "XBOX-USD-10", "TOPUP-CNY-30")
 MARKUP = Decimal("1.10")
 BUYER_BALANCE = Money(1_000 * 10_000, CURRENCY)
 CLOSED_SECONDS = 60
+READ_SECONDS = 3_600
 PLACE = """
 mutation Buy($input: OrderCreateInput!) { orderCreate(input: $input) {
   order { id number status nextPollAfterMs total { amount } } userErrors { code message } } }
@@ -55,6 +57,19 @@ PRICES = """
 query Prices($after: String) { catalog(first: 100, after: $after) {
   nodes { sku price { amount } } pageInfo { hasNextPage endCursor } } }
 """
+ENDPOINTS = "query Endpoints { webhookEndpoints { id enabled events } }"
+SILENCE = """
+mutation Silence($input: WebhookEndpointDisableInput!) {
+  webhookEndpointDisable(input: $input) { userErrors { code } } }
+"""
+LISTEN = """
+mutation Listen($input: WebhookEndpointCreateInput!) {
+  webhookEndpointCreate(input: $input) { secret userErrors { code } } }
+"""
+HEARD = (
+    kameng.GOODS_CHANGED,
+    *("order.delivered", "order.partially_delivered", "order.delivery_failed", "order.refunded"),
+)
 THERE = """
 query There($externalId: String!) { order(externalId: $externalId) {
   number status total { amount } } wallet { available { amount } } }
@@ -122,15 +137,7 @@ async def _fill(settings: Settings, known: dict[str, Any]) -> None:
         operator = await seeding.operator_of_demo()
         await catalog.load_presets(operator)
         await pricing.import_folder(operator, _catalogue(), approve=True)
-        key = known["docking_key"]
-        wish = suppliers.SupplierWish(
-            code=SUPPLIER,
-            name="Kameng next door",
-            adapter=kameng.NAME,
-            base_url=known["partner"].removesuffix(kameng.PATH),
-            secret=urlencode(key),
-        )
-        await suppliers.save_supplier(operator, wish)
+        await _dock(operator, known)
         for sku, price in (await _prices_there(known)).items():
             offer = suppliers.OfferWish(sku, SUPPLIER, sku, price)
             await suppliers.save_offer(operator, offer)
@@ -138,6 +145,41 @@ async def _fill(settings: Settings, known: dict[str, Any]) -> None:
         await ledger.top_up(operator, buyer.id, BUYER_BALANCE, "dock", "dock:buyer")
     finally:
         await disconnect()
+
+
+async def _dock(operator: Actor, known: dict[str, Any]) -> None:
+    """The demo as a supplier that calls back, and whose list is followed: seldom read, for it tells
+    by itself what changes."""
+    key = known["docking_key"]
+    wish = suppliers.SupplierWish(
+        code=SUPPLIER,
+        name="Kameng next door",
+        adapter=kameng.NAME,
+        base_url=known["partner"].removesuffix(kameng.PATH),
+        secret=urlencode(key),
+    )
+    saved = await suppliers.save_supplier(operator, wish)
+    told = await _listen(known, suppliers.callback_url(saved.id))
+    secret = urlencode({**key, "webhook_secret": told})
+    await suppliers.save_supplier(operator, replace(wish, secret=secret))
+    await sourcing.save_policy(operator, sourcing.SyncWish(SUPPLIER, every_seconds=READ_SECONDS))
+
+
+async def _listen(known: dict[str, Any], url: str) -> str:
+    """Have what changes next door told to an address; its secret. Addresses of earlier dockings are
+    told no more."""
+    client = PartnerClient()
+    try:
+        for each in (await _asked_there(client, known, ENDPOINTS))["webhookEndpoints"]:
+            if each["enabled"] and kameng.GOODS_CHANGED in each["events"]:
+                await _asked_there(client, known, SILENCE, input={"id": each["id"]})
+        wish = {"url": url, "events": list(HEARD)}
+        made = (await _asked_there(client, known, LISTEN, input=wish))["webhookEndpointCreate"]
+    finally:
+        await client.close()
+    if made["secret"] is None:
+        raise CannotStart(f"The demo tells nothing: {made['userErrors']}")
+    return str(made["secret"])
 
 
 def _catalogue() -> Path:

@@ -30,6 +30,7 @@ DATABASE = "kameng"
 FREE_PORTS = (20_000, 32_000)
 START_SECONDS = 30
 STOP_SECONDS = 20
+ANSWER_SECONDS = 2.0
 UNPRIVILEGED = "nobody"
 POSTGRES_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -103,14 +104,15 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Server:
     return server
 
 
-def start_valkey(folder: Path, *, durable: bool = True) -> Server:
-    """Valkey with its append-only file under `folder`; in memory only when not durable."""
+def start_valkey(folder: Path, *, durable: bool = True, port: int | None = None) -> Server:
+    """Valkey with its append-only file under `folder`; in memory only when not durable. A `port`
+    is where it shall come back."""
     folder = folder.resolve()
     home = folder / "valkey"
     home.mkdir(parents=True, exist_ok=True)
     password = _password(folder / "valkey.password")
     _end_leftover(home / "valkey.pid", "valkey", signal.SIGTERM)
-    port = free_port()
+    port = port or free_port()
     settings = home / "valkey.conf"
     _write_secret(
         settings,
@@ -127,7 +129,7 @@ def start_valkey(folder: Path, *, durable: bool = True) -> Server:
         url=f"redis://:{password}@127.0.0.1:{port}/0",
         stop_signal=signal.SIGTERM,
     )
-    _wait(server, folder / "valkey.log", lambda: _listens(port))
+    _wait(server, folder / "valkey.log", lambda: _answers(port, password))
     return server
 
 
@@ -299,9 +301,17 @@ def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
     )
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _answers(port: int, password: str) -> bool:
+    """Whether Valkey works: it listens long before it has read its file, and refuses meanwhile."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as asked:
+            asked.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
+            told = b""
+            while piece := asked.recv(1_024):
+                told += piece
+    except OSError:
+        return False
+    return b"+PONG" in told
 
 
 def _quoted(path: Path) -> str:

@@ -8,8 +8,9 @@ never with a stack trace. The statuses are explained in docs/decisions/0003-grap
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,6 +54,7 @@ from server.sockets import (
     bounded,
     say_farewell,
 )
+from server.turnstile import SHOP_BUSY, Turnstile
 
 MakeContext = Callable[[HTTPConnection], Awaitable[Any]]
 SignIn = Callable[[Any, Mapping[str, object]], Awaitable[None]]
@@ -71,6 +73,7 @@ STATUSES = {
     "CONTENT_TYPE_UNSUPPORTED": 415,
     RATE_LIMITED: 429,
     INTERNAL: 500,
+    SHOP_BUSY: 503,
 }
 CLOSE_UNAUTHORIZED, CLOSE_BAD_REQUEST = 4401, 4400
 NO_STORE = {"cache-control": "no-store"}
@@ -89,12 +92,17 @@ FALLBACK = (
 log = structlog.get_logger(__name__)
 
 
-class _ReadRequest(StarletteRequestAdapter):
-    """Hands out the body that was read under the cap before."""
+Asked = GraphQLRequestData | list[GraphQLRequestData]
 
-    async def get_body(self) -> bytes:
-        body: bytes = self._request.state.graphql_body
-        return body
+
+class _ReadRequest(StarletteRequestAdapter):
+    """Hands out what was read under the cap before."""
+
+    @property
+    def asked(self) -> Asked:
+        """The operations of the body."""
+        asked: Asked = self._request.state.graphql_asked
+        return asked
 
 
 def _peer(connection: HTTPConnection) -> str:
@@ -107,6 +115,7 @@ class GraphQLView(GraphQL[Any, Door]):
     `ide` answers a browser's GET with GraphiQL (its scripts load from a CDN) or, at `?plain` and
     without internet, with a small page of our own. `streams` names the subscription protocols.
     `sign_in` is told what a socket's first message carries: browsers send no headers with it.
+    `turnstile` is the door at which purchases wait for their turn.
     """
 
     request_adapter_class = _ReadRequest
@@ -128,6 +137,7 @@ class GraphQLView(GraphQL[Any, Door]):
         sign_in: SignIn | None = None,
         sockets: Sockets | None = None,
         address: Callable[[HTTPConnection], str] = _peer,
+        turnstile: Turnstile | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -141,6 +151,7 @@ class GraphQLView(GraphQL[Any, Door]):
         self.sign_in = sign_in
         self.sockets = sockets or Sockets()
         self.address = address
+        self.turnstile = turnstile
         self.make_context = context
         self.limits = limits or schema.limits
         self.door = Door(introspection=introspection)
@@ -191,26 +202,16 @@ class GraphQLView(GraphQL[Any, Door]):
         """Text, because browser clients expect text frames on a socket."""
         return orjson.dumps(data).decode()
 
-    async def parse_http_body(
-        self, request: AsyncHTTPRequestAdapter
-    ) -> GraphQLRequestData | list[GraphQLRequestData]:
-        """One operation or a batch, each part of the right type."""
-        data = _read_json(await request.get_body())
-        if not isinstance(data, list):
-            return self._streamed(_operation(data), request.headers.get("accept", ""))
-        if not 1 <= len(data) <= self.limits.batch:
-            raise RequestRefused("BATCH_TOO_LARGE", maximum=self.limits.batch)
-        batch = [_operation(each) for each in data]
-        sensitive = sum(plan.sensitive for each in batch if (plan := self._plan(each)))
-        if sensitive > self.limits.sensitive:
-            raise RequestRefused("BATCH_SENSITIVE", maximum=self.limits.sensitive)
-        return batch
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> Asked:
+        """What was read before anybody asked who sends it."""
+        assert isinstance(request, _ReadRequest)
+        return request.asked
 
     async def execute_operation(
         self,
         request: Request,
         request_adapter: AsyncHTTPRequestAdapter,
-        request_data: GraphQLRequestData | list[GraphQLRequestData],
+        request_data: Asked,
         context: Any,
         root_value: Door | None,
         sub_response: Response,
@@ -296,7 +297,8 @@ class GraphQLView(GraphQL[Any, Door]):
             if self.graphql_ide and _wants_page(request):
                 return self._page(request)
             await self._admit(request)
-            return await self.run(request)
+            async with self._in_turn(request):
+                return await self.run(request)
         except RequestRefused as refused:
             return _refusal(request, refused)
         except ClientDisconnect:
@@ -320,13 +322,43 @@ class GraphQLView(GraphQL[Any, Door]):
         if content_type.strip().lower() != JSON:
             raise RequestRefused("CONTENT_TYPE_UNSUPPORTED")
         request.state.graphql_body = await _read_capped(request, self.limits.body_bytes)
+        accept = request.headers.get("accept", "")
+        request.state.graphql_asked = self._asked(request.state.graphql_body, accept)
+
+    def _asked(self, body: bytes, accept: str) -> Asked:
+        """One operation or a batch, each part of the right type."""
+        data = _read_json(body)
+        if not isinstance(data, list):
+            return self._streamed(_operation(data), accept)
+        if not 1 <= len(data) <= self.limits.batch:
+            raise RequestRefused("BATCH_TOO_LARGE", maximum=self.limits.batch)
+        batch = [_operation(each) for each in data]
+        sensitive = sum(plan.sensitive for each in batch if (plan := self._plan(each)))
+        if sensitive > self.limits.sensitive:
+            raise RequestRefused("BATCH_SENSITIVE", maximum=self.limits.sensitive)
+        return batch
+
+    def _in_turn(self, request: Request) -> AbstractAsyncContextManager[None]:
+        """A purchase waits for its turn, before anybody is looked up; nothing else does."""
+        asked = request.state.graphql_asked
+        each = asked if isinstance(asked, list) else [asked]
+        buys = any(plan.purchases for one in each if (plan := self._plan(one)))
+        if self.turnstile is None or not buys:
+            return nullcontext()
+        return self.turnstile.place(self._caller(request))
+
+    def _caller(self, request: Request) -> str:
+        """Whose fair part it is: the token's, else the address's. Never the token itself."""
+        shown = request.headers.get("authorization") or self.address(request)
+        return blake2b(shown.encode(), digest_size=16).hexdigest()
 
     def _streamed(self, data: GraphQLRequestData, accept: str) -> GraphQLRequestData:
         """Browsers' clients always accept event streams: only use one where it is meant."""
         if GRAPHQL_SSE_PROTOCOL in self.protocols and EVENT_STREAM in accept:
             plan = self._plan(data)
             subscribes = plan is not None and plan.kind is OperationType.SUBSCRIPTION
-            if subscribes or "json" not in accept:
+            buys = plan is not None and plan.purchases  # its place ends with its answer
+            if subscribes or ("json" not in accept and not buys):
                 data.protocol = "sse"
         return data
 

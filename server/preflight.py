@@ -26,8 +26,10 @@ async def check_database(settings: Settings, *, migrated: bool = True) -> None:
     setting = "KAMENG_DATABASE_URL"
     if not settings.database_url:
         raise NotReady(
-            f"{setting} is not set: give the PostgreSQL URL, or run `make demo`, which brings one."
-            f"\n没有设置 {setting}：请填写 PostgreSQL 地址，或用 `make demo` 自带数据库。"
+            f"{setting} is not set: give the PostgreSQL URL, or run `make demo`, which brings one;"
+            " while it runs, `. var/demo.env` tells this shell where it is."
+            f"\n没有设置 {setting}：请填写 PostgreSQL 地址，或用 `make demo` 自带数据库；"
+            "演示运行时，执行 `. var/demo.env` 即可让命令连到它。"
         )
     try:
         conn = await asyncpg.connect(settings.database_url, timeout=CONNECT_SECONDS)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 STOP_SECONDS = 20
 PAUSE_BEFORE_RESTART = 1.0
 TICK_SECONDS = 0.2
@@ -152,12 +152,14 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def wait_until(ready: Callable[[], bool], what: str, log: Path) -> None:
+def wait_until(
+    ready: Callable[[], bool], what: str, log: Path, seconds: float = READY_SECONDS
+) -> None:
     """Wait until something answers; names the log to read when it does not."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise CannotStart(f"{what} did not become ready in {READY_SECONDS} s; read {log}.")
+            raise CannotStart(f"{what} did not become ready in {seconds:.0f} s; read {log}.")
         time.sleep(0.1)
 
 

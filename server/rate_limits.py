@@ -91,6 +91,12 @@ WINDOWS: Mapping[RateZone, Windows] = {
         subject=[_per_minute(120)],
         everyone=[_per_minute(6_000)],
     ),
+    # Wrong codes are counted by the database, too (domain/coupons/guessing.py).
+    RateZone.COUPON: Windows(
+        address=[_per_minute(240)],
+        subject=[_per_minute(60), _per_hour(600)],
+        everyone=[_per_minute(12_000)],
+    ),
     # Each page of an open order asks once a second; who walks ids meets 50 random bits anyway.
     RateZone.ORDER_LOOKUP: Windows(
         address=[_per_minute(600)],

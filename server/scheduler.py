@@ -14,6 +14,7 @@ import structlog
 from domain.kernel import on_committed
 from jobs import broker as queue
 from server.logs import configure_logs
+from server.loop import use_fast_loops
 from server.settings import Settings
 from server.waker import CHANNEL
 from server.wiring import connect, disconnect
@@ -24,8 +25,16 @@ AFTER_FAULT_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 300.0
 CHECKPOINT_SECONDS = 300.0  # how often it is asked whether today has one
 AUTHORISATIONS_SECONDS = 60.0
+PRICES_SECONDS = 30.0
+STOCK_SECONDS = 300.0
 SALES_SECONDS = 600.0
 RECONCILE_SECONDS = 600.0
+COMPLAINTS_SECONDS = 300.0
+TIERS_SECONDS = 600.0
+BONUS_SECONDS = 30
+RELEASE_SECONDS = 20.0
+STATEMENT_SECONDS = 600.0
+CUSTODY_SECONDS = 3_600.0
 RELAY_PAUSE_SECONDS = 0.03  # under load a few larger batches cost less than many small ones
 
 log = structlog.get_logger(__name__)
@@ -34,6 +43,7 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM."""
     configure_logs(settings.log_level, settings.log_format)
+    use_fast_loops()
     queue.install(settings.redis_url)
     asyncio.run(_main(settings))
 
@@ -81,6 +91,8 @@ async def _lead(settings: Settings) -> None:
         works = [
             _relay(relay.run_once, hint, settings.relay_interval_seconds),
             _every(settings.sweep_interval_seconds, schedule.sweep),
+            _every(settings.sweep_interval_seconds, schedule.watch_uncertain),
+            _every(settings.sweep_interval_seconds, schedule.watch_payouts),
             _every(settings.sealer_interval_seconds, schedule.seal_ledger),
             _every(settings.sealer_interval_seconds, schedule.seal_cards),
             _every(CHECKPOINT_SECONDS, schedule.take_checkpoint),
@@ -88,8 +100,19 @@ async def _lead(settings: Settings) -> None:
             _every(settings.sweep_interval_seconds, schedule.watch_stock),
             _every(settings.sweep_interval_seconds, schedule.expire_orders),
             _every(HOUSEKEEPING_SECONDS, schedule.expire_stock),
+            _every(PRICES_SECONDS, schedule.watch_prices),
+            _every(settings.goods_push_seconds, schedule.tell_partners),
+            _every(STOCK_SECONDS, schedule.plan_stock),
             _every(SALES_SECONDS, schedule.count_sales),
+            _every(RELEASE_SECONDS, schedule.release_commissions),
             _every(RECONCILE_SECONDS, schedule.reconcile),
+            _every(COMPLAINTS_SECONDS, schedule.watch_complaints),
+            _every(TIERS_SECONDS, schedule.review_tiers),
+            _every(BONUS_SECONDS, schedule.award_bonuses),
+            _every(BONUS_SECONDS, schedule.give_cashback),
+            _every(STATEMENT_SECONDS, schedule.pull_statements),
+            _every(STATEMENT_SECONDS, schedule.watch_statements),
+            _every(CUSTODY_SECONDS, schedule.check_custody),
             _every(HOUSEKEEPING_SECONDS, schedule.keep_house),
         ]
         tasks = [asyncio.create_task(work) for work in works]

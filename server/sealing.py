@@ -39,19 +39,26 @@ def status() -> None:
 
 @commands.command()
 def rotate() -> None:
-    """Make a new version of the key-encryption key and wrap every data key by it.
+    """Make a new version of the key-encryption key and wrap every data key by it; seal what buyers
+    filled in, real names and payout accounts by the newest root key.
 
-    Codes stay readable meanwhile. Run again after an interruption, it finishes what is left.
+    All stays readable meanwhile. Run again after an interruption, it finishes what is left.
     Example: kameng keys rotate
     """
-    from domain import cards
+    from domain import cards, orders, payouts, providers, realname
 
     with _bar("Wrapping data keys") as note:
         done = asyncio.run(connected(lambda: cards.rotate_keys(operator(), note)))
+    with _bar("Sealing accounts") as note:
+        lines = asyncio.run(connected(lambda: orders.reseal_accounts(operator(), note)))
+    names = asyncio.run(connected(lambda: realname.reseal_names(operator())))
+    accounts = asyncio.run(connected(lambda: payouts.reseal_payouts(operator())))
+    accounts += asyncio.run(connected(lambda: providers.reseal_providers(operator())))
     what = "An unfinished rotation is done" if done.resumed else "A new version is in use"
     console.print(
-        f"{what}: version {done.version}, {done.batches} batches. Copy the key file to its safe"
-        " place now.\n密钥轮换完成，请立即备份密钥文件。"
+        f"{what}: version {done.version}, {done.batches} batches, {lines} order lines,"
+        f" {names} names and numbers, {accounts} accounts and files of payments."
+        " Copy the key file to its safe place now.\n密钥轮换完成，请立即备份密钥文件。"
     )
 
 

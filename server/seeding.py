@@ -23,6 +23,7 @@ from domain import (
     cards,
     catalog,
     commissions,
+    coupons,
     identity,
     ledger,
     payments,
@@ -31,7 +32,7 @@ from domain import (
 )
 from domain.checkout import CURRENCY
 from domain.identity import User
-from domain.kernel import Actor, ActorKind, Money, parse_units
+from domain.kernel import Actor, ActorKind, Money, PageRequest, clock, parse_units
 from server.processes import CannotStart
 from server.settings import Settings
 from server.wiring import connect, disconnect
@@ -91,6 +92,7 @@ async def seed(settings: Settings, say: Say) -> None:
         await _payment_channel(operator, settings)
         await _import_agents(operator)
         await _import_rules(operator)
+        await _import_coupons(operator)
         await _import_stock(operator, say)
         await _people(operator)
     finally:
@@ -215,6 +217,7 @@ async def _payment_channel(operator: Actor, settings: Settings) -> None:
 
 
 async def _import_agents(operator: Actor) -> None:
+    agents.limits.depth = agents.MAX_DEPTH  # the demo shows all the levels there are
     made: dict[str, agents.Agent] = {}
     for row in rows_of("agents.csv"):
         user = await _user(row["login"], PASSWORDS["agent"], row["name"])
@@ -231,6 +234,36 @@ async def _import_rules(operator: Actor) -> None:
     with (FOLDER / "commission_rules.csv").open(encoding="utf-8") as file:
         _, refused = await commissions.import_rules(operator, file)
     _refuse_errors("commission_rules.csv", refused)
+
+
+async def _import_coupons(operator: Actor) -> None:
+    """Campaigns with a code for everybody; one that stands already stays as it is."""
+    page = await coupons.list_campaigns(operator, PageRequest(100, None, "campaigns"))
+    there = {campaign.public_code for campaign in page.rows}
+    for row in rows_of("coupons.csv"):
+        if row["code"] in there:
+            continue
+        kind = coupons.CampaignKind(row["kind"])
+        wish = coupons.CampaignWish(
+            name_zh=row["name_zh"],
+            name_en=row["name_en"],
+            kind=kind,
+            currency=CURRENCY,
+            starts_at=clock.now(),
+            public_code=row["code"],
+            value=parse_units(row["value"] or "0"),
+            minimum=parse_units(row["minimum"] or "0"),
+            cap=parse_units(row["cap"]) if row["cap"] else None,
+            steps=[_step(each) for each in row["steps"].split("|") if each],
+        )
+        made = await coupons.save_campaign(operator, wish)
+        await coupons.move_campaign(operator, made.id, coupons.CampaignState.RUNNING)
+
+
+def _step(text: str) -> tuple[int, int]:
+    """`200:5`: from 200 on, 5 less."""
+    threshold, _, off = text.partition(":")
+    return parse_units(threshold), parse_units(off)
 
 
 async def _import_stock(operator: Actor, say: Say) -> None:

@@ -3,32 +3,56 @@ that an import left out."""
 
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from domain import bulk, cards, catalog, pricing
+from domain import (
+    bulk,
+    cards,
+    catalog,
+    compliance,
+    pricebook,
+    pricing,
+    providers,
+    settlement,
+    statements,
+)
 from domain.kernel import Actor, Invalid, NotFound, Prefix, Refused, decode_id
-from schema.locale import negotiate, reason_text
+from schema.locale import advice_text, negotiate, problem_text
 from server.backoffice import NO_STORE, door
 from server.settings import Settings
 
 READ_BYTES = 256 * 1024
 CSV_TYPE = "text/csv; charset=utf-8"
+PDF_TYPE = "application/pdf"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def table_routes(config: Settings) -> list[Route]:
     """GET, streamed.
 
-    /admin/exports/{categories|products|variants|prices|cards}?format=csv|xlsx; a workbook of
-    products holds all three tables; cards take sku=, batch= and state=.
+    /admin/exports/{categories|products|variants|prices|agent-prices|cards}?format=csv|xlsx; a
+    workbook of products holds all three tables; cards take sku=, batch= and state=;
+    statement-differences take day=, statement-lines day= and one of channel=, supplier=, payout=;
+    settlement takes run=.
+    /statements/{id}?format=csv|pdf: an agent's statement, for itself or the back office
+    /admin/compliance-report.pdf: what counsel asks to see
+    /admin/provider-statements/{id}?format=csv|pdf
     /admin/jobs/{id}/problems.csv and /admin/card-batches/{id}/problems.csv
     """
     return [
         Route("/admin/exports/{name}", door(config, "export", _export), methods=["GET"]),
+        Route("/statements/{id}", door(config, "statement", _statement), methods=["GET"]),
+        Route(
+            "/admin/provider-statements/{id}",
+            door(config, "statement", _of_provider),
+            methods=["GET"],
+        ),
+        Route("/admin/compliance-report.pdf", door(config, "report", _report), methods=["GET"]),
         Route("/admin/jobs/{id}/problems.csv", door(config, "problems", _of_job), methods=["GET"]),
         Route(
             "/admin/card-batches/{id}/problems.csv",
@@ -61,9 +85,77 @@ async def _tables(request: Request, actor: Actor, name: str) -> list[bulk.Table]
         return await catalog.export_catalog(actor)
     if name == "prices":
         return [await pricing.export_prices(actor)]
+    if name == "agent-prices":
+        return [await pricebook.export_own_prices(actor)]
     if name == "cards":
         return [await cards.list_cards(actor, _card_filter(request))]
+    if name == "statement-differences":
+        return [await statements.difference_table(actor, _day(request))]
+    if name == "statement-lines":
+        party, code = _party(request)
+        source = await statements.source_of(party, code)
+        return [await statements.line_table(actor, source, _day(request))]
+    if name == "settlement":
+        run = decode_id(Prefix.SETTLEMENT_RUN, request.query_params.get("run", ""), field=("run",))
+        return [await settlement.run_table(actor, run)]
     raise Refused(NotFound(what="export"))
+
+
+async def _statement(request: Request, actor: Actor) -> Response:
+    form = request.query_params.get("format", "csv")
+    if form not in ("csv", "pdf"):
+        raise Refused(Invalid(reason="statement_file_format", field=("format",)))
+    statement_id = decode_id(Prefix.SETTLEMENT_STATEMENT, request.path_params["id"])
+    statement = await settlement.get_statement(actor, statement_id)
+    if form == "pdf":
+        printed = await settlement.statement_pdf(statement, _language(request))
+        return _whole(printed, f"statement-{statement.number}.pdf")
+    pieces = bulk.as_csv(settlement.statement_table(statement))
+    return _stream(pieces, f"statement-{statement.number}.csv", CSV_TYPE)
+
+
+async def _of_provider(request: Request, actor: Actor) -> Response:
+    form = request.query_params.get("format", "csv")
+    if form not in ("csv", "pdf"):
+        raise Refused(Invalid(reason="statement_file_format", field=("format",)))
+    statement_id = decode_id(Prefix.PROVIDER_STATEMENT, request.path_params["id"])
+    found = await providers.find_printed(actor, statement_id)
+    name = f"provider-statement-{found.number}"
+    if form == "pdf":
+        return _whole(await providers.statement_pdf(found, _language(request)), f"{name}.pdf")
+    return _stream(bulk.as_csv(providers.statement_table(found)), f"{name}.csv", CSV_TYPE)
+
+
+async def _report(request: Request, actor: Actor) -> Response:
+    report, language = await compliance.make_report(actor), _language(request)
+    printed = await compliance.report_pdf(
+        report, language, lambda each: advice_text(each.value, language)
+    )
+    return _whole(printed, f"compliance-{report.at:%Y-%m-%d}.pdf")
+
+
+def _language(request: Request) -> str:
+    return negotiate(request.headers.get("accept-language"))
+
+
+def _whole(printed: bytes, name: str) -> Response:
+    headers = {**NO_STORE, "content-disposition": f'attachment; filename="{name}"'}
+    return Response(printed, 200, headers, PDF_TYPE)
+
+
+def _day(request: Request) -> date:
+    try:
+        return date.fromisoformat(request.query_params.get("day", ""))
+    except ValueError:
+        raise Refused(Invalid(reason="date", field=("day",))) from None
+
+
+def _party(request: Request) -> tuple[statements.Party, str]:
+    given = request.query_params
+    for party in statements.Party:
+        if code := given.get(party.lower()):
+            return party, code
+    raise Refused(Invalid(reason="statement_source", field=("channel",)))
 
 
 def _card_filter(request: Request) -> cards.CardFilter:
@@ -90,11 +182,11 @@ async def _of_batch(request: Request, actor: Actor) -> Response:
 
 
 def _problems(request: Request, problems: AsyncIterator[bulk.Problem]) -> Response:
-    language = negotiate(request.headers.get("accept-language"))
+    language = _language(request)
 
     async def rows() -> AsyncIterator[bulk.OutRow]:
         async for each in problems:
-            message = reason_text(each.reason, language)
+            message = problem_text(each.reason, language)
             yield [each.file, each.line, each.reason, each.text, message]
 
     table = bulk.Table("problems", ("file", "line", "reason", "text", "message"), rows())

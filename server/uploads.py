@@ -12,11 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from domain import bulk, cards, pricing
+from domain import bulk, cards, pricebook, pricing, statements
 from domain.kernel import Actor, Invalid, NotFound, Prefix, Refused, encode_id, parse_units
-from schema.faults import RequestRefused
 from schema.locale import negotiate, reason_text
-from server.backoffice import NO_STORE, door
+from server.backoffice import NO_STORE, bounded_body, door
 from server.settings import Settings
 
 MAX_BYTES = 512 * 1024 * 1024  # of cards
@@ -30,7 +29,9 @@ def upload_routes(config: Settings) -> list[Route]:
     /admin/card-imports?sku=&unit_cost=&source=&expires_on=&supplier_code=&reference=&note=
     &quarantine=&encoding=&dry_run=&all_or_nothing= answers with the report, or with a job when the
     file is large; /admin/imports/cards with the same, /admin/imports/products?table=&approve= and
-    /admin/imports/prices always answer with a job.
+    /admin/imports/prices and agent-prices always answer with a job, and so does
+    /admin/imports/statements with one of channel=, supplier=, payout=, and
+    &format=&layout=&day=&until=&name=&dry_run=.
     """
     return [
         Route("/admin/card-imports", door(config, "card_import", _cards), methods=["POST"]),
@@ -41,7 +42,7 @@ def upload_routes(config: Settings) -> list[Route]:
 async def _cards(request: Request, actor: Actor) -> Response:
     actor.require_scope("cards:write")  # before a single byte of the file is taken
     wish = _card_wish(request)
-    body = _body(request, MAX_BYTES)
+    body = bounded_body(request, MAX_BYTES)
     file = BytesIO()
     async for piece in body:
         file.write(piece)
@@ -58,7 +59,7 @@ async def _job(request: Request, actor: Actor) -> Response:
     if begin is None:
         raise Refused(NotFound(what="import"))
     upload, most = await begin(request, actor)
-    return await _received(request, upload, _body(request, most), b"")
+    return await _received(request, upload, bounded_body(request, most), b"")
 
 
 async def _begin_cards(request: Request, actor: Actor) -> tuple[bulk.Upload, int]:
@@ -85,10 +86,36 @@ async def _begin_prices(request: Request, actor: Actor) -> tuple[bulk.Upload, in
     return await pricing.begin_table_import(actor, wish), MAX_TABLE_BYTES
 
 
+async def _begin_own_prices(request: Request, actor: Actor) -> tuple[bulk.Upload, int]:
+    wish = pricebook.OwnPricesWish(_flag(request, "dry_run"), _flag(request, "all_or_nothing"))
+    return await pricebook.begin_own_prices(actor, wish), MAX_TABLE_BYTES
+
+
+async def _begin_statement(request: Request, actor: Actor) -> tuple[bulk.Upload, int]:
+    given = request.query_params
+    named = [(party, given[party.lower()]) for party in statements.Party if party.lower() in given]
+    if len(named) != 1:
+        raise Refused(Invalid(reason="statement_source", field=("channel",)))
+    ((party, code),) = named
+    first = _day(request, "day")
+    wish = statements.StatementWish(
+        name=given.get("name", "upload"),
+        format=given.get("format", "csv"),
+        layout=given.get("layout", ""),
+        first_day=first,
+        last_day=_day(request, "until") or first,
+    )
+    dry = _flag(request, "dry_run")
+    upload = await statements.begin_statement_import(actor, party, code, wish, dry_run=dry)
+    return upload, MAX_BYTES
+
+
 KINDS: dict[str, Callable[[Request, Actor], Awaitable[tuple[bulk.Upload, int]]]] = {
     "cards": _begin_cards,
     "products": _begin_products,
     "prices": _begin_prices,
+    "agent-prices": _begin_own_prices,
+    "statements": _begin_statement,
 }
 
 
@@ -109,31 +136,13 @@ async def _received(
     return JSONResponse(told, 202, NO_STORE)
 
 
-async def _body(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The body's pieces, or a refusal as soon as it is known to be too large."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > most:
-        raise RequestRefused("BODY_TOO_LARGE", maximum=most)
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise RequestRefused("BODY_TOO_LARGE", maximum=most)
-        yield piece
-
-
 def _card_wish(request: Request) -> cards.ImportWish:
     given = request.query_params
-    expires = given.get("expires_on")
-    try:
-        expires_on = date.fromisoformat(expires) if expires else None
-    except ValueError:
-        raise Refused(Invalid(reason="date", field=("expires_on",))) from None
     return cards.ImportWish(
         sku=given.get("sku", ""),
         unit_cost=parse_units(given.get("unit_cost", ""), field=("unit_cost",)),
         source=given.get("source", "upload"),
-        expires_on=expires_on,
+        expires_on=_day(request, "expires_on"),
         origin=cards.BatchOrigin(
             given.get("supplier_code", ""),
             given.get("reference", ""),
@@ -144,6 +153,14 @@ def _card_wish(request: Request) -> cards.ImportWish:
         dry_run=_flag(request, "dry_run"),
         all_or_nothing=_flag(request, "all_or_nothing"),
     )
+
+
+def _day(request: Request, name: str) -> date | None:
+    text = request.query_params.get(name)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Refused(Invalid(reason="date", field=(name,))) from None
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -15,6 +15,7 @@ from domain import notifications, webhooks
 from domain.kernel import on_committed
 from jobs import broker as queue
 from server.logs import configure_logs
+from server.loop import use_fast_loops
 from server.settings import Settings
 from server.waker import Waker
 from server.wiring import connect, disconnect
@@ -74,13 +75,11 @@ class Household(Middleware):
 def run(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; jobs at hand are finished."""
     configure_logs(settings.log_level, settings.log_format)
+    use_fast_loops()
     broker = queue.install(settings.redis_url, [Household(settings)])
-    import jobs.bulk
-    import jobs.exports
-    import jobs.fulfilment
-    import jobs.notifications
-    import jobs.payments
-    import jobs.webhooks  # noqa: F401 - importing declares the actors
+    # Whoever sends messages knows all actors: importing these two declares them.
+    import jobs.reactions
+    import jobs.schedule  # noqa: F401
 
     worker = Worker(broker, worker_threads=THREADS, worker_timeout=200)
     ended = threading.Event()

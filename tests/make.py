@@ -9,7 +9,7 @@ from uuid import UUID
 
 from adapters.sandbox.simulator import sandbox_secret
 from domain import cards, catalog, giftcards, identity, ledger, suppliers, webhooks
-from domain.agents.models import Agent, AgentStatus, Tier
+from domain.agents.models import Agent, AgentStatus, AgentType, Tier
 from domain.cards.models import Card
 from domain.catalog.models import (
     Category,
@@ -28,12 +28,16 @@ from domain.kernel import (
     ActorKind,
     Money,
     clock,
+    connection,
     new_id,
     plain,
+    seal_small,
     transaction,
 )
 from domain.ledger import AccountKind
 from domain.pricing.models import Price
+from domain.realname.models import RealName, RealNameCase, RealNameLevel, RealNameState
+from domain.realname.service import PURPOSE as NAME_PURPOSE
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
 
 CNY = "CNY"
@@ -84,7 +88,11 @@ async def top_up(user_id: UUID, units: int) -> None:
     await ledger.top_up(OPERATOR, user_id, Money(units, CNY), "test", f"topup{next(_numbers)}")
 
 
-async def agent(parent: Agent | None = None, tier: Tier = Tier.GOLD) -> Agent:
+async def agent(
+    parent: Agent | None = None,
+    tier: Tier = Tier.GOLD,
+    agent_type: AgentType = AgentType.DISTRIBUTOR,
+) -> Agent:
     """An agent with its login, under a parent or at the top."""
     login = await user()
     number = next(_numbers)
@@ -92,16 +100,45 @@ async def agent(parent: Agent | None = None, tier: Tier = Tier.GOLD) -> Agent:
         user_id=login.id,
         code=f"AGENT{number}",
         name=f"Agent {number}",
+        type=agent_type,
         tier=tier,
         depth=parent.depth + 1 if parent else 1,
+        leaf=agent_type is AgentType.PROMOTER,
         parent_id=parent.id if parent else None,
         parent_depth=parent.depth if parent else None,
+        parent_leaf=parent.leaf if parent else None,
         status=AgentStatus.ACTIVE,
         created_at=clock.now(),
     )
     async with transaction() as conn:
         await ledger.open_accounts(conn, [(AccountKind.COMMISSION, made.id, CNY)])
     return made
+
+
+async def real_name(user_id: UUID, level: str = "basic") -> None:
+    """The user has passed the real-name check of this level."""
+    case_id, moment = new_id(), clock.now()
+    digest = case_id.bytes
+    async with connection() as conn:
+        await conn.execute(
+            "INSERT INTO real_name_cases (id, user_id, level, company, state, name_sealed,"
+            " number_sealed, number_digest, tries, reason, note, opened_at, decided_at, decided_by)"
+            " VALUES ($1, $2, $3, false, 'passed', '', '', $4, 1, '', '', $5, $5, $1)",
+            case_id,
+            user_id,
+            level,
+            digest,
+            moment,
+        )
+        await conn.execute(
+            "INSERT INTO real_names (user_id, level, company, number_digest, case_id, reached_at)"
+            " VALUES ($1, $2, false, $3, $4, $5)",
+            user_id,
+            level,
+            digest,
+            case_id,
+            moment,
+        )
 
 
 async def agent_chain() -> list[Agent]:
@@ -185,11 +222,38 @@ async def rule(
     value: int = 0,
     scope: RuleScope = RuleScope.DEFAULT,
     of: UUID | None = None,
+    **changes: object,
 ) -> CommissionRule:
-    """A commission rule in force."""
+    """A commission rule in force; made `for_agent` it is for no level."""
+    for_agent = changes.pop("for_agent", None)
+    changes.setdefault("version", await CommissionRule.all().count() + 1)
     return await CommissionRule.create(
-        scope=scope, scope_id=of, level=level, kind=kind, value=value, valid_from=clock.now()
+        scope=scope,
+        scope_id=of,
+        level=None if for_agent else level,
+        agent_id=for_agent,
+        kind=kind,
+        value=value,
+        **{"valid_from": clock.now(), **changes},
     )
+
+
+async def backdate_commissions(**time: int) -> None:
+    """All commissions were earned so much earlier."""
+    async with transaction() as conn:
+        await conn.execute("SET LOCAL session_replication_role = replica")  # past the trigger
+        await conn.execute(
+            "UPDATE commissions SET release_at = release_at - $1::interval", timedelta(**time)
+        )
+
+
+async def hurry_payouts() -> None:
+    """What is asked about later is asked about now, as if it had been sent long ago."""
+    async with transaction() as conn:
+        await conn.execute(
+            "UPDATE payouts SET next_try_at = now(),"
+            " submitted_at = submitted_at - interval '1 hour' WHERE next_try_at IS NOT NULL"
+        )
 
 
 async def offer(of: Variant, cost: int, code: str = "", priority: int = 100) -> SupplierOffer:
@@ -236,6 +300,43 @@ async def operator(*scopes: str, stepped_up: bool = True) -> Actor:
     return actor
 
 
+async def proven_name(who: User, name: str, level: RealNameLevel = RealNameLevel.BASIC) -> None:
+    """A user whose name a provider has confirmed, as a case that passed would leave it."""
+    case_id, moment = new_id(), clock.now()
+    digest = case_id.bytes
+    await RealNameCase.create(
+        id=case_id,
+        user_id=who.id,
+        level=level,
+        company=False,
+        state=RealNameState.PASSED,
+        name_sealed=seal_small(NAME_PURPOSE, name, str(case_id)),
+        number_sealed=seal_small(NAME_PURPOSE, "110101199003070000", str(case_id)),
+        number_digest=digest,
+        opened_at=moment,
+        decided_at=moment,
+        decided_by=OPERATOR.user_id,
+    )
+    await RealName.filter(user_id=who.id).delete()
+    await RealName.create(
+        user_id=who.id,
+        level=level,
+        company=False,
+        number_digest=digest,
+        case_id=case_id,
+        reached_at=moment,
+    )
+
+
+async def session_of(who: User) -> Actor:
+    """A login with a session that has just shown a second factor."""
+    signed_in = await identity.open_session(who, "test")
+    actor = await identity.actor_of_token(signed_in.access_token, "127.0.0.1")
+    assert actor is not None
+    await step_up(actor)
+    return actor
+
+
 async def step_up(actor: Actor) -> None:
     """The session has just shown a second factor, without the price of one."""
     moment = clock.now()
@@ -243,6 +344,11 @@ async def step_up(actor: Actor) -> None:
         user_id=actor.require_user(), secret_sealed=b"", created_at=moment, confirmed_at=moment
     )
     await Session.filter(id=actor.session_id).update(stepped_up_at=moment)
+
+
+async def step_up_again(actor: Actor) -> None:
+    """The session has shown its second factor once more, just now."""
+    await Session.filter(id=actor.session_id).update(stepped_up_at=clock.now())
 
 
 def submission(item: str = "item", quantity: int = 1) -> suppliers.Submission:

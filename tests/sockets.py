@@ -38,7 +38,7 @@ class Socket:
         masked = bytes(each ^ mask[index % 4] for index, each in enumerate(body))
         self.writer.write(bytes([0x80 | kind]) + size + mask + masked)
 
-    async def hear(self, seconds: float = 10) -> dict[str, Any]:
+    async def hear(self, seconds: float = 30) -> dict[str, Any]:
         """The next message; a close is `{"closed": code}`. Pings of the protocol are answered."""
         async with asyncio.timeout(seconds):
             while True:
@@ -120,7 +120,7 @@ class Events:
     head: str
     frames: list[str] = field(default_factory=list)
 
-    async def hear(self, seconds: float = 10) -> dict[str, Any]:
+    async def hear(self, seconds: float = 30) -> dict[str, Any]:
         """The next event's data; the end of the stream is `{"completed": True}`."""
         async with asyncio.timeout(seconds):
             while True:

@@ -159,6 +159,10 @@ class Bench:
         rows = _desk.get(f"{self.simulator}/control/faults").json()["faults"]
         return {row["fault"]: row["fired"] for row in rows if row["supplier"] == self.supplier}
 
+    def control_get(self, what: str, **asked: str) -> Any:
+        """Ask the simulator's desk."""
+        return _desk.get(f"{self.simulator}/control/{what}", params=asked).json()
+
     def control(self, what: str, body: dict[str, Any]) -> Any:
         """Tell the simulator's desk something."""
         answer = _desk.post(f"{self.simulator}/control/{what}", json=body)

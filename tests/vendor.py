@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 
 import orjson
 
 from domain import payments
-from domain.kernel import clock, parse_units, plain
+from domain.kernel import clock, parse_units, plain, refuse_inside_a_transaction
 from domain.payments import Capabilities, PaymentChannel, Redirect, Way
 from domain.payments.ports import (
     CallbackResult,
@@ -27,11 +27,14 @@ from domain.payments.ports import (
     RefundOrder,
     RefundQueryResult,
     RefundResult,
+    Refused,
     Reply,
     Started,
     StartResult,
     Statement,
+    StatementKind,
     StatementResult,
+    StatementRow,
     Uncertain,
     Why,
 )
@@ -66,12 +69,15 @@ class Vendor:
             split=False,
             callback_signed=True,
             callback_encrypted=False,
+            statement=True,
         )
     )
     setting_names: frozenset[str] = frozenset()
     secret_names: frozenset[str] = frozenset({"key"})
     entries: dict[str, Entry] = field(default_factory=dict)
     refunds: dict[str, int] = field(default_factory=dict)
+    # Days whose statement is made, each with what is in it beside the truth.
+    bills: dict[date, list[StatementRow]] = field(default_factory=dict)
     silent: bool = False  # answers nothing for sure
     starts: list[StartResult] = field(default_factory=list)  # scripted answers, before true ones
     refund_answers: list[RefundResult] = field(default_factory=list)
@@ -90,12 +96,14 @@ class Vendor:
         return entry.paid
 
     async def start(self, connection: Connection, order: PaymentOrder) -> StartResult:
+        refuse_inside_a_transaction()
         if self.starts:
             return self.starts.pop(0)
         self.entries.setdefault(order.reference, Entry(order, connection.merchant))
         return Started(Redirect(f"https://vendor.example/{order.reference}"))
 
     async def query(self, connection: Connection, reference: str) -> QueryResult:
+        refuse_inside_a_transaction()
         if self.silent:
             return Uncertain(Why.PROVIDER_DOWN)
         entry = self.entries.get(reference)
@@ -106,6 +114,7 @@ class Vendor:
         return Closed() if entry.closed else Pending()
 
     async def close(self, connection: Connection, reference: str) -> CloseResult:
+        refuse_inside_a_transaction()
         result = await self.query(connection, reference)
         if isinstance(result, Pending):
             self.entries[reference].closed = True
@@ -113,6 +122,7 @@ class Vendor:
         return result
 
     async def refund(self, connection: Connection, refund: RefundOrder) -> RefundResult:
+        refuse_inside_a_transaction()
         if self.refund_answers:
             answer = self.refund_answers.pop(0)
             if isinstance(answer, Uncertain):
@@ -122,6 +132,7 @@ class Vendor:
         return RefundCompleted("R1", refund.amount)
 
     async def refund_query(self, connection: Connection, refund: RefundOrder) -> RefundQueryResult:
+        refuse_inside_a_transaction()
         done = self.refunds.get(refund.refund_reference)
         return NotFound() if done is None else RefundCompleted("R1", done)
 
@@ -145,7 +156,26 @@ class Vendor:
         return Reply(200 if taken else 400, b"taken" if taken else b"again")
 
     async def statement(self, connection: Connection, day: date) -> StatementResult:
-        return Statement(day, ())
+        """What was paid on a day of UTC, six in a thousand kept; once it is made."""
+        if day not in self.bills:
+            return Refused(Why.NOT_READY)
+        return Statement(day, [*self.bills[day], *self._rows_of(day)])
+
+    def _rows_of(self, day: date) -> list[StatementRow]:
+        return [
+            StatementRow(
+                StatementKind.PAYMENT,
+                entry.order.reference,
+                entry.paid.provider_id,
+                entry.paid.amount,
+                entry.paid.amount * 6 // 1000,
+                entry.paid.currency,
+                entry.paid.paid_at,
+                raw=f"{entry.order.reference},{entry.paid.provider_id}",
+            )
+            for entry in self.entries.values()
+            if entry.paid is not None and entry.paid.paid_at.astimezone(UTC).date() == day
+        ]
 
 
 def told(reference: str, paid: Paid, **changes: str) -> bytes:

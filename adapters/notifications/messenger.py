@@ -10,6 +10,7 @@ import structlog
 from adapters.notifications.groups import send_to_group
 from adapters.notifications.mail import send_mail
 from adapters.notifications.sms import send_sms
+from domain.kernel import refuse_inside_a_transaction
 from domain.notifications import Medium, OutgoingMessage, SendReport, SendResult
 
 THREADS = 8
@@ -32,6 +33,7 @@ class Messenger:
 
     async def send(self, message: OutgoingMessage) -> SendReport:
         """One try. A fault of ours in the middle, or a deadline, leaves it uncertain."""
+        refuse_inside_a_transaction()
         async with self._free:
             work = asyncio.get_running_loop().run_in_executor(
                 self._pool, self._ways[message.medium], message

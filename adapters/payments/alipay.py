@@ -6,6 +6,7 @@ answer tells that something is not there; a refused refund counts as refused onl
 said that it knows no refund under that reference.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from adapters.payments.alipay_wire import (
     form_of,
     signed_form,
 )
+from adapters.payments.bills import Bill, Unread
 from domain.kernel import Refused as AmountRefused
 from domain.kernel import clock, parse_units, plain
 from domain.payments.ports import (
@@ -106,6 +108,7 @@ class Alipay:
         callback_signed=True,
         callback_encrypted=False,
         statement=True,
+        statement_offset=timedelta(hours=8),
         callback_max_age_seconds=MAX_AGE_SECONDS,
     )
     setting_names = frozenset({"seller_id", "alipay_public_keys", "profit_sharing"})
@@ -247,10 +250,12 @@ class Alipay:
             )
             if answer.status != 200:
                 return Uncertain(Why.PROVIDER_DOWN, f"http_{answer.status}")
-            return Statement(day, rows_of(answer.body))
+            bill = Bill(answer.body, rows_of)
+            await asyncio.to_thread(bill.check)
+            return Statement(day, bill)
         except (NotSent, Ambiguous) as error:
             return Uncertain(Why.PROVIDER_DOWN, str(error))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, Unread):
             return Uncertain(Why.UNREADABLE)
 
     async def _told(

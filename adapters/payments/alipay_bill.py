@@ -3,54 +3,73 @@
 import csv
 import io
 import zipfile
+import zlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from typing import BinaryIO, cast
 
+from adapters.payments.bills import Capped, Unread, read
 from domain.kernel import Refused, parse_units
 from domain.payments.ports import StatementKind, StatementRow
 
 BEIJING = timezone(timedelta(hours=8))
-MAX_BILL_BYTES = 64 * 1024 * 1024
+MAX_BILL_BYTES = 64 * 1024 * 1024  # as it travels
 _FIRST_NAME = "支付宝交易号"
 _KINDS = {"交易": StatementKind.PAYMENT, "退款": StatementKind.REFUND}
+_NO_FILE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError)
 
 
-def rows_of(archive: bytes) -> tuple[StatementRow, ...]:
-    """The movements in a bill's archive; a `ValueError` or `KeyError` when it is not read whole."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive), metadata_encoding="gbk") as files:
-            for entry in files.infolist():
-                if entry.file_size > MAX_BILL_BYTES:
-                    raise ValueError("too large")
-                with files.open(entry) as file:
-                    rows = _rows_in(file.read(MAX_BILL_BYTES).decode("gb18030"))
-                if rows is not None:
-                    return rows
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, Refused):
-        raise ValueError("not a bill") from None
-    raise ValueError("no list of movements in it")
+def rows_of(archive: BinaryIO) -> Iterator[StatementRow]:
+    """The movements in a bill's archive, read as they are asked for; raises `bulk.Unreadable` where
+    it cannot be read any further, or its end is not there."""
+    return read(_rows_of(archive), _NO_FILE)
 
 
-def _rows_in(text: str) -> tuple[StatementRow, ...] | None:
-    """The rows of one file; None when it is the summary, which has other columns."""
-    names: list[str] = []
-    rows: list[StatementRow] = []
-    ended = False
-    for line in csv.reader(text.splitlines()):
+def _rows_of(archive: BinaryIO) -> Iterator[StatementRow]:
+    """The rows of each file in it that is a list; a summary has other columns."""
+    lists = 0
+    with zipfile.ZipFile(archive, metadata_encoding="gbk") as files:
+        for entry in files.infolist():
+            with files.open(entry) as file:
+                raw = io.BufferedReader(Capped(cast(BinaryIO, file)))
+                text = io.TextIOWrapper(raw, encoding="gb18030", newline="")
+                lines = csv.reader(text)
+                names = _header_in(lines)
+                if names is not None:
+                    lists += 1
+                    yield from _rows_in(lines, names)
+    if not lists:
+        raise Unread(0, "statement_unreadable")
+
+
+def _header_in(lines: Iterator[list[str]]) -> list[str] | None:
+    for line in lines:
+        names = [value.strip() for value in line]
+        if names and names[0] == _FIRST_NAME:
+            return names
+    return None
+
+
+def _rows_in(lines: Iterator[list[str]], names: list[str]) -> Iterator[StatementRow]:
+    """The rows below the header, up to the remark that ends them."""
+    number = 0
+    for line in lines:
+        number += 1
         values = [value.strip() for value in line]
         if values and values[0].startswith("#"):
-            ended = ended or bool(names)
-        elif values and values[0] == _FIRST_NAME:
-            names = values
-        elif names and len(values) >= len(names):
-            rows.append(_row_of(dict(zip(names, values, strict=False))))
-        elif names and any(values):
-            raise ValueError("a row of another length")
-    if names and not ended:
-        raise ValueError("cut off")
-    return tuple(rows) if names else None
+            return
+        if len(values) >= len(names):
+            try:
+                row = _row_of(dict(zip(names, values, strict=False)), ",".join(values))
+            except (KeyError, ValueError, Refused):
+                raise Unread(number, "statement_unreadable") from None
+            yield row
+        elif any(values):
+            raise Unread(number, "statement_unreadable")
+    raise Unread(number, "statement_cut_off")
 
 
-def _row_of(row: dict[str, str]) -> StatementRow:
+def _row_of(row: dict[str, str], raw: str) -> StatementRow:
     kind = _KINDS[row["业务类型"]]
     refund = kind is StatementKind.REFUND
     number = row["退款批次号/请求号"]
@@ -63,6 +82,7 @@ def _row_of(row: dict[str, str]) -> StatementRow:
         currency="CNY",
         at=moment_of(row["完成时间"]),
         refund_reference=number if refund else "",
+        raw=raw,
     )
 
 

@@ -50,6 +50,7 @@ from domain.payments.ports import (
 
 NAME = "sandbox"
 MAX_AGE_SECONDS = 300
+MAX_STATEMENT_BYTES = 64 * 1024 * 1024
 _STATES = {"paid": NoticeState.PAID, "closed": NoticeState.CLOSED}
 
 
@@ -165,7 +166,7 @@ class SandboxGateway:
         """The gateway's own list of a day, in UTC."""
         path = f"/gateway/{quote(connection.merchant, safe='')}/statements/{day.isoformat()}"
         try:
-            answer = await self._request(connection, "GET", path, b"")
+            answer = await self._request(connection, "GET", path, b"", MAX_STATEMENT_BYTES)
         except (NotSent, Ambiguous) as error:
             return Uncertain(Why.PROVIDER_DOWN, str(error))
         if answer.status == 409:
@@ -202,7 +203,9 @@ class SandboxGateway:
         under = f"/gateway/{quote(connection.merchant, safe='')}/payments"
         return await self._request(connection, method, under + path, body)
 
-    async def _request(self, connection: Connection, method: str, path: str, body: bytes) -> Answer:
+    async def _request(
+        self, connection: Connection, method: str, path: str, body: bytes, most: int = 0
+    ) -> Answer:
         url = connection.base_url.rstrip("/") + path
         timestamp, nonce = str(int(clock.now().timestamp())), secrets.token_hex(16)
         key = connection.secrets["key"]
@@ -214,7 +217,12 @@ class SandboxGateway:
         }
         seconds = connection.timeout_seconds
         return await self.client.send(
-            method, url, headers=headers, body=body, timeout_seconds=seconds
+            method,
+            url,
+            headers=headers,
+            body=body,
+            timeout_seconds=seconds,
+            max_answer_bytes=most,
         )
 
 
@@ -249,6 +257,7 @@ def _row_of(row: dict[str, Any]) -> StatementRow:
         currency=str(row["currency"]),
         at=datetime.fromisoformat(str(row["at"])),
         refund_reference=str(row.get("refund_reference", "")),
+        raw=orjson.dumps(row).decode(),
     )
 
 

@@ -266,7 +266,6 @@ class Stripe:
             rows = [
                 _row_of(row)
                 async for row in self._asking(connection).rows("/v1/balance_transactions", asked)
-                if row.get("type") in ("charge", "payment", "refund", "payment_refund")
             ]
         except (NotConfigured, NotSent, Unsure) as error:
             return _unsure(error)
@@ -419,6 +418,18 @@ def _notice_of(event: Any, told: dict[str, Any], at: datetime) -> Notice:
 
 
 def _row_of(row: dict[str, Any]) -> StatementRow:
+    raw = orjson.dumps({**row, "source": None}).decode()  # without what it knows of the payer
+    if row["type"] not in ("charge", "payment", "refund", "payment_refund"):
+        return StatementRow(
+            kind=StatementKind.OTHER,
+            reference="",
+            provider_id=_text(row["id"]),
+            amount=abs(row["amount"]) * CENT,
+            fee=_cents(row["fee"]) * CENT,
+            currency=_text(row["currency"]).upper(),
+            at=moment_of(row["created"]),
+            raw=raw,
+        )
     source = row["source"]
     known, back = _metadata(source), row["amount"] < 0
     return StatementRow(
@@ -430,6 +441,7 @@ def _row_of(row: dict[str, Any]) -> StatementRow:
         currency=_text(row["currency"]).upper(),
         at=moment_of(row["created"]),
         refund_reference=_text(known.get("refund_reference", "")) if back else "",
+        raw=raw,
     )
 
 

@@ -5,7 +5,7 @@ what is neither a signed answer nor a sure refusal at the door is uncertain. A r
 as refused only after WeChat Pay has said that it knows no refund under that reference.
 """
 
-import hashlib
+import asyncio
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from adapters.http import Ambiguous, NotSent, PartnerClient
-from adapters.payments.wechat_bill import BEIJING, MAX_BILL_BYTES, rows_of, unpacked
+from adapters.payments.bills import Bill, Unread
+from adapters.payments.wechat_bill import BEIJING, MAX_BILL_BYTES, digest_of, rows_of
 from adapters.payments.wechat_wire import (
     MAX_AGE_SECONDS,
     REFRESH_SECONDS,
@@ -98,6 +99,7 @@ class WechatPay:
         callback_signed=True,
         callback_encrypted=True,
         statement=True,
+        statement_offset=timedelta(hours=8),
         callback_max_age_seconds=MAX_AGE_SECONDS,
     )
     setting_names = frozenset(
@@ -254,7 +256,7 @@ class WechatPay:
             return Uncertain(Why.PROVIDER_DOWN, str(error))
         except Unsure as error:
             return Uncertain(error.why, error.detail)
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, Unread):
             return Uncertain(Why.UNREADABLE)
         if told.signed and told.code in _NO_BILL:
             return _no_bill(told.code, day)
@@ -285,11 +287,12 @@ class WechatPay:
         )
         if answer.status != 200:
             return Uncertain(Why.PROVIDER_DOWN, f"http_{answer.status}")
-        bill = unpacked(answer.body)
-        digest = hashlib.sha1(bill, usedforsecurity=False).hexdigest()
+        digest = await asyncio.to_thread(digest_of, answer.body)
         if not hmac.compare_digest(digest.encode(), str(content["hash_value"]).lower().encode()):
             return Uncertain(Why.SIGNATURE, "hash")
-        return Statement(day, rows_of(bill))
+        bill = Bill(answer.body, rows_of)
+        await asyncio.to_thread(bill.check)
+        return Statement(day, bill)
 
 
 def _fault_of(order: PaymentOrder) -> Why | None:

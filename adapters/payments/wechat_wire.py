@@ -183,11 +183,15 @@ class WechatWire:
         method: str,
         path: str,
         content: Mapping[str, Any] | None = None,
+        sealed_for: str = "",
     ) -> Told:
         """One request and its answer. Raises `NotSent`, or `Unsure` for everything that is not an
-        answer of WeChat Pay: a success without its signature counts as none."""
+        answer of WeChat Pay: a success without its signature counts as none. `sealed_for` names the
+        key that a part of the content is encrypted for."""
         try:
-            answer = await self.send(connection, config, method, path, content)
+            answer = await self.send(
+                connection, config, method, path, content, sealed_for=sealed_for
+            )
         except Ambiguous as error:
             raise Unsure(Why.PROVIDER_DOWN, str(error)) from None
         if answer.status >= 500:
@@ -211,6 +215,7 @@ class WechatWire:
         path: str,
         content: Mapping[str, Any] | None = None,
         max_answer_bytes: int = 0,
+        sealed_for: str = "",
     ) -> Answer:
         """One signed request; `path` is signed as it is sent, with its query."""
         url = connection.base_url.rstrip("/") + path
@@ -226,8 +231,8 @@ class WechatWire:
             "content-type": "application/json",
             "user-agent": AGENT,
         }
-        if config.public_keys:
-            headers["wechatpay-serial"] = next(iter(config.public_keys))
+        if sealed_for or config.public_keys:
+            headers["wechatpay-serial"] = sealed_for or next(iter(config.public_keys))
         return await self.client.send(
             method,
             url,
@@ -236,6 +241,25 @@ class WechatWire:
             timeout_seconds=connection.timeout_seconds,
             max_answer_bytes=max_answer_bytes,
         )
+
+    async def sealing_key(
+        self, connection: Connection, config: WechatConfig
+    ) -> tuple[str, Any] | None:
+        """A key of WeChat Pay's to encrypt for, under its name; None when none is known."""
+        if config.public_keys:
+            return next(iter(config.public_keys.items()))
+        known = self._valid(config)
+        if not known and self._may_fetch(config):
+            await self._fetch_once(connection, config)
+            known = self._valid(config)
+        if not known:
+            return None
+        newest = max(known, key=lambda each: each.not_valid_after_utc)
+        return f"{newest.serial_number:X}", newest.public_key()
+
+    def _valid(self, config: WechatConfig) -> list[Any]:
+        certificates = self._certificates.get(config.identity, {}).values()
+        return [each for each in certificates if _is_valid(each)]
 
     async def fault_of(
         self,

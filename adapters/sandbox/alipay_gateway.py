@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import orjson
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from adapters.sandbox import alipay_transfers
 from adapters.sandbox.protocol import (
     BEIJING,
     HTML,
@@ -30,6 +31,7 @@ from adapters.sandbox.protocol import (
     new_number,
     sign,
 )
+from adapters.sandbox.transfer_book import TransferBook
 
 MAX_AGE_SECONDS = 900
 STALE_SECONDS = 1_800
@@ -67,6 +69,8 @@ class AlipayGateway:
     prefix: str = ""  # stands before its paths
     page_url: str = ""  # where buyers pay, when somebody serves that
     on_refund: OnRefund | None = None
+    transfers: TransferBook = field(default_factory=TransferBook)
+    transfer_notify_url: str = ""  # as its merchant has entered it in the console
 
     # --- what a test, or the desk, does to it ----------------------------------------------------
 
@@ -125,6 +129,13 @@ class AlipayGateway:
         }
         return self.notice(reference, None, **changes)
 
+    def transfer_notice(
+        self, reference: str, fault: Fault | None = None
+    ) -> tuple[dict[str, str], bytes]:
+        """The message that tells of a transfer of the merchant's own."""
+        form = alipay_transfers.notice_form(self, self.transfers.bills[reference])
+        return self._callback(alipay_transfers.untrue(form, fault), fault)
+
     def _callback(self, form: dict[str, str], fault: Fault | None) -> tuple[dict[str, str], bytes]:
         form = _changed(form, fault)
         text = "&".join(f"{name}={form[name]}" for name in sorted(form))
@@ -170,7 +181,7 @@ class AlipayGateway:
             self._check(form)
             told = self._methods()[method](orjson.loads(form["biz_content"]), form)
             return {"code": "10000", "msg": "Success", **told}, method
-        except Refusal as refusal:
+        except (Refusal, alipay_transfers.Refused) as refusal:
             wrong = {"code": refusal.code, "msg": "Failed", "sub_code": refusal.sub_code}
             return wrong, method if refusal.code == "40004" else ""
         except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -212,6 +223,7 @@ class AlipayGateway:
             "alipay.trade.refund": self._refund,
             "alipay.trade.fastpay.refund.query": self._refund_query,
             "alipay.data.dataservice.bill.downloadurl.query": self._bill,
+            **alipay_transfers.methods(self),
         }
 
     # --- what it is asked for --------------------------------------------------------------------
@@ -352,11 +364,12 @@ def _changed(told: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
         case Fault.OTHER_MERCHANT:
             changes = {"app_id": "2021000000000000"}
         case Fault.OTHER_REFERENCE:
-            changes = {"out_trade_no": "somebodyelses"}
+            changes = dict.fromkeys(("out_trade_no", "out_biz_no"), "somebodyelses")
         case Fault.UNKNOWN_STATE:
-            changes = dict.fromkeys(("trade_status", "refund_status"), "LOOKING")
+            changes = dict.fromkeys(("trade_status", "refund_status", "status"), "LOOKING")
         case Fault.OTHER_AMOUNT:
-            amounts = [name for name in ("total_amount", "refund_amount") if name in told]
+            known = ("total_amount", "refund_amount", "trans_amount")
+            amounts = [name for name in known if name in told]
             changes = {name: _yuan(_fen(told[name]) + 1) for name in amounts}
     return told | {name: value for name, value in changes.items() if name in told}
 

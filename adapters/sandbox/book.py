@@ -15,12 +15,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from adapters.sandbox.faults import Fault, fault_of_item
+from adapters.sandbox.faults import LIST_FAULTS, Fault, fault_of_item
 
 OPENING_BALANCE_UNITS = 1_000_000 * 10_000
 UNLIMITED = -1
 HOLD_SECONDS = 20.0
 NONCE_SECONDS = 300
+_NOT_OF_ORDERS = {fault.value for fault in {*LIST_FAULTS, Fault.STATEMENT_MISMATCH}}
 _TABLES = """
 CREATE TABLE IF NOT EXISTS suppliers (code TEXT PRIMARY KEY, balance INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS items (
@@ -132,9 +133,20 @@ class Book:
     def items(self, supplier: str) -> list[dict[str, Any]]:
         """A supplier's items."""
         rows = self._db.execute(
-            "SELECT item, price, stock FROM items WHERE supplier = ? ORDER BY item", (supplier,)
+            "SELECT item, price, stock, account FROM items WHERE supplier = ? ORDER BY item",
+            (supplier,),
         )
-        return [dict(row) for row in rows]
+        return [
+            {**dict(row), "account": json.loads(row["account"]) if row["account"] else None}
+            for row in rows
+        ]
+
+    def remove_item(self, supplier: str, item: str) -> bool:
+        """The supplier sells it no longer."""
+        done = self._db.execute(
+            "DELETE FROM items WHERE supplier = ? AND item = ?", (supplier, item)
+        )
+        return done.rowcount == 1
 
     def add_fault(
         self,
@@ -153,9 +165,12 @@ class Book:
             (supplier, fault.value, item, times, probability, hold_seconds),
         )
 
-    def clear_faults(self, supplier: str | None = None) -> None:
-        """Switch faults off; what was counted of them goes too."""
-        self._db.execute("DELETE FROM faults WHERE ? IS NULL OR supplier = ?", (supplier, supplier))
+    def clear_faults(self, supplier: str | None = None) -> list[dict[str, Any]]:
+        """Switch faults off; what was counted of them goes too, and is told once more."""
+        rows = self._db.execute(
+            "DELETE FROM faults WHERE ? IS NULL OR supplier = ? RETURNING *", (supplier, supplier)
+        )
+        return [dict(row) for row in rows]
 
     def faults(self) -> list[dict[str, Any]]:
         """All faults with how often each has fired."""
@@ -165,9 +180,10 @@ class Book:
         """The fault for this submission: the oldest that is switched on, else the item's own."""
         rows = self._db.execute(
             "SELECT * FROM faults WHERE supplier = ? AND (item IS NULL OR item = ?)"
-            " AND (times IS NULL OR times > 0) AND fault <> ? ORDER BY id",
-            (supplier, item, Fault.STATEMENT_MISMATCH.value),
+            " AND (times IS NULL OR times > 0) ORDER BY id",
+            (supplier, item),
         ).fetchall()
+        rows = [row for row in rows if row["fault"] not in _NOT_OF_ORDERS]
         for row in rows:
             if row["probability"] < 1 and self._chance.random() >= row["probability"]:
                 continue
@@ -180,10 +196,17 @@ class Book:
 
     def lies_in_statement(self, supplier: str) -> bool:
         """Whether the statement that is asked for now shall differ from the book."""
+        return self._fires(supplier, Fault.STATEMENT_MISMATCH)
+
+    def list_fault(self, supplier: str) -> Fault | None:
+        """What is wrong with the list of goods that is asked for now."""
+        return next((fault for fault in sorted(LIST_FAULTS) if self._fires(supplier, fault)), None)
+
+    def _fires(self, supplier: str, fault: Fault) -> bool:
         done = self._db.execute(
             "UPDATE faults SET times = times - 1, fired = fired + 1 WHERE id = (SELECT id FROM"
             " faults WHERE supplier = ? AND fault = ? AND (times IS NULL OR times > 0) LIMIT 1)",
-            (supplier, Fault.STATEMENT_MISMATCH.value),
+            (supplier, fault.value),
         )
         return done.rowcount == 1
 

@@ -40,6 +40,9 @@ class Fault(StrEnum):
     REPLAYED_CALLBACK = "replayed_nonce"
     OTHER_CALLBACK = "other_connection"
     STATEMENT_MISMATCH = "statement_mismatch"
+    LIST_GARBAGE = "list_garbage"
+    LIST_HALF = "list_half"
+    LIST_LIMITED = "list_rate_limited"
 
 
 # They are about what is called back, where the order has somebody to call.
@@ -55,6 +58,9 @@ CALLBACK_FAULTS = frozenset(
         Fault.OTHER_CALLBACK,
     }
 )
+
+# They are about the list of what is sold.
+LIST_FAULTS = frozenset({Fault.LIST_GARBAGE, Fault.LIST_HALF, Fault.LIST_LIMITED})
 
 EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.TIMEOUT_AFTER_SUCCESS: ("order made, answer never sent", "已下单，但不返回结果"),
@@ -94,6 +100,9 @@ EXPLAINED: dict[Fault, tuple[str, str]] = {
     Fault.REPLAYED_CALLBACK: ("the same callback, nonce and all, twice", "重放的回调"),
     Fault.OTHER_CALLBACK: ("a callback of another customer", "其他商户的回调"),
     Fault.STATEMENT_MISMATCH: ("the statement lies about one order", "对账单有一笔不符"),
+    Fault.LIST_GARBAGE: ("the list of goods is an HTML page", "商品列表返回 HTML 页面"),
+    Fault.LIST_HALF: ("the list of goods lacks every second one", "商品列表缺一半"),
+    Fault.LIST_LIMITED: ("the list of goods: 429", "商品列表限流 429"),
 }
 
 # What an item's name alone makes its supplier do, so that the demo shows failover by itself.

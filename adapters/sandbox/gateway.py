@@ -94,12 +94,12 @@ def routes() -> list[Route]:
     """What the simulator's application serves of the gateway."""
     under = "/gateway/{merchant}/payments"
     return [
-        Route(under, _guarded(payment_open), methods=["POST"]),
-        Route(under + "/{reference}", _guarded(payment_query)),
-        Route(under + "/{reference}/close", _guarded(payment_close), methods=["POST"]),
-        Route(under + "/{reference}/refunds", _guarded(refund_make), methods=["POST"]),
-        Route(under + "/{reference}/refunds/{refund}", _guarded(refund_query)),
-        Route("/gateway/{merchant}/statements/{day}", _guarded(statement)),
+        Route(under, guarded(payment_open), methods=["POST"]),
+        Route(under + "/{reference}", guarded(payment_query)),
+        Route(under + "/{reference}/close", guarded(payment_close), methods=["POST"]),
+        Route(under + "/{reference}/refunds", guarded(refund_make), methods=["POST"]),
+        Route(under + "/{reference}/refunds/{refund}", guarded(refund_query)),
+        Route("/gateway/{merchant}/statements/{day}", guarded(statement)),
         Route("/pay/{token}", show_payment),
         Route("/pay/{token}", take_deed, methods=["POST"]),
         Route("/control/payments", list_payments),
@@ -198,7 +198,7 @@ async def statement(request: Request, body: dict[str, Any]) -> Response:
     return JSONResponse({"day": day.isoformat(), "rows": rows})
 
 
-def _guarded(answer: Callable[..., Any]) -> Callable[[Request], Any]:
+def guarded(answer: Callable[..., Any]) -> Callable[[Request], Any]:
     """Only whoever has the merchant's key is listened to."""
 
     async def guarded(request: Request) -> Response:

@@ -2,9 +2,9 @@
 
 Each supplier answers in every dialect: under `/{code}/` in the plain one (signed JSON, idempotent
 by reference), under `/{dialect}/{code}/` in the others (dialects/). It is a payment gateway, too
-(gateway.py), and speaks the protocols of WeChat Pay, Alipay and Stripe (vendors.py). `/control/...`
-loads items and switches faults, and `/` does the same by hand. It is for development and tests; it
-has no login, so let it listen on loopback only.
+(gateway.py), speaks the protocols of WeChat Pay, Alipay and Stripe (vendors.py), and confirms real
+names (registry.py). `/control/...` loads items and switches faults, and `/` does the same by hand.
+It is for development and tests; it has no login, so let it listen on loopback only.
 """
 
 import os
@@ -21,12 +21,22 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from adapters.http import PartnerClient
-from adapters.sandbox import gateway, page, trade, vendors
+from adapters.sandbox import (
+    custodian,
+    gateway,
+    page,
+    payout_desk,
+    registry,
+    trade,
+    transfer_desk,
+    vendors,
+)
 from adapters.sandbox.book import HOLD_SECONDS, Book
-from adapters.sandbox.dialects import desk
+from adapters.sandbox.dialects import desk, kameng
 from adapters.sandbox.dialects.doors import sandbox_secret as sandbox_secret
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.gateway_book import GatewayBook
+from adapters.sandbox.payout_book import PayoutBook
 from adapters.sandbox.vendor_book import VendorBook
 
 SUPPLIERS = ("alpha", "beta", "gamma", *(name for name in desk.DIALECTS if name != "generic_http"))
@@ -38,9 +48,11 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
     """The simulator over one book; the same seed gives the same codes and chances."""
     book = Book(book_path, seed)
     gateway_book = GatewayBook(f"{book_path}.payments")
+    payout_book = PayoutBook(f"{book_path}.payouts")
     caller = gateway.Caller()
     vendor_book = VendorBook(f"{book_path}.vendors")
     known_vendors = vendors.open_vendors(vendor_book, caller)
+    transfer_desk.open_desk(known_vendors)
     for code in SUPPLIERS:
         book.open_supplier(code)
 
@@ -49,6 +61,7 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         yield
         await caller.close()
         gateway_book.close()
+        payout_book.close()
         vendor_book.close()
         book.close()
 
@@ -57,19 +70,28 @@ def create_app(book_path: Path | str, seed: str = "sandbox") -> Starlette:
         Route("/healthz", show_health),
         Route("/control/items", set_items, methods=["POST"]),
         Route("/control/suppliers", set_supplier, methods=["POST"]),
+        Route("/control/items", remove_item, methods=["DELETE"]),
         Route("/control/faults", set_fault, methods=["POST"]),
         Route("/control/faults", list_faults, methods=["GET"]),
         Route("/control/faults", clear_faults, methods=["DELETE"]),
         Route("/control/page", set_by_hand, methods=["POST"]),
         Route("/control/book", show_book),
+        *custodian.routes(),
         *gateway.routes(),
+        *payout_desk.routes(),
+        *transfer_desk.routes(),
         *vendors.routes(),
         *desk.routes(),
+        *registry.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.book = book
     app.state.gateway, app.state.caller = gateway_book, caller
+    app.state.payouts = payout_book
     app.state.vendors = known_vendors
+    app.state.webhooks = {}
+    app.state.custody = {}
+    app.state.registry = {}
     return app
 
 
@@ -154,7 +176,16 @@ async def set_items(request: Request) -> Response:
         return JSONResponse({"error": "malformed"}, 400)
     _book(request).open_supplier(supplier)
     _book(request).set_items(supplier, rows)
+    kameng.tell_goods(request, supplier, [row[0] for row in rows])
     return JSONResponse({"items": len(rows)})
+
+
+async def remove_item(request: Request) -> Response:
+    """A supplier sells an item no longer: `?supplier=&item=`."""
+    supplier, item = (request.query_params.get(name, "") for name in ("supplier", "item"))
+    gone = _book(request).remove_item(supplier, item)
+    kameng.tell_goods(request, supplier, [item] if gone else [])
+    return JSONResponse({"removed": int(gone)}, 200 if gone else 404)
 
 
 async def set_supplier(request: Request) -> Response:
@@ -183,9 +214,9 @@ async def list_faults(request: Request) -> Response:
 
 
 async def clear_faults(request: Request) -> Response:
-    """Switch the faults off, of one supplier or of all."""
-    _book(request).clear_faults(request.query_params.get("supplier"))
-    return JSONResponse({"faults": _book(request).faults()})
+    """Switch the faults off, of one supplier or of all; `cleared` says how often each fired."""
+    cleared = _book(request).clear_faults(request.query_params.get("supplier"))
+    return JSONResponse({"faults": _book(request).faults(), "cleared": cleared})
 
 
 async def show_book(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from adapters.sandbox.faults import CALLBACK_FAULTS, Fault
 
 SCALE = 10_000
 MAX_QUANTITY = 1_000
+GIVEN_BACK = ("refunded", "cancelled")
 UNKNOWN_ACCOUNTS_END = "0404"
 HTML = "<!doctype html><title>502</title><h1>502 Bad Gateway</h1>"
 
@@ -43,6 +45,33 @@ class Told:
     status: int = 0
     hold_seconds: float = 0.0
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """An order in a statement: what was taken for it, and what of that was given back."""
+
+    order: OrderEntry
+    charged: int
+    refunded: int
+
+
+def statement(
+    book: Book, supplier: str, day: date, after: int = 0, most: int | None = None
+) -> list[Booked]:
+    """The orders of a day (UTC) behind one, oldest first; one more than `most`, when there are. The
+    fault `statement_mismatch` spoils the last one of the day."""
+    found = [
+        Booked(order, order.charged, order.charged if order.state in GIVEN_BACK else 0)
+        for order in reversed(book.orders(supplier))
+        if order.state != "rejected"
+        and order.id > after
+        and datetime.fromtimestamp(order.made_at, UTC).date() == day
+    ]
+    ends = most is None or len(found) <= most
+    if found and ends and book.lies_in_statement(supplier):
+        found[-1] = replace(found[-1], charged=found[-1].charged + SCALE)
+    return found if ends else found[: (most or 0) + 1]
 
 
 def is_whole(wanted: Wanted) -> bool:
@@ -87,12 +116,14 @@ def query(book: Book, supplier: str, reference: str) -> Told:
 
 
 def cancel(book: Book, supplier: str, reference: str) -> Told:
-    """Take an order back that has not been delivered yet; what is delivered stays delivered."""
+    """Take an order back that has not been delivered yet, or of which nothing came; what is
+    delivered stays delivered."""
     order = book.find(supplier, reference)
     if order is None:
         return Told("not_found")
-    waits = order.state == "accepted" or (order.state == "completed" and order.mask == "accepted")
-    if waits and order.mask != "deaf":
+    nothing = not order.codes and not order.receipt
+    waits = order.state == "completed" and (order.mask == "accepted" or nothing)
+    if (order.state == "accepted" or waits) and order.mask != "deaf":
         book.give_back(order, "cancelled")
         order = book.find(supplier, reference) or order
     return shown(order)
@@ -172,11 +203,15 @@ def _account_known(needed: list[str], account: dict[str, Any], fault: Fault | No
 
 
 def _deliver_part(book: Book, order: OrderEntry) -> None:
-    """Half of the cards; half of a top-up, whatever its quantity."""
+    """Half of the cards; half of a top-up, whatever its quantity. A single card has no half: it is
+    refused."""
     if order.receipt:
         order.charged, order.state = order.charged // 2, "partial"
         return
     pieces = order.quantity // 2
+    if not pieces:
+        order.state, order.error, order.charged, order.codes = "rejected", "out_of_stock", 0, []
+        return
     order.codes = order.codes[:pieces]
     order.charged = order.unit_price * pieces
     order.state = "partial"

@@ -58,6 +58,13 @@ class VendorBook:
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (name, value))
 
+    def put_changed(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Keep rows under a name, when they are not those that were written last."""
+        written = orjson.dumps(rows)
+        if self._written.get(("rows", name)) != written:
+            self.put(name, written.decode())
+            self._written["rows", name] = written
+
     def key(self, name: str) -> rsa.RSAPrivateKey:
         """A key pair, made at the first start."""
         return _key_of(self.text(name, lambda: private_pem(make_key())))

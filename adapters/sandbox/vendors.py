@@ -84,6 +84,8 @@ class Vendors:
             self.book.keep(name, gateway.trades)
             if isinstance(gateway, AlipayGateway):
                 self.book.keep(f"{name}-unopened", gateway.unopened)
+            if isinstance(gateway, WechatGateway | AlipayGateway):
+                self.book.put_changed(f"{name}.transfers", gateway.transfers.kept())
 
     def change_certificate(self, *, retire_old: bool) -> None:
         """WeChat Pay signs with a new certificate from now on."""
@@ -106,7 +108,7 @@ def open_vendors(book: VendorBook, caller: Caller) -> Vendors:
         MERCHANTS[WECHAT],
         "wx00000000simulated",
         book.text("wechat.api_v3_key", lambda: secrets.token_hex(16)),
-        {_serial(book): book.key("wechat.merchant").public_key()},
+        {merchant_serial(book): book.key("wechat.merchant").public_key()},
         trades=book.trades(WECHAT),
         platform=book.certificates("wechat.platform"),
         prefix=f"{UNDER}/{WECHAT}",
@@ -271,7 +273,7 @@ def accounts(vendors: Vendors, origin: str) -> list[dict[str, Any]]:
             "ways": ["qr", "mobile_page", "in_app"],
             "settings": {
                 "appid": wechat.appid,
-                "merchant_serial": _serial(book),
+                "merchant_serial": merchant_serial(book),
                 "public_key_ids": "",
                 "public_keys": "",
                 "profit_sharing": "",
@@ -421,7 +423,7 @@ def _clear(vendors: Vendors) -> None:
         gateway.faults.clear()
 
 
-def _serial(book: VendorBook) -> str:
+def merchant_serial(book: VendorBook) -> str:
     """The serial number of the merchant's own certificate."""
     return book.text("wechat.merchant_serial", lambda: secrets.token_hex(20).upper())
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from adapters.sandbox import wechat_transfers
 from adapters.sandbox.protocol import (
     BEIJING,
     HTML,
@@ -38,11 +39,13 @@ from adapters.sandbox.protocol import (
     new_number,
     sign,
 )
+from adapters.sandbox.transfer_book import TransferBook
 from adapters.sandbox.wechat_bill_file import bill_of
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 MAX_AGE_SECONDS = 300
 STALE_SECONDS = 1_800
+NOTHING_ASKED = Asked("", "", {}, b"")
 _AUTHORIZATION = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -73,6 +76,8 @@ class WechatGateway:
     prefix: str = ""  # stands before its paths, and is signed like all of a path
     page_url: str = ""  # where buyers pay, when somebody serves that
     on_refund: OnRefund | None = None
+    transfers: TransferBook = field(default_factory=TransferBook)
+    now_asked: Asked = NOTHING_ASKED
     _nonces: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -131,6 +136,20 @@ class WechatGateway:
         inner["mchid"] = self.mchid
         return self._callback("REFUND.SUCCESS", "refund", inner, None)
 
+    def transfer_notice(
+        self, reference: str, fault: Fault | None = None
+    ) -> tuple[dict[str, str], bytes]:
+        """The same for a transfer of the merchant's own."""
+        inner = wechat_transfers.shown(self, self.transfers.bills[reference])
+        return self._callback("MCHTRANSFER.BILL.FINISHED", "mch_payment", inner, fault)
+
+    def key_named(self, name: str) -> rsa.RSAPrivateKey | None:
+        """The private half of a key that merchants encrypt for."""
+        if self.public_key_id and name == self.public_key_id:
+            return self.signing_key
+        found = (key for each, key in self.platform if f"{each.serial_number:X}" == name)
+        return next(found, None)
+
     def _callback(
         self, event: str, kind: str, inner: dict[str, Any], fault: Fault | None
     ) -> tuple[dict[str, str], bytes]:
@@ -149,6 +168,7 @@ class WechatGateway:
     def answer(self, asked: Asked) -> Answered:
         """One request; the next fault spoils its answer."""
         self.asked.append(f"{asked.method} {self._path(asked)}")
+        self.now_asked = asked
         fault = self.faults.pop(0) if self.faults else None
         if fault is Fault.DROPPED:
             return HUNG_UP
@@ -156,7 +176,7 @@ class WechatGateway:
             return Answered(401, orjson.dumps({"code": "SIGN_ERROR", "message": "signature"}))
         try:
             answered = self._handled(asked, fault)
-        except Refusal as refusal:
+        except (Refusal, wechat_transfers.Refused) as refusal:
             body = orjson.dumps({"code": refusal.code, "message": refusal.code.lower()})
             answered = Answered(refusal.status, body, self._signed(body, fault))
         except (KeyError, TypeError, ValueError):
@@ -199,6 +219,7 @@ class WechatGateway:
             ("GET", r"/v3/refund/domestic/refunds/([^/]+)", self._refund_query),
             ("GET", r"/v3/certificates", self._certificates),
             ("GET", r"/v3/bill/tradebill", self._bill),
+            *wechat_transfers.routes(self),
         )
 
     def _is_ours(self, asked: Asked) -> bool:
@@ -375,13 +396,16 @@ def _first(query: str) -> dict[str, str]:
 def _changed(told: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
     """The same with one untruth in it."""
     match fault:
-        case Fault.OTHER_MERCHANT if "mchid" in told:
-            return {**told, "mchid": "1900000001"}
-        case Fault.OTHER_REFERENCE if "out_trade_no" in told:
-            return {**told, "out_trade_no": "somebodyelses"}
+        case Fault.OTHER_MERCHANT:
+            return told | {name: "1900000001" for name in ("mchid", "mch_id") if name in told}
+        case Fault.OTHER_REFERENCE:
+            numbers = (name for name in ("out_trade_no", "out_bill_no") if name in told)
+            return told | dict.fromkeys(numbers, "somebodyelses")
         case Fault.UNKNOWN_STATE:
-            name = next((each for each in ("trade_state", "status") if each in told), "")
+            name = next((each for each in ("trade_state", "status", "state") if each in told), "")
             return {**told, name: "LOOKING"} if name else told
+        case Fault.OTHER_AMOUNT if "transfer_amount" in told:
+            return {**told, "transfer_amount": told["transfer_amount"] + 1}
         case Fault.OTHER_AMOUNT if isinstance(told.get("amount"), dict):
             amount = {
                 key: value + 1 if isinstance(value, int) else value

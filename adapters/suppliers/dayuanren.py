@@ -9,6 +9,8 @@ vendor tells no price of a top-up that is done; the price of its product is take
 guard when that cannot be had. The statement is where a difference is found.
 """
 
+import hmac
+from collections.abc import Mapping
 from hashlib import md5
 from typing import Any
 
@@ -20,38 +22,51 @@ from adapters.answers import (
     balance_in,
     json_of,
     list_of,
+    moment_in,
     object_of,
     refusals_in,
     refused,
+    sent_in,
     settings_of,
     share_of,
     shown,
     too_late,
     units_in,
 )
+from adapters.goods import goods_in
 from adapters.http import Ambiguous, NotSent, PartnerClient
 from domain.kernel import SCALE, plain
 from domain.suppliers.ports import (
     Accepted,
+    CallbackTrust,
     Capabilities,
+    CatalogueItem,
+    CataloguePage,
     Category,
     Completed,
     Connection,
     Delivery,
+    Forged,
     NotFound,
+    Notice,
     OwnReference,
     QueryResult,
     Rejected,
+    Reply,
+    Says,
     Submission,
     SubmitResult,
     SupplierPort,
     Uncertain,
+    Why,
 )
 
 NAME = "dayuanren"
 MOBILE = "mobile"
+MOST_LISTED = 10_000  # there is one page
 _RUNNING, _DONE, _PART = 0, 1, 3
 _FAILED = (-1, 2)  # cancelled, failed: both are given back
+_SAYS = {"0": Says.RUNNING, "1": Says.DONE, "3": Says.DONE, "2": Says.FAILED, "-1": Says.FAILED}
 
 
 class Dayuanren(SupplierPort):
@@ -67,9 +82,12 @@ class Dayuanren(SupplierPort):
             price_guard=True,
             partial=True,
             balance=True,
+            catalogue_page=MOST_LISTED,
             face_guard=True,
             cancel=True,
             delivery=Delivery.QUERY,
+            callback=CallbackTrust.SIGNED,
+            callback_max_age_seconds=1_800,  # it tells when the order ended, not when it was sent
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
@@ -86,7 +104,7 @@ class Dayuanren(SupplierPort):
             "product_id": product,
             "out_trade_num": submission.reference,
             "price": plain(submission.max_unit_cost),
-            "notify_url": "",
+            "notify_url": connection.callback_url,
         }
         if face:
             body["amount"] = face
@@ -139,6 +157,27 @@ class Dayuanren(SupplierPort):
             return Uncertain(Category.PROVIDER_DOWN, str(error))
         return await self.query(connection, submission)
 
+    async def parse_callback(
+        self, connection: Connection, headers: Mapping[str, str], body: bytes
+    ) -> Notice | Forged:
+        """A state and what was topped up, signed as all requests are. It tells no price, so the
+        query is what counts."""
+        content = {name: shown(value, 400) for name, value in sent_in(body).items()}
+        key = settings_of(connection).get("key", "")
+        told, right = content.get("sign", ""), signature(key, content)
+        if not key or not hmac.compare_digest(told.encode(), right.encode()):
+            return Forged(Why.SIGNATURE)
+        return Notice(
+            content.get("out_trade_num", ""),
+            content.get("order_number", ""),
+            _SAYS.get(content.get("state", ""), Says.LOOK),
+            at=moment_in(content, "otime"),
+        )
+
+    def reply(self, taken: bool) -> Reply:
+        """The word that ends its sending."""
+        return Reply(200, b"success") if taken else Reply(400, b"fail")
+
     async def _told(
         self, connection: Connection, row: dict[str, Any], submission: Submission
     ) -> QueryResult:
@@ -171,6 +210,29 @@ class Dayuanren(SupplierPort):
                     return min(price or submission.max_unit_cost, submission.max_unit_cost)
         return submission.max_unit_cost
 
+    def listed_as(self, item: str) -> str:
+        """The product's number: an offer may name its face besides."""
+        return item.partition("/")[0]
+
+    async def catalogue(
+        self, connection: Connection, cursor: str | None = None
+    ) -> CataloguePage | Uncertain:
+        """All it sells to us, on one page; no word of stock."""
+        try:
+            status, content = await self._call(connection, "product", {})
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        number = content.get("errno")
+        if status != 200 or number != 0 or not isinstance(content.get("data"), list):
+            meaning = refusals_in(settings_of(connection)).get(shown(number))
+            limited = status == 429 or meaning == Category.RATE_LIMITED
+            category = Category.RATE_LIMITED if limited else Category.UNKNOWN
+            return Uncertain(category, f"http_{status}")
+        rows = [
+            each for shelf in content["data"] for each in list_of(object_of(shelf).get("products"))
+        ]
+        return CataloguePage(goods_in(rows, _item))
+
     async def _call(
         self, connection: Connection, name: str, body: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
@@ -191,6 +253,18 @@ def signature(key: str, content: dict[str, Any]) -> str:
     """MD5, in capitals, of `name=value&` sorted by name, and the key at the end."""
     told = "".join(f"{name}={value}&" for name, value in sorted(content.items()) if name != "sign")
     return md5(f"{told}apikey={key}".encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def _item(row: dict[str, Any]) -> CatalogueItem:
+    return CatalogueItem(
+        item=shown(row.get("id")),
+        name=shown(row.get("name")) or shown(row.get("id")),
+        cost=units_in(row, "price"),
+        currency="CNY",
+        on_sale=row.get("api_open") in (1, "1"),
+        max_quantity=1,
+        account_fields=(MOBILE,),
+    )
 
 
 def _means_none(number: Any, connection: Connection) -> bool:

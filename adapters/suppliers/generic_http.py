@@ -5,8 +5,10 @@ everything else that may hide a purchase is `Uncertain`.
 """
 
 import secrets
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
@@ -14,30 +16,46 @@ from adapters.answers import (
     MAX_RECEIPT_LETTERS,
     code_of,
     json_of,
+    list_of,
+    loaded,
+    moment_in,
+    object_of,
     share_of,
     shown,
     text_in,
+    units_in,
 )
+from adapters.goods import PAGE, goods_in, no_list, stock_in
 from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
-from adapters.signing import NONCE, SIGNATURE, TIMESTAMP, sign
+from adapters.signing import NONCE, SIGNATURE, TIMESTAMP, sign, verify
 from domain.kernel import SCALE, Refused, clock, parse_units, plain
 from domain.suppliers.ports import (
     Accepted,
+    CallbackTrust,
     Capabilities,
+    CatalogueItem,
+    CataloguePage,
     Category,
     Completed,
     Connection,
+    Forged,
     NotFound,
+    Notice,
     OwnReference,
     QueryResult,
     Rejected,
+    Says,
+    StatementPage,
+    StatementRow,
     Submission,
     SubmitResult,
     SupplierPort,
     Uncertain,
+    Why,
 )
 
 NAME = "generic_http"
+CURRENCY = "CNY"
 _REJECTED_ORDER = {
     "out_of_stock": Category.OUT_OF_STOCK,
     "price_exceeded": Category.PRICE_EXCEEDED,
@@ -55,6 +73,13 @@ _NOT_BEGUN = {
     "expired": Category.PROVIDER_DOWN,
     "malformed": Category.UNKNOWN,
 }
+_SAYS = {
+    "accepted": Says.RUNNING,
+    "completed": Says.DONE,
+    "partial": Says.DONE,
+    "rejected": Says.FAILED,
+    "refunded": Says.FAILED,
+}
 
 
 class GenericHttp(SupplierPort):
@@ -70,6 +95,10 @@ class GenericHttp(SupplierPort):
             price_guard=True,
             partial=True,
             balance=True,
+            catalogue_page=PAGE,
+            product=True,
+            callback=CallbackTrust.SIGNED,
+            statement=True,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
@@ -85,6 +114,8 @@ class GenericHttp(SupplierPort):
         }
         if submission.account:
             body["account"] = dict(submission.account)
+        if connection.callback_url:
+            body["notify_url"] = connection.callback_url
         try:
             answer = await self._send(connection, "POST", "/orders", orjson.dumps(body))
         except NotSent as error:
@@ -117,6 +148,70 @@ class GenericHttp(SupplierPort):
         except (NotSent, Ambiguous, Refused):
             return None
 
+    async def catalogue(
+        self, connection: Connection, cursor: str | None = None
+    ) -> CataloguePage | Uncertain:
+        """One page of its items, by name."""
+        asked = urlencode({"cursor": cursor or "", "size": PAGE})
+        try:
+            answer = await self._send(connection, "GET", f"/items?{asked}")
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        content = json_of(answer)
+        if answer.status != 200 or not isinstance(content.get("items"), list):
+            return no_list(answer)
+        return CataloguePage(goods_in(content["items"], _item), shown(content.get("next")) or None)
+
+    async def product(
+        self, connection: Connection, item: str
+    ) -> CatalogueItem | NotFound | Uncertain:
+        """One item."""
+        try:
+            answer = await self._send(connection, "GET", f"/items/{quote(item, safe='')}")
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        if answer.status == 404 and json_of(answer).get("error") == "product_gone":
+            return NotFound()
+        found = goods_in([json_of(answer)], _item) if answer.status == 200 else ()
+        return found[0] if found else no_list(answer)
+
+    async def parse_callback(
+        self, connection: Connection, headers: Mapping[str, str], body: bytes
+    ) -> Notice | Forged:
+        """How an order stands, signed as our requests are: method, path, time, nonce and body."""
+        told = {name: headers.get(name.lower(), "") for name in (TIMESTAMP, NONCE, SIGNATURE)}
+        parts = ("POST", urlsplit(connection.callback_url).path, told[TIMESTAMP], told[NONCE])
+        if not told[NONCE] or not verify(told[SIGNATURE], connection.secret, *parts, body=body):
+            return Forged(Why.SIGNATURE)
+        at, content = moment_in(told, TIMESTAMP), object_of(loaded(body))
+        if at is None or not content:
+            return Forged(Why.UNREADABLE)
+        return Notice(
+            shown(content.get("reference")),
+            shown(content.get("order_id")),
+            _SAYS.get(text_in(content, "status"), Says.LOOK),
+            at=at,
+            nonce=told[NONCE],
+        )
+
+    async def statement(
+        self, connection: Connection, day: date, cursor: str | None = None
+    ) -> StatementPage | Uncertain:
+        """What was booked on a day in UTC."""
+        path = f"/statements/{day.isoformat()}" + (f"?after={quote(cursor)}" if cursor else "")
+        try:
+            answer = await self._send(connection, "GET", path)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        content = json_of(answer)
+        if answer.status != 200 or content.get("day") != day.isoformat():
+            return Uncertain(detail=f"http_{answer.status}")
+        try:
+            rows = tuple(_statement_row(row) for row in list_of(content["rows"]))
+        except (KeyError, TypeError, ValueError):
+            return Uncertain(detail="statement_unreadable")
+        return StatementPage(rows, shown(content.get("next")) or None)
+
     async def _send(
         self, connection: Connection, method: str, path: str, body: bytes = b""
     ) -> Answer:
@@ -130,6 +225,19 @@ class GenericHttp(SupplierPort):
         return await self.client.send(
             method, url, headers=headers, body=body, timeout_seconds=seconds
         )
+
+
+def _item(row: dict[str, Any]) -> CatalogueItem:
+    stock, endless = stock_in(row.get("stock"), endless=-1)
+    return CatalogueItem(
+        item=shown(row.get("item")),
+        name=shown(row.get("name")) or shown(row.get("item")),
+        cost=units_in(row, "price"),
+        currency=CURRENCY,
+        stock=stock,
+        unlimited=endless,
+        account_fields=tuple(shown(each) for each in list_of(row.get("account"))),
+    )
 
 
 def _order_in(
@@ -178,6 +286,21 @@ def _share_in(content: dict[str, Any]) -> int:
         return share_of(parse_units(text_in(content, "delivered")), SCALE)
     except Refused:
         return 0
+
+
+def _statement_row(row: Any) -> StatementRow:
+    at = datetime.fromisoformat(row["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return StatementRow(
+        reference=shown(row["reference"]),
+        upstream_id=shown(row["order_id"]),
+        charged=units_in(row, "charged"),
+        refunded=units_in(row, "refunded"),
+        currency=shown(row["currency"]),
+        booked_at=at,
+        raw=orjson.dumps(row).decode(),
+    )
 
 
 def _upstream_id_in(content: dict[str, Any]) -> str | None:

@@ -2,10 +2,12 @@
 
 What a partner needs is there already: signed requests, an order that its own `externalId` makes
 once for ever, a price guard, the balance, the catalogue, signed webhooks. So the adapter speaks
-GraphQL to it and nothing new listens (docs/decisions/0038).
+GraphQL to it and nothing new listens (docs/decisions/0047).
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -23,19 +25,29 @@ from adapters.answers import (
     too_late,
     units_in,
 )
+from adapters.goods import PAGE, goods_in
 from adapters.http import Ambiguous, NotSent, PartnerClient
+from adapters.standard_webhooks import checked
 from domain.identity import sign
 from domain.kernel import clock, plain
 from domain.suppliers.ports import (
     Accepted,
+    CallbackTrust,
     Capabilities,
+    CatalogueItem,
+    CataloguePage,
     Category,
     Completed,
     Connection,
+    Forged,
+    GoodsNotice,
     NotFound,
+    Notice,
     OwnReference,
+    Pushes,
     QueryResult,
     Rejected,
+    Says,
     Submission,
     SubmitResult,
     SuppliedCode,
@@ -67,15 +79,31 @@ REVEAL = """mutation Reveal($input: OrderCardsRevealInput!) {
   orderCardsReveal(input: $input) { secrets { cardId number secret } userErrors { code } }
 }"""
 BALANCE = """query Balance { wallet { available { amount currency } } }"""
-CATALOGUE = """query Catalogue($first: Int!, $after: String) {
+_GOODS = """
+fragment Goods on PartnerVariant {
+  sku name stockLevel price { amount currency } minQuantity maxQuantity
+  faceValue { amount currency } accountFields { key required }
+}
+"""
+CATALOGUE = (
+    """query Catalogue($first: Int!, $after: String) {
   catalog(first: $first, after: $after) {
-    nodes {
-      sku name stockLevel price { amount currency } minQuantity maxQuantity
-      accountFields { key required }
-    }
-    pageInfo { hasNextPage endCursor }
+    nodes { ...Goods } pageInfo { hasNextPage endCursor }
   }
 }"""
+    + _GOODS
+)
+PRODUCT = """query Product($sku: String!) { catalogItem(sku: $sku) { ...Goods } }""" + _GOODS
+PRODUCTS = (
+    """query Products($skus: [String!]!, $first: Int!) {
+  catalog(first: $first, skus: $skus) { nodes { ...Goods } }
+}"""
+    + _GOODS
+)
+PUSHES = """query Pushes { catalogPush { active } }"""
+GOODS_CHANGED = "goods.changed"
+MOST_CHANGED = 1_000  # of one message
+SHOP_BUSY = "SHOP_BUSY"  # told with status 503, before anybody looked at the order
 # Refusals are values there: whatever is among `userErrors`, nothing was changed.
 _REFUSALS = {
     "OUT_OF_STOCK": Category.OUT_OF_STOCK,
@@ -87,6 +115,7 @@ _REFUSALS = {
     "BALANCE_INSUFFICIENT": Category.INSUFFICIENT_BALANCE,
     "ACCOUNT_INVALID": Category.INVALID_ACCOUNT,
     "BUSY": Category.PROVIDER_DOWN,
+    SHOP_BUSY: Category.RATE_LIMITED,
 }
 # Known there under our reference, or being worked on: only a query may tell.
 _PERHAPS = ("IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS")
@@ -99,14 +128,24 @@ _NOT_BEGUN = {
     "signature_old": Category.AUTH,
     "FORBIDDEN": Category.AUTH,
     "RATE_LIMITED": Category.RATE_LIMITED,
+    SHOP_BUSY: Category.RATE_LIMITED,
 }
 _OPEN = ("PENDING_PAYMENT", "PAID", "DELIVERING", "RISK_REVIEW")
 _NEVER = ("FAILED", "CANCELLED", "EXPIRED")
 _GONE = ("REFUNDED", "CANCELLED")
+_SAYS = {
+    "order.paid": Says.RUNNING,
+    "order.delivering": Says.RUNNING,
+    "order.delivered": Says.DONE,
+    "order.partially_delivered": Says.DONE,
+    "order.delivery_failed": Says.FAILED,
+    "order.refunded": Says.FAILED,  # in part or whole; a query tells
+}
 
 
 class Kameng(SupplierPort):
-    """The supplier port to another instance. Settings: `key` and `signing_secret` of a partner."""
+    """The supplier port to another instance. Settings: `key` and `signing_secret` of a partner, and
+    the `webhook_secret` of an endpoint there that calls us back, if it has one."""
 
     def __init__(
         self, client: PartnerClient, *, settle_seconds: float = 5.0, not_found_answers: int = 3
@@ -118,9 +157,18 @@ class Kameng(SupplierPort):
             price_guard=True,
             partial=True,
             balance=True,
+            catalogue_page=PAGE,
+            product=True,
+            products_at_once=PAGE,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
+
+    def capabilities_of(self, connection: Connection) -> Capabilities:
+        """Callbacks come where an endpoint was made for us."""
+        if not settings_of(connection).get("webhook_secret"):
+            return self.capabilities
+        return replace(self.capabilities, callback=CallbackTrust.SIGNED)
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Buy; own stock comes at once, what is bought further up follows."""
@@ -143,7 +191,7 @@ class Kameng(SupplierPort):
         except Ambiguous as error:
             return Uncertain(detail=str(error))
         code = _error_in(content)
-        if code in _NOT_BEGUN and status < 500:
+        if code in _NOT_BEGUN and (status < 500 or code == SHOP_BUSY):
             return Rejected(_NOT_BEGUN[code], code.lower())
         payload = object_of(object_of(content.get("data")).get("orderPlace"))
         for refusal in list_of(payload.get("userErrors")):
@@ -175,6 +223,86 @@ class Kameng(SupplierPort):
             return units_in(object_of(wallet.get("available")), "amount")
         except (NotSent, Ambiguous, ValueError):
             return None
+
+    async def catalogue(
+        self, connection: Connection, cursor: str | None = None
+    ) -> CataloguePage | Uncertain:
+        """One page of what it sells to us, at our own prices, by SKU."""
+        try:
+            asked = {"first": PAGE, "after": cursor}
+            status, content = await self._ask(connection, "Catalogue", CATALOGUE, asked)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        page = object_of(object_of(content.get("data")).get("catalog"))
+        if status != 200 or _error_in(content) or not isinstance(page.get("nodes"), list):
+            return _no_goods(status, content)
+        info = object_of(page.get("pageInfo"))
+        more = text_in(info, "endCursor") if info.get("hasNextPage") is True else ""
+        return CataloguePage(goods_in(page["nodes"], _item), more or None)
+
+    async def product(
+        self, connection: Connection, item: str
+    ) -> CatalogueItem | NotFound | Uncertain:
+        """One variant."""
+        try:
+            status, content = await self._ask(connection, "Product", PRODUCT, {"sku": item})
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        data = object_of(content.get("data"))
+        if status != 200 or _error_in(content) or "catalogItem" not in data:
+            return _no_goods(status, content)
+        if data["catalogItem"] is None:
+            return NotFound()
+        found = goods_in([data["catalogItem"]], _item)
+        return found[0] if found else Uncertain(detail="item_unreadable")
+
+    async def products(
+        self, connection: Connection, items: Sequence[str]
+    ) -> tuple[CatalogueItem, ...] | Uncertain:
+        """Some variants, in one question."""
+        try:
+            asked = {"skus": list(items), "first": PAGE}
+            status, content = await self._ask(connection, "Products", PRODUCTS, asked)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        page = object_of(object_of(content.get("data")).get("catalog"))
+        if status != 200 or _error_in(content) or not isinstance(page.get("nodes"), list):
+            return _no_goods(status, content)
+        return goods_in(page["nodes"], _item)
+
+    async def pushes_of(self, connection: Connection) -> Pushes:
+        """Whether it tells us of changes; an instance of before knows no such question."""
+        try:
+            status, content = await self._ask(connection, "Pushes", PUSHES, {})
+        except (NotSent, Ambiguous):
+            return Pushes.UNKNOWN
+        told = object_of(object_of(content.get("data")).get("catalogPush"))
+        if told:
+            return Pushes.ACTIVE if told.get("active") is True else Pushes.OFFERED
+        code = _error_in(content)
+        unheard = status >= 500 or code in (*_NOT_BEGUN, "") or code.startswith("signature_")
+        return Pushes.UNKNOWN if unheard else Pushes.NONE
+
+    async def parse_callback(
+        self, connection: Connection, headers: Mapping[str, str], body: bytes
+    ) -> Notice | GoodsNotice | Forged:
+        """A webhook of the other instance: how an order stands, never its codes; or which of its
+        goods changed."""
+        secret = settings_of(connection).get("webhook_secret", "")
+        sent = checked(secret, headers, body)
+        if isinstance(sent, Forged):
+            return sent
+        if sent.kind == GOODS_CHANGED:
+            rows = list_of(sent.data.get("items"))[:MOST_CHANGED]
+            told = (shown(object_of(row).get("sku")) for row in rows)
+            return GoodsNotice(tuple(sku for sku in told if sku), sent.at, sent.number)
+        return Notice(
+            shown(sent.data.get("externalId")),
+            shown(sent.data.get("orderId")),
+            _SAYS.get(sent.kind, Says.LOOK),
+            at=sent.at,
+            nonce=sent.number,
+        )
 
     async def _told(
         self, connection: Connection, submission: Submission, order: dict[str, Any]
@@ -210,7 +338,8 @@ class Kameng(SupplierPort):
         delivery = object_of(line.get("delivery"))
         if text_in(delivery, "__typename") == "CardDelivery":
             codes = await self._codes(connection, submission)
-            return Accepted(number) if codes is None else Completed(number, codes, cost)
+            nothing = Accepted(number, withheld=True)
+            return nothing if codes is None else Completed(number, codes, cost)
         receipt = text_in(delivery, "receipt") or text_in(delivery, "note")
         whole = text_in(line, "failureCode") != "PARTLY_DELIVERED"
         share = 0 if whole else share_of(cost, total)
@@ -253,6 +382,33 @@ def signed(key: str, signing_secret: str, body: bytes) -> dict[str, str]:
         "authorization": f"Bearer {key}",
         "partner-signature": f"t={moment},n={nonce},v1={digest}",
     }
+
+
+def _item(node: dict[str, Any]) -> CatalogueItem:
+    """A variant there; how many there are is not told, but that there are none is."""
+    price, face = object_of(node.get("price")), object_of(node.get("faceValue"))
+    fields = [object_of(each) for each in list_of(node.get("accountFields"))]
+    return CatalogueItem(
+        item=text_in(node, "sku"),
+        name=shown(node.get("name")) or text_in(node, "sku"),
+        cost=units_in(price, "amount") if price else None,
+        currency=text_in(price, "currency") or "CNY",
+        stock=0 if node.get("stockLevel") == "OUT" else None,
+        min_quantity=_count(node.get("minQuantity")) or 1,
+        max_quantity=_count(node.get("maxQuantity")),
+        face_value=units_in(face, "amount") if face else None,
+        account_fields=tuple(shown(each.get("key")) for each in fields),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and 0 < value < 2**31 else None
+
+
+def _no_goods(status: int, content: dict[str, Any]) -> Uncertain:
+    code = _error_in(content)
+    category = Category.RATE_LIMITED if code == "RATE_LIMITED" or status == 429 else None
+    return Uncertain(category or Category.UNKNOWN, f"http_{status}_{shown(code, 40)}")
 
 
 def _refusal(code: str) -> Rejected | Uncertain:

@@ -5,6 +5,8 @@ its codes of refusal mean is in no public document: the connection's `rejections
 that stands not there is uncertain until a query by our own reference tells.
 """
 
+import hmac
+from collections.abc import Mapping
 from hashlib import md5
 from typing import Any
 
@@ -17,9 +19,11 @@ from adapters.answers import (
     code_of,
     json_of,
     list_of,
+    moment_in,
     object_of,
     refusals_in,
     refused,
+    sent_in,
     settings_of,
     share_of,
     shown,
@@ -27,28 +31,38 @@ from adapters.answers import (
     too_late,
     units_in,
 )
+from adapters.goods import goods_in
 from adapters.http import Ambiguous, NotSent, PartnerClient
 from domain.kernel import clock, plain
 from domain.suppliers.ports import (
     Accepted,
+    CallbackTrust,
     Capabilities,
+    CatalogueItem,
     Category,
     Completed,
     Connection,
+    Forged,
     NotFound,
+    Notice,
     OwnReference,
     QueryResult,
     Rejected,
+    Says,
     Submission,
     SubmitResult,
     SupplierPort,
     Uncertain,
+    Why,
 )
 
 NAME = "kashangwl"
 OK = "ok"
 ACCOUNT = "recharge_account"
 _RUNNING, _DONE, _FAILED = (100, 101), 200, 500
+_SUPPLIED, _SOLD_OUT = 1, 3  # of a product: may be bought; there is none now
+_SAYS = {"100": Says.RUNNING, "101": Says.RUNNING, "200": Says.DONE, "500": Says.FAILED}
+_TOP_UP = 1  # product_type of what has no cards
 
 
 class Kashangwl(SupplierPort):
@@ -64,6 +78,8 @@ class Kashangwl(SupplierPort):
             price_guard=True,
             partial=True,
             balance=True,
+            product=True,
+            callback=CallbackTrust.SIGNED,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
@@ -78,6 +94,8 @@ class Kashangwl(SupplierPort):
             "outer_order_id": submission.reference,
             "safe_cost": plain(submission.max_unit_cost),
         }
+        if connection.callback_url:
+            body["notify_url"] = connection.callback_url
         account = {name: str(value) for name, value in submission.account.items()}
         if ACCOUNT in account:
             body[ACCOUNT] = account.pop(ACCOUNT)
@@ -111,7 +129,7 @@ class Kashangwl(SupplierPort):
         data = object_of(content.get("data"))
         if data.get("outer_order_id") != submission.reference:
             return Uncertain(detail="other_order")
-        return _told(data, submission)
+        return _told(data)
 
     async def balance(self, connection: Connection) -> int | None:
         """What we have left there, in units; None when it cannot be told now."""
@@ -120,6 +138,42 @@ class Kashangwl(SupplierPort):
         except (NotSent, Ambiguous):
             return None
         return balance_in(object_of(content.get("data")), "balance")
+
+    async def product(
+        self, connection: Connection, item: str
+    ) -> CatalogueItem | NotFound | Uncertain:
+        """One product; there is no list of them. Its stock is told as enough or none."""
+        try:
+            body = {"product_id": _number(item)}
+            status, content = await self._call(connection, "product", body)
+        except (NotSent, Ambiguous) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        code = text_in(content, "code")
+        meaning = refusals_in(settings_of(connection)).get(code)
+        if status == 200 and meaning == Category.PRODUCT_GONE:
+            return NotFound()
+        found = goods_in([content.get("data")], _item) if status == 200 and code == OK else ()
+        if found:
+            return found[0]
+        limited = status == 429 or meaning == Category.RATE_LIMITED
+        category = Category.RATE_LIMITED if limited else Category.UNKNOWN
+        return Uncertain(category, f"http_{status}_{shown(code, 40)}")
+
+    async def parse_callback(
+        self, connection: Connection, headers: Mapping[str, str], body: bytes
+    ) -> Notice | Forged:
+        """A state without the goods, signed over all that it says."""
+        content = sent_in(body)
+        key = settings_of(connection).get("key", "")
+        told, right = text_in(content, "sign"), signature(key, content)
+        if not key or not hmac.compare_digest(told.encode(), right.encode()):
+            return Forged(Why.SIGNATURE)
+        return Notice(
+            shown(content.get("outer_order_id")),
+            shown(content.get("order_id")),
+            _SAYS.get(shown(content.get("state")), Says.LOOK),
+            at=moment_in(content, "timestamp", per_second=1_000),
+        )
 
     async def _call(
         self, connection: Connection, name: str, body: dict[str, Any]
@@ -170,7 +224,7 @@ def _bought(data: dict[str, Any], submission: Submission) -> SubmitResult:
     return Completed(upstream_id, tuple(cards), cost)
 
 
-def _told(data: dict[str, Any], submission: Submission) -> QueryResult:
+def _told(data: dict[str, Any]) -> QueryResult:
     state, upstream_id = data.get("state"), shown(data.get("id")) or None
     if state in _RUNNING:
         return Accepted(upstream_id)
@@ -188,10 +242,25 @@ def _told(data: dict[str, Any], submission: Submission) -> QueryResult:
     cost = total - back
     if cost < 0 or (cost == 0 < total):
         return Uncertain(detail="done_and_refunded")
-    if not submission.account:
-        return Completed(upstream_id, cards, cost) if cards else Uncertain(detail="no_cards")
+    if cards or data.get("product_type") != _TOP_UP:
+        nothing = Accepted(upstream_id, withheld=True)
+        return Completed(upstream_id, cards, cost) if cards else nothing
     receipt = shown(data.get("recharge_info"), MAX_RECEIPT_LETTERS) or upstream_id or ""
     return Completed(upstream_id, cards, cost, receipt, back == 0, share_of(cost, total))
+
+
+def _item(data: dict[str, Any]) -> CatalogueItem:
+    least, _, most = text_in(data, "valid_purchasing_quantity").partition("-")
+    return CatalogueItem(
+        item=shown(data.get("id")),
+        name=shown(data.get("name")) or shown(data.get("id")),
+        cost=units_in(data, "price"),
+        currency="CNY",
+        on_sale=data.get("supply_state") == _SUPPLIED,
+        stock=0 if data.get("stock_state") == _SOLD_OUT else None,
+        min_quantity=int(least) if least.isdecimal() and int(least) > 0 else 1,
+        max_quantity=int(most) if most.isdecimal() and int(most) > 0 else None,
+    )
 
 
 def _number(text: str) -> int | str:

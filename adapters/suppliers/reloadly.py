@@ -9,7 +9,7 @@ A gift card's item is `product:face` or `product:face:country`, airtime's `opera
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
@@ -32,11 +32,14 @@ from adapters.answers import (
     too_late,
     units_in,
 )
+from adapters.goods import PAGE, goods_in, no_list
 from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from domain.kernel import SCALE, clock
 from domain.suppliers.ports import (
     Accepted,
     Capabilities,
+    CatalogueItem,
+    CataloguePage,
     Category,
     Completed,
     Connection,
@@ -49,6 +52,7 @@ from domain.suppliers.ports import (
     SubmitResult,
     SupplierPort,
     Uncertain,
+    rate_in,
 )
 
 NAME = "reloadly"
@@ -93,6 +97,8 @@ class Reloadly(SupplierPort):
             price_guard=False,
             partial=True,
             balance=True,
+            catalogue_page=PAGE,
+            product=True,
             delivery=Delivery.QUERY,
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
@@ -151,6 +157,64 @@ class Reloadly(SupplierPort):
             return int(balance * _rate(settings_of(connection)))
         except (NotSent, Ambiguous, _NoToken, ValueError, InvalidOperation):
             return None
+
+    def capabilities_of(self, connection: Connection) -> Capabilities:
+        """Of airtime there is no list, only one operator after the other."""
+        if settings_of(connection).get("product") == AIRTIME:
+            return replace(self.capabilities, catalogue_page=0)
+        return self.capabilities
+
+    def rate_of(self, connection: Connection) -> Decimal | None:
+        """The operator's `rate`, which stands with the secret here."""
+        return rate_in(settings_of(connection)) or rate_in(connection.settings)
+
+    def listed_as(self, item: str) -> str:
+        """Product and face: an offer may name a country besides."""
+        return ":".join(item.split(":")[:2])
+
+    async def catalogue(
+        self, connection: Connection, cursor: str | None = None
+    ) -> CataloguePage | Uncertain:
+        """One page of gift cards, each face an item of its own; no word of stock. A product that is
+        sold at any face of a range is listed without a price."""
+        number = int(cursor) if cursor and cursor.isdecimal() else 1
+        try:
+            answer = await self._send(connection, "GET", f"/products?page={number}&size={PAGE}")
+        except (NotSent, Ambiguous, _NoToken) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        content = json_of(answer)
+        if answer.status != 200 or not isinstance(content.get("content"), list):
+            return no_list(answer)
+        rows = [face for row in content["content"] for face in _faces(object_of(row))]
+        more = content.get("last") is False and bool(content["content"])
+        return CataloguePage(goods_in(rows, _item), str(number + 1) if more else None)
+
+    async def product(
+        self, connection: Connection, item: str
+    ) -> CatalogueItem | NotFound | Uncertain:
+        """One face of a product, or one amount of an operator's airtime."""
+        airtime = settings_of(connection).get("product") == AIRTIME
+        number, _, face = self.listed_as(item).partition(":")
+        if not number.isdecimal():
+            return Uncertain(detail="item_unreadable")
+        try:
+            path = f"/{'operators' if airtime else 'products'}/{number}"
+            answer = await self._send(connection, "GET", path)
+        except (NotSent, Ambiguous, _NoToken) as error:
+            return Uncertain(Category.PROVIDER_DOWN, str(error))
+        content = json_of(answer)
+        if answer.status == 404 and text_in(content, "errorCode") == "PRODUCT_NOT_FOUND":
+            return NotFound()
+        if answer.status != 200:
+            return no_list(answer)
+        try:
+            price = _price_of(content, Decimal(face), airtime=airtime)
+        except (ValueError, InvalidOperation):
+            return Uncertain(detail="price_unreadable")
+        if price is None:
+            return NotFound()
+        name = shown(content.get("productName") or content.get("name")) or number
+        return _item({**content, "item": f"{number}:{face}", "name": name, "price": price})
 
     async def _dear(
         self, connection: Connection, submission: Submission, settings: dict[str, str]
@@ -212,7 +276,8 @@ class Reloadly(SupplierPort):
             return Accepted(number)  # done, and its codes are fetched another time
         except (ValueError, InvalidOperation):
             return Uncertain(detail="delivery_unreadable")
-        return Accepted(number) if codes is None else Completed(number, codes, cost)
+        nothing = Accepted(number, withheld=True)
+        return nothing if codes is None else Completed(number, codes, cost)
 
     async def _codes(self, connection: Connection, number: str) -> Any:
         """The codes of an order that is done; None when they are not to be had yet."""
@@ -316,6 +381,33 @@ def _top_up(submission: Submission, settings: dict[str, str]) -> dict[str, Any]:
             "number": phone.lstrip("+"),
         },
     }
+
+
+def _faces(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A product of the list as rows, one for each of its faces."""
+    number, name = shown(row.get("productId")), shown(row.get("productName"))
+    prices = object_of(row.get("fixedRecipientToSenderDenominationsMap"))
+    if not prices:
+        return [{**row, "item": number, "name": name, "price": None}]
+    found = []
+    for printed in prices:
+        try:
+            price = _price_of(row, Decimal(printed), airtime=False)
+        except (ValueError, InvalidOperation):
+            continue
+        found.append({**row, "item": f"{number}:{printed}", "name": name, "price": price})
+    return found
+
+
+def _item(row: dict[str, Any]) -> CatalogueItem:
+    face = row["item"].partition(":")[2]
+    return CatalogueItem(
+        item=row["item"],
+        name=f"{row['name']} {face}".strip(),
+        cost=row["price"],
+        currency=shown(row.get("senderCurrencyCode"), 3) or "USD",
+        face_value=units_in({"face": face}, "face") if face else None,
+    )
 
 
 def _price_of(content: dict[str, Any], face: Decimal, *, airtime: bool) -> int | None:

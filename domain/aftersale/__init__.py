@@ -1,15 +1,38 @@
 """The face of after-sale."""
 
 from domain.aftersale.appealing import APPEAL_PURPOSE, AppealWish, appeal
+from domain.aftersale.asking import ask_supplier, due_questions
 from domain.aftersale.checking import CheckNote, note_check
-from domain.aftersale.deciding import Decision, DecisionWish, decide
+from domain.aftersale.deciding import decide
+from domain.aftersale.decisions import Decision, DecisionWish
+from domain.aftersale.evidence import (
+    MAX_BYTES,
+    Caller,
+    Deed,
+    HandedOver,
+    Ticket,
+    add_evidence,
+    erase_evidence,
+    evidence_of,
+    fetch_evidence,
+    forget_evidence,
+    name_of,
+    open_evidence,
+    store_evidence,
+)
+from domain.aftersale.lines import HANDED_PURPOSE
 from domain.aftersale.models import (
     CheckResult,
     ClaimState,
+    ComplaintLevel,
     Dispute,
     DisputeReason,
+    DisputeReorder,
     DisputeState,
     DisputeStep,
+    Evidence,
+    ReorderState,
+    Side,
     SupplierClaim,
 )
 from domain.aftersale.moves import MOVES, UNDECIDED, may_move
@@ -21,6 +44,7 @@ from domain.aftersale.opening import (
 )
 from domain.aftersale.promises import PROMISES
 from domain.aftersale.queries import (
+    SUBJECTS,
     ComplaintRate,
     RateBy,
     claims_of,
@@ -29,63 +53,108 @@ from domain.aftersale.queries import (
     find_dispute,
     list_claims,
     list_disputes,
+    losses_of_lines,
+    reorders_of,
     steps_of,
 )
-from domain.aftersale.recovering import SettleWish, settle_claim
+from domain.aftersale.recovering import SettleWish, settle_claim, settling_hours
 from domain.aftersale.refusals import (
     CardNotDisputable,
     ClaimSettled,
     DisputeMoveNotAllowed,
     DisputeSameJudge,
     DisputeTooLate,
+    EvidenceDoorClosed,
+    EvidenceNotTaken,
+    LineNotDisputable,
     NotReplaceable,
+    NotSurelyUndelivered,
+    ReplacementOrdered,
     ReplacementShort,
 )
+from domain.aftersale.reordering import replacement_came, run_reorder
+from domain.aftersale.reorders import due_reorders
 from domain.aftersale.rules import windows
 from domain.aftersale.telling import words_of
+from domain.aftersale.watching import alarm, watch_complaints
 
 __all__ = [
     "APPEAL_PURPOSE",
+    "HANDED_PURPOSE",
+    "MAX_BYTES",
     "MOVES",
     "PROMISES",
+    "SUBJECTS",
     "TEXT_PURPOSE",
     "UNDECIDED",
     "AppealWish",
+    "Caller",
     "CardNotDisputable",
     "CheckNote",
     "CheckResult",
     "ClaimSettled",
     "ClaimState",
+    "ComplaintLevel",
     "ComplaintRate",
     "Decision",
     "DecisionWish",
+    "Deed",
     "Dispute",
     "DisputeMoveNotAllowed",
     "DisputeReason",
+    "DisputeReorder",
     "DisputeSameJudge",
     "DisputeState",
     "DisputeStep",
     "DisputeTooLate",
     "DisputeWish",
+    "Evidence",
+    "EvidenceDoorClosed",
+    "EvidenceNotTaken",
+    "HandedOver",
+    "LineNotDisputable",
     "NotReplaceable",
+    "NotSurelyUndelivered",
     "RateBy",
+    "ReorderState",
+    "ReplacementOrdered",
     "ReplacementShort",
     "SettleWish",
+    "Side",
     "SupplierClaim",
+    "Ticket",
+    "add_evidence",
+    "alarm",
     "appeal",
+    "ask_supplier",
     "claims_of",
     "complaint_rates",
     "decide",
     "disputes_of_orders",
+    "due_questions",
+    "due_reorders",
+    "erase_evidence",
+    "evidence_of",
+    "fetch_evidence",
     "find_dispute",
+    "forget_evidence",
     "list_claims",
     "list_disputes",
+    "losses_of_lines",
     "may_move",
+    "name_of",
     "note_check",
     "open_disputes",
     "open_disputes_by_guest",
+    "open_evidence",
+    "reorders_of",
+    "replacement_came",
+    "run_reorder",
     "settle_claim",
+    "settling_hours",
     "steps_of",
+    "store_evidence",
+    "watch_complaints",
     "windows",
     "words_of",
 ]

@@ -3,24 +3,23 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain import audit, cards, orders
-from domain.aftersale.locking import lock_case, refuse_unlisted
+from domain import audit, cards
+from domain.aftersale.locking import buyer_of_case, lock_case, refuse_unlisted
 from domain.aftersale.models import Dispute, DisputeState
 from domain.aftersale.refusals import CardNotDisputable, DisputeTooLate
-from domain.aftersale.rules import MAX_TEXT_LETTERS, is_text, windows
+from domain.aftersale.rules import MAX_TEXT_LETTERS, windows
 from domain.aftersale.telling import seal_words, tell
 from domain.kernel import (
     Actor,
     Connection,
     Invalid,
-    NotFound,
     Refused,
     act_as,
     claim_key,
     clock,
-    connection,
     crash_point,
     input_hash,
+    is_text,
     refuse_unless,
     transaction,
     wake_relay,
@@ -29,9 +28,6 @@ from domain.orders import GuestProof, events
 
 OPERATION = "orderDisputeAppeal"
 APPEAL_PURPOSE = "dispute-appeal"
-_BUYER = """
-SELECT o.id, o.buyer_id FROM disputes d JOIN orders o ON o.id = d.order_id WHERE d.id = $1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +49,10 @@ async def appeal(actor: Actor, wish: AppealWish, proof: GuestProof | None = None
     refuse_unless(
         is_text(wish.text, MAX_TEXT_LETTERS), Invalid(reason="dispute_text", field=("text",))
     )
-    buyer = await _buyer(actor, wish.dispute_id, proof)
+    buyer = await buyer_of_case(actor, wish.dispute_id, proof)
     hashed = input_hash([str(wish.dispute_id), wish.text])
+    async with transaction() as conn:  # whatever becomes of the appeal
+        await cards.note_text(conn, actor, wish.text, "dispute")
     async with transaction() as conn:
         key = wish.idempotency_key
         if await claim_key(conn, buyer, OPERATION, key, hashed, wish.dispute_id) is None:
@@ -65,19 +63,6 @@ async def appeal(actor: Actor, wish: AppealWish, proof: GuestProof | None = None
     return await Dispute.get(id=wish.dispute_id)
 
 
-async def _buyer(actor: Actor, dispute_id: UUID, proof: GuestProof | None) -> UUID:
-    async with connection() as conn:
-        row = await conn.fetchrow(_BUYER, dispute_id)
-    if proof is None:
-        own = row is not None and row["buyer_id"] == actor.require_user()
-    else:
-        order = await orders.find_by_guest(actor, proof)
-        own = row is not None and order is not None and order.id == row["id"]
-    refuse_unless(own, NotFound(what="dispute", field=("disputeId",)))
-    buyer: UUID = row["buyer_id"]
-    return buyer
-
-
 async def _appeal(conn: Connection, actor: Actor, wish: AppealWish) -> None:
     case = await lock_case(conn, wish.dispute_id)
     dispute, moment = case.dispute, clock.now()
@@ -85,11 +70,12 @@ async def _appeal(conn: Connection, actor: Actor, wish: AppealWish) -> None:
     ends = dispute.appeal_until
     if ends is None or moment > ends:
         raise Refused(DisputeTooLate(ended_at=ends or moment, field=("disputeId",)))
-    (card,) = await cards.lock_sold(conn, [dispute.card_id])
-    gone = CardNotDisputable(card=card.masked, reason="dispute_card_gone", field=("disputeId",))
-    refuse_unless(card.disputable, gone)
     await act_as(conn, actor, "appealed")
-    await cards.mark_disputed(conn, actor, [card])
+    if dispute.card_id is not None:
+        (card,) = await cards.lock_sold(conn, [dispute.card_id])
+        gone = CardNotDisputable(card=card.masked, reason="dispute_card_gone", field=("disputeId",))
+        refuse_unless(card.disputable, gone)
+        await cards.mark_disputed(conn, actor, [card])
     dispute.state, dispute.appealed_at = DisputeState.APPEALED, moment
     dispute.appeal_sealed = seal_words(APPEAL_PURPOSE, wish.text, dispute.id)
     dispute.decide_by = moment + windows.decision

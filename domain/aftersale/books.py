@@ -14,6 +14,15 @@ def replacement_posting(dispute_id: UUID, cost: int, currency: str) -> Posting:
     return Posting(TransferKind.REPLACEMENT, dispute_id, currency, legs)
 
 
+def handed_posting(dispute_id: UUID, cost: int, currency: str) -> Posting:
+    """An operator hands goods over once more, for what they cost the house."""
+    legs = [
+        (account_id(AccountKind.BANK, None, currency), cost),
+        (account_id(AccountKind.LOSS, None, currency), -cost),
+    ]
+    return Posting(TransferKind.REPLACEMENT, dispute_id, currency, legs)
+
+
 def claim_posting(claim_id: UUID, supplier_id: UUID, amount: int, currency: str) -> Posting:
     """A supplier is to make good what a bad card of its cost us."""
     legs = [

@@ -1,6 +1,6 @@
-"""The supplier is asked about a disputed card, and what it answers (row M1).
+"""An operator asks the supplier about disputed goods, and notes what it answers (row M1).
 
-Nothing is sent from here: an operator asks, and notes the ticket and the answer.
+Nothing is sent from here; what a port can tell is asked in asking.py.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from domain import audit
 from domain.aftersale.locking import lock_case, refuse_unlisted
 from domain.aftersale.models import CheckResult, Dispute, DisputeState
 from domain.aftersale.moves import UNDECIDED
-from domain.aftersale.rules import MAX_ANSWER_LETTERS, MAX_TICKET_LETTERS, is_text
-from domain.kernel import Actor, Invalid, act_as, clock, refuse_unless, transaction
+from domain.aftersale.rules import MAX_ANSWER_LETTERS, MAX_TICKET_LETTERS
+from domain.kernel import Actor, Invalid, act_as, clock, is_text, refuse_unless, transaction
 
 SCOPE = "aftersales:decide"
 
@@ -54,6 +54,7 @@ async def note_check(actor: Actor, dispute_id: UUID, note: CheckNote) -> Dispute
         if note.result is not None:
             dispute.check_result, dispute.check_answer = note.result, note.answer.strip()
             dispute.checked_by, dispute.checked_at = actor.user_id, clock.now()
+            dispute.ask_at = None
         await dispute.save(force_update=True)
         result = note.result and note.result.value
         details = {"ticket": dispute.ticket, "result": result, "answer": note.answer.strip()}

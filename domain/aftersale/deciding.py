@@ -1,15 +1,16 @@
-"""A case is decided: another card, the money, or no (rows M1, M2).
+"""A case is decided: other goods, the money, or no (rows M1, M2).
 
 One transaction: the card, its replacement or its refund, the books, the supplier's debt, the case,
-the order's event, the audit. Order, lines, case, batch and cards are locked in this order.
+the order's event, the audit. Order, lines, case, batch and cards are locked in this order. Lines
+without cards of their own are in lines.py.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from domain import audit, cards, ledger, orders, refunds
 from domain.aftersale.books import replacement_posting
+from domain.aftersale.decisions import Decision, DecisionWish
+from domain.aftersale.lines import decide_line
 from domain.aftersale.locking import Case, lock_case, refuse_unlisted
 from domain.aftersale.models import CheckResult, Dispute, DisputeState
 from domain.aftersale.recovering import open_claim
@@ -19,7 +20,8 @@ from domain.aftersale.refusals import (
     NotReplaceable,
     ReplacementShort,
 )
-from domain.aftersale.rules import MAX_REASON_LETTERS, is_text, windows
+from domain.aftersale.reorders import check_orderable, order_again, refuse_ordered
+from domain.aftersale.rules import windows
 from domain.aftersale.telling import tell
 from domain.cards import CardState, SoldCard, Verdict
 from domain.catalog import DeliveryKind
@@ -38,71 +40,59 @@ from domain.kernel import (
     wake_relay,
 )
 from domain.orders import UnpaidLine, events
-from domain.refunds import RefundDestination, RefundReason
+from domain.refunds import RefundReason
 
 SCOPE = "aftersales:decide"
 OPERATION = "disputeDecide"
 GOOD_KINDS = frozenset({DeliveryKind.CARD_CODE, DeliveryKind.LINK})
 
 
-class Decision(StrEnum):
-    """What becomes of a case."""
-
-    REPLACE = "REPLACE"
-    REFUND = "REFUND"
-    REJECT = "REJECT"
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionWish:
-    """A decision and its reason, which the buyer reads.
-
-    `invalid`: the card is proved bad, so its batch is judged by it and its supplier owes for it;
-    None: as the supplier's answer says. `destination` is where a refund goes.
-    """
-
-    dispute_id: UUID
-    decision: Decision
-    reason: str
-    idempotency_key: str
-    invalid: bool | None = None
-    destination: RefundDestination = RefundDestination.CHANNEL
-
-    def check(self) -> None:
-        """Refuses no reason, and a rejection of what is proved bad."""
-        told = is_text(self.reason, MAX_REASON_LETTERS)
-        refuse_unless(told, Invalid(reason="review_reason", field=("reason",)))
-        both = self.decision is Decision.REJECT and self.invalid
-        refuse_unless(not both, Invalid(reason="dispute_reject_invalid", field=("invalid",)))
-
-
 async def decide(actor: Actor, wish: DecisionWish) -> Dispute:
     """Decide a case. The same key again changes nothing. Needs `aftersales:decide`; audited.
 
     REPLACE: another card of ours takes the line and unit; REPLACEMENT_SHORT when there is none,
-    NOT_REPLACEABLE for gift cards. REFUND: the card's share of its line, as `refunds.refund_cards`
-    gives and refuses it; what an operator gave back meanwhile is taken for it. REJECT: the card
-    goes back to where it was; the buyer may appeal once, and then somebody else decides
-    (DISPUTE_SAME_JUDGE) for good. Refuses a decided case (DISPUTE_MOVE_NOT_ALLOWED), and a card
-    that was settled otherwise meanwhile (CARD_NOT_DISPUTABLE).
+    NOT_REPLACEABLE for gift cards. With `from_supplier` one is then ordered: the case stays as it
+    is, and nothing else is decided until the card is here or nobody has it (REPLACEMENT_ORDERED).
+    Of a line: `note` is handed over by hand, and only when the goods surely never arrived or are
+    bad (NOT_SURELY_UNDELIVERED). REFUND: the goods' share of their line, as `refunds` gives and
+    refuses it; what an operator gave back meanwhile is taken for it. REJECT: a card goes back to
+    where it was; the buyer may appeal once, and then somebody else decides (DISPUTE_SAME_JUDGE) for
+    good. Refuses a decided case (DISPUTE_MOVE_NOT_ALLOWED), and goods that were settled otherwise
+    meanwhile (CARD_NOT_DISPUTABLE, LINE_NOT_DISPUTABLE).
     """
     actor.require_scope(SCOPE)
     who = actor.require_user()
     wish.check()
-    asked = [wish.decision, wish.reason, wish.invalid, wish.destination]
+    asked = [wish.decision, wish.reason, wish.invalid, wish.destination, wish.note, wish.cost]
     hashed = input_hash([str(wish.dispute_id), *asked])
     async with transaction() as conn:
         key = wish.idempotency_key
         if await claim_key(conn, who, OPERATION, key, hashed, wish.dispute_id) is None:
-            case = await lock_case(conn, wish.dispute_id)
-            await _decide(conn, actor, case, wish)
+            await _decide(conn, actor, wish)
             crash_point("aftersale.written")
     crash_point("aftersale.committed")
     wake_relay()
     return await Dispute.get(id=wish.dispute_id)
 
 
-async def _decide(conn: Connection, actor: Actor, case: Case, wish: DecisionWish) -> None:
+async def _decide(conn: Connection, actor: Actor, wish: DecisionWish) -> None:
+    case = await lock_case(conn, wish.dispute_id)
+    await refuse_ordered(case.dispute.id)
+    if not wish.from_supplier:
+        await decide_locked(conn, actor, case, wish)
+        return
+    check_orderable(case)
+    try:
+        async with conn.transaction():  # a savepoint: with none on the shelf nothing of it stays
+            await decide_locked(conn, actor, case, wish)
+    except Refused as refused:
+        if not isinstance(refused.refusals[0], ReplacementShort):
+            raise
+        await order_again(conn, actor, await lock_case(conn, wish.dispute_id), wish)
+
+
+async def decide_locked(conn: Connection, actor: Actor, case: Case, wish: DecisionWish) -> None:
+    """Decide a case in the caller's transaction, which has locked it."""
     dispute = case.dispute
     target = _target(dispute, wish.decision)
     refuse_unlisted(dispute, target)
@@ -110,14 +100,16 @@ async def _decide(conn: Connection, actor: Actor, case: Case, wish: DecisionWish
     same = appealed and dispute.rejected_by == actor.user_id
     refuse_unless(not same, DisputeSameJudge(field=("disputeId",)))
     await act_as(conn, actor, f"dispute: {target.value}")
-    (card,) = await cards.lock_sold(conn, [dispute.card_id])
     dispute.decision = wish.reason.strip()
     dispute.decided_by, dispute.decided_at = actor.user_id, clock.now()
-    dispute.state, dispute.decide_by = target, None
-    if wish.decision is Decision.REJECT:
-        await _reject(conn, actor, dispute, card)
+    dispute.state, dispute.decide_by, dispute.ask_at = target, None, None
+    if dispute.card_id is None:
+        await decide_line(conn, actor, case, wish)
     else:
-        await _make_good(conn, actor, case, card, wish)
+        await _decide_card(conn, actor, case, dispute.card_id, wish)
+    if wish.decision is Decision.REJECT and dispute.rejected_by is None:
+        dispute.rejected_by = actor.user_id
+        dispute.appeal_until = clock.now() + windows.appeal
     await dispute.save(force_update=True)
     order = await orders.lock_order(conn, dispute.order_id)  # a refund has counted its events on
     await tell(conn, order, events.DISPUTE_DECIDED, dispute)
@@ -134,17 +126,25 @@ def _target(dispute: Dispute, decision: Decision) -> DisputeState:
     return DisputeState.UPHELD if appealed else DisputeState.REJECTED
 
 
+async def _decide_card(
+    conn: Connection, actor: Actor, case: Case, card_id: UUID, wish: DecisionWish
+) -> None:
+    refuse_unless(not wish.note, Invalid(reason="dispute_note_of_card", field=("note",)))
+    (card,) = await cards.lock_sold(conn, [card_id])
+    if wish.decision is Decision.REJECT:
+        await _reject(conn, actor, case.dispute, card)
+    else:
+        await _make_good(conn, actor, case, card, wish)
+
+
 async def _reject(conn: Connection, actor: Actor, dispute: Dispute, card: SoldCard) -> None:
     """The card is good: it goes back to where it was."""
     if card.state not in (CardState.SOLD, CardState.REVEALED, CardState.REDEEMED):
         _refuse_unless(card, card.state is CardState.DISPUTED)
-        back = CardState(dispute.card_was)
+        back = CardState(dispute.card_was or CardState.SOLD)
         await cards.judge_within(
             conn, actor, card.id, Verdict.VALID, dispute.decision, back_to=back
         )
-    if dispute.rejected_by is None:
-        dispute.rejected_by = actor.user_id
-        dispute.appeal_until = clock.now() + windows.appeal
 
 
 async def _make_good(
@@ -165,7 +165,8 @@ async def _make_good(
         cost = await _replace(conn, case, card)
     else:
         cost = await _refund(conn, actor, dispute, card, wish)
-    if (bad or proved) and card.supplier_id is not None and cost:
+    dispute.proved = bad or proved
+    if dispute.proved and card.supplier_id is not None and cost:
         await open_claim(conn, dispute, card.supplier_id, cost, card.currency)
 
 

@@ -1,18 +1,21 @@
-"""A buyer says that cards do not work (row M1): a case for each, and the cards are frozen.
+"""A buyer says that goods are bad or never came (row M1): a case for each; cards are frozen.
 
 One transaction: the cases, the cards, the order's events, the audit. Order, lines, batches and
 cards are locked in this order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tortoise.expressions import Q
+
 from domain import audit, cards, orders
+from domain.aftersale.lines import Goods, goods_of_lines
 from domain.aftersale.models import Dispute, DisputeReason, DisputeState
 from domain.aftersale.refusals import CardNotDisputable, DisputeTooLate
-from domain.aftersale.rules import MAX_CARDS, MAX_TEXT_LETTERS, in_time, is_text, windows
+from domain.aftersale.rules import MAX_CARDS, MAX_TEXT_LETTERS, in_time, windows
 from domain.aftersale.telling import seal_words, tell
 from domain.cards import CardState, SoldCard
 from domain.kernel import (
@@ -27,12 +30,13 @@ from domain.kernel import (
     connection,
     crash_point,
     input_hash,
+    is_text,
     new_id,
     refuse_unless,
     transaction,
     wake_relay,
 )
-from domain.orders import GuestProof, events
+from domain.orders import GuestProof, LockedOrder, events
 
 OPERATION = "orderDisputeOpen"
 TEXT_PURPOSE = "dispute-text"
@@ -40,28 +44,33 @@ TEXT_PURPOSE = "dispute-text"
 
 @dataclass(frozen=True, slots=True)
 class DisputeWish:
-    """Which cards of one order, and what is wrong with them."""
+    """Which cards of one order, or how many pieces of its lines without cards of their own (None:
+    all that are left), and what is wrong with them."""
 
     card_ids: tuple[UUID, ...]
     reason: DisputeReason
     text: str = field(repr=False)
     idempotency_key: str
+    lines: Mapping[UUID, int | None] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Refuses no card or too many, a text that cannot be shown, and OTHER without one."""
-        fits = 0 < len(set(self.card_ids)) <= MAX_CARDS
+        """Refuses nothing or too much, a card that did not arrive (it is shown, or it is not yet
+        delivered), a text that cannot be shown, and OTHER without one."""
+        fits = 0 < len(set(self.card_ids)) + len(self.lines) <= MAX_CARDS
         refuse_unless(fits, Invalid(reason="dispute_cards", field=("cardIds",)))
+        there = self.reason is not DisputeReason.NOT_ARRIVED or not self.card_ids
+        refuse_unless(there, Invalid(reason="dispute_card_arrived", field=("reason",)))
         told = is_text(self.text, MAX_TEXT_LETTERS)
         silent = self.text == "" and self.reason is not DisputeReason.OTHER
         refuse_unless(told or silent, Invalid(reason="dispute_text", field=("text",)))
 
 
 async def open_disputes(actor: Actor, order_id: UUID, wish: DisputeWish) -> list[Dispute]:
-    """Open a case for each of some cards of the caller's own order; the cards are DISPUTED.
+    """Open a case for each of some cards and lines of the caller's own order; cards are DISPUTED.
 
-    The same key again answers the same cases. Refuses all of it when one card is not of this order
-    (NOT_FOUND), is gone or has a case (CARD_NOT_DISPUTABLE), or was had too long ago
-    (DISPUTE_TOO_LATE). An order of somebody else sounds like none.
+    The same key again answers the same cases. Refuses all of it when one card or line is not of
+    this order (NOT_FOUND), is gone or has a case (CARD_NOT_DISPUTABLE, LINE_NOT_DISPUTABLE), or was
+    had too long ago (DISPUTE_TOO_LATE). An order of somebody else sounds like none.
     """
     buyer = actor.require_user()
     async with connection() as conn:
@@ -83,7 +92,10 @@ async def open_disputes_by_guest(
 async def _open(actor: Actor, order_id: UUID, buyer: UUID, wish: DisputeWish) -> list[Dispute]:
     wish.check()
     ids = sorted(set(wish.card_ids))
-    hashed = input_hash([order_id, list(map(str, ids)), wish.reason, wish.text])
+    lines = {str(line_id): quantity for line_id, quantity in wish.lines.items()}
+    hashed = input_hash([order_id, list(map(str, ids)), lines, wish.reason, wish.text])
+    async with transaction() as conn:  # whatever becomes of the case
+        await cards.note_text(conn, actor, wish.text, "dispute")
     async with transaction() as conn:
         key = wish.idempotency_key
         if await claim_key(conn, buyer, OPERATION, key, hashed, order_id) is None:
@@ -91,26 +103,37 @@ async def _open(actor: Actor, order_id: UUID, buyer: UUID, wish: DisputeWish) ->
             crash_point("aftersale.written")
     crash_point("aftersale.committed")
     wake_relay()
-    return await Dispute.filter(card_id__in=ids).order_by("id")
+    of_lines = Q(line_id__in=list(wish.lines), card_id__isnull=True)
+    return await Dispute.filter(Q(card_id__in=ids) | of_lines).order_by("id")
 
 
 async def _write(
     conn: Connection, actor: Actor, order_id: UUID, ids: Sequence[UUID], wish: DisputeWish
 ) -> None:
-    order = await orders.lock_order(conn, order_id)
+    order, moment = await orders.lock_order(conn, order_id), clock.now()
+    goods = await goods_of_lines(conn, order, wish.lines, moment)
+    cases = [*await _freeze(conn, actor, order, ids, wish), *map(_of_line, goods)]
+    for case in cases:
+        dispute = await _create(actor, order_id, case, wish, moment)
+        await tell(conn, order, events.DISPUTE_OPENED, dispute)
+        what = {"lineId": str(dispute.line_id), "cardId": case.card_id and str(case.card_id)}
+        details = {"orderId": str(order_id), **what, "reason": wish.reason.value}
+        await audit.record(conn, actor, "dispute.open", dispute.id, details)
+
+
+async def _freeze(
+    conn: Connection, actor: Actor, order: LockedOrder, ids: Sequence[UUID], wish: DisputeWish
+) -> "list[_Subject]":
+    if not ids:
+        return []
     lines = {line.id for line in order.lines}
     found = await cards.lock_sold(conn, ids)
     own = len(found) == len(ids) and all(card.line_id in lines for card in found)
     refuse_unless(own, NotFound(what="card", field=("cardIds",)))
-    moment = clock.now()
-    await _refuse_unfit(found, moment)
+    await _refuse_unfit(found, clock.now())
     await act_as(conn, actor, f"disputed: {wish.reason.value}")
     await cards.mark_disputed(conn, actor, found)
-    for card in found:
-        dispute = await _create(actor, order_id, card, wish, moment)
-        await tell(conn, order, events.DISPUTE_OPENED, dispute)
-        details = {"orderId": str(order_id), "cardId": str(card.id), "reason": wish.reason.value}
-        await audit.record(conn, actor, "dispute.open", dispute.id, details)
+    return [_of_card(card) for card in found]
 
 
 async def _refuse_unfit(found: Sequence[SoldCard], moment: datetime) -> None:
@@ -130,24 +153,50 @@ def _refuse(card: SoldCard, reason: str) -> None:
     raise Refused(CardNotDisputable(card=card.masked, reason=reason, field=("cardIds",)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a case is about, as it was found."""
+
+    line_id: UUID
+    card_id: UUID | None
+    quantity: int
+    card_was: str | None
+    seen_at: datetime | None
+    looks: int
+    attempt_id: UUID | None
+
+
+def _of_card(card: SoldCard) -> _Subject:
+    was, seen = _before(card).value, card.first_revealed_at
+    return _Subject(card.line_id, card.id, 1, was, seen, card.reveal_count, card.attempt_id)
+
+
+def _of_line(goods: Goods) -> _Subject:
+    brought = goods.bringing.attempt_id if goods.bringing else None
+    return _Subject(goods.line.id, None, goods.quantity, None, goods.seen_at, goods.looks, brought)
+
+
 async def _create(
-    actor: Actor, order_id: UUID, card: SoldCard, wish: DisputeWish, moment: datetime
+    actor: Actor, order_id: UUID, subject: _Subject, wish: DisputeWish, moment: datetime
 ) -> Dispute:
     dispute_id = new_id()
     return await Dispute.create(
         id=dispute_id,
         order_id=order_id,
-        line_id=card.line_id,
-        card_id=card.id,
+        line_id=subject.line_id,
+        card_id=subject.card_id,
+        quantity=subject.quantity,
         reason=wish.reason,
         text_sealed=seal_words(TEXT_PURPOSE, wish.text, dispute_id),
         state=DisputeState.OPEN,
         opened_by=actor.user_id,
         opened_at=moment,
         decide_by=moment + windows.decision,
-        card_was=_before(card).value,
-        seen_at=card.first_revealed_at,
-        looks=card.reveal_count,
+        card_was=subject.card_was,
+        seen_at=subject.seen_at,
+        looks=subject.looks,
+        attempt_id=subject.attempt_id,
+        ask_at=moment if subject.attempt_id else None,
     )
 
 

@@ -7,7 +7,8 @@ PROMISES = (
     (
         "M1",
         "a card is replaced by a case that names the card in its place, of the same line and unit;"
-        " a refunded case has the refund of its card; the history of each case ends where it is",
+        " a refunded case has the refund of its goods; what was handed over once more was booked;"
+        " the history of each case ends where it is",
         """
         SELECT (SELECT count(*) FROM cards c LEFT JOIN disputes d
                     ON d.card_id = c.id AND d.state = 'REPLACED'
@@ -20,7 +21,15 @@ PROMISES = (
                 WHERE c.order_line_id IS DISTINCT FROM d.line_id)
             + (SELECT count(*) FROM disputes d WHERE d.state = 'REFUNDED' AND NOT EXISTS (
                 SELECT 1 FROM refund_parts p
-                WHERE p.card_id = d.card_id AND p.refund_id = d.refund_id))
+                WHERE p.refund_id = d.refund_id AND p.line_id = d.line_id
+                    AND p.card_id IS NOT DISTINCT FROM d.card_id))
+            + (SELECT count(*) FROM disputes d
+                LEFT JOIN transfers t ON t.kind = 'replacement' AND t.reference = d.id
+                LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM entries e
+                    JOIN accounts a ON a.id = e.account_id
+                    WHERE e.transfer_id = t.id AND a.kind = 'bank') paid ON true
+                WHERE d.card_id IS NULL
+                    AND coalesce(d.handed_cost, 0) <> coalesce(paid.amount, 0))
             + (SELECT count(*) FROM disputes d WHERE d.state IS DISTINCT FROM (
                 SELECT s.state FROM dispute_steps s WHERE s.dispute_id = d.id
                 ORDER BY s.number DESC LIMIT 1))

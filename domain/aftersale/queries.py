@@ -6,27 +6,66 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.aftersale.models import ClaimState, Dispute, DisputeState, DisputeStep, SupplierClaim
+from domain.aftersale.models import (
+    ClaimState,
+    Dispute,
+    DisputeReorder,
+    DisputeState,
+    DisputeStep,
+    SupplierClaim,
+)
 from domain.aftersale.rules import MAX_PERIOD, MAX_RATES, rate_of
 from domain.aftersale.statements import RATES
-from domain.kernel import Actor, Invalid, Page, PageRequest, connection, page_of, refuse_unless
+from domain.kernel import (
+    Actor,
+    Invalid,
+    Page,
+    PageRequest,
+    Prefix,
+    connection,
+    page_of,
+    refuse_unless,
+)
 
 READ = "aftersales:read"
+# What replacements cost, less what suppliers are to make good: the legs of the loss.
+_LOSSES = """
+SELECT m.line, sum(-e.amount)::bigint AS amount FROM (
+    SELECT d.line_id AS line, 'replacement' AS kind, d.id AS reference FROM disputes d
+    WHERE d.line_id = ANY($1)
+    UNION ALL
+    SELECT d.line_id, k.kind, c.id FROM disputes d JOIN supplier_claims c ON c.dispute_id = d.id
+    CROSS JOIN (VALUES ('supplier_claim'), ('supplier_claim_settled')) k (kind)
+    WHERE d.line_id = ANY($1)) m
+JOIN transfers t ON t.kind = m.kind AND t.reference = m.reference
+JOIN entries e ON e.transfer_id = t.id
+JOIN accounts a ON a.id = e.account_id AND a.kind = 'loss'
+GROUP BY m.line
+"""
 
 
 class RateBy(StrEnum):
     """By what complaints are counted together."""
 
     PRODUCT = "PRODUCT"
-    SUPPLIER = "SUPPLIER"  # of the cards' batch; cards without one are left out
+    SUPPLIER = "SUPPLIER"  # of the cards' batch, or who topped up; goods without are left out
     BATCH = "BATCH"
     AGENT = "AGENT"  # the one nearest to the buyer; sales without one are left out
     SITE = "SITE"
 
 
+SUBJECTS = {
+    RateBy.PRODUCT: Prefix.PRODUCT,
+    RateBy.SUPPLIER: Prefix.SUPPLIER,
+    RateBy.BATCH: Prefix.CARD_BATCH,
+    RateBy.AGENT: Prefix.AGENT,
+    RateBy.SITE: Prefix.SITE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ComplaintRate:
-    """Of the cards that were bought in a period: how many were complained about, and proved bad."""
+    """Of the pieces ordered in a period: how many were complained about, and proved bad."""
 
     by: RateBy
     subject: UUID
@@ -41,7 +80,7 @@ class ComplaintRate:
 
     @property
     def invalid_rate(self) -> float | None:
-        """Cards proved bad as a share of what was delivered."""
+        """Pieces proved bad as a share of what was delivered."""
         return rate_of(self.invalid, self.delivered)
 
 
@@ -93,6 +132,12 @@ async def steps_of(dispute_ids: Sequence[UUID]) -> dict[UUID, list[DisputeStep]]
     return found
 
 
+async def reorders_of(dispute_ids: Sequence[UUID]) -> dict[UUID, DisputeReorder]:
+    """The newest replacement that was ordered from a supplier for each case; one statement."""
+    rows = DisputeReorder.filter(dispute_id__in=list(dispute_ids)).order_by("id")
+    return {each.dispute_id: each for each in await rows}
+
+
 async def claims_of(dispute_ids: Sequence[UUID]) -> dict[UUID, SupplierClaim]:
     """What the supplier owes in each case, where it owes something; one statement for all."""
     rows = await SupplierClaim.filter(dispute_id__in=list(dispute_ids))
@@ -102,7 +147,8 @@ async def claims_of(dispute_ids: Sequence[UUID]) -> dict[UUID, SupplierClaim]:
 async def complaint_rates(
     actor: Actor, by: RateBy, since: datetime, until: datetime
 ) -> list[ComplaintRate]:
-    """Complaints about cards that were ordered in a period, the most complained about first.
+    """Complaints about goods that were ordered in a period, the most complained about first; what
+    nobody complained about is left out.
 
     At most 100 rows. Needs `aftersales:read`. Refuses a period that is empty or above 92 days: the
     lines of all its orders are read.
@@ -110,12 +156,25 @@ async def complaint_rates(
     actor.require_scope(READ)
     fits = since < until and until - since <= MAX_PERIOD
     refuse_unless(fits, Invalid(reason="rate_period", field=("until",)))
-    ends = (_first_id(since), _first_id(until), MAX_RATES)
+    return await rates_between(by, since, until, MAX_RATES)
+
+
+async def rates_between(
+    by: RateBy, since: datetime, until: datetime, most: int
+) -> list[ComplaintRate]:
+    """The same for the house itself."""
     async with connection() as conn:
-        rows = await conn.fetch(RATES[by.value], *ends)
+        rows = await conn.fetch(RATES[by.value], _first_id(since), _first_id(until), most)
     return [ComplaintRate(by, **row) for row in rows]
 
 
 def _first_id(moment: datetime) -> UUID:
     """The smallest id of that moment: ids carry the time at which they were made."""
     return UUID(int=int(moment.timestamp() * 1_000) << 80)
+
+
+async def losses_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What after-sale has cost on lines, in units; below zero when a supplier made good more than a
+    replacement cost. One statement for all."""
+    async with connection() as conn:
+        return {row["line"]: row["amount"] for row in await conn.fetch(_LOSSES, list(line_ids))}

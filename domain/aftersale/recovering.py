@@ -1,13 +1,15 @@
 """What suppliers owe for bad cards, and what became of it (row M2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from domain import audit, ledger
 from domain.aftersale.books import claim_posting, settlement_posting
 from domain.aftersale.models import ClaimState, Dispute, SupplierClaim
 from domain.aftersale.refusals import ClaimSettled
-from domain.aftersale.rules import MAX_REASON_LETTERS, is_text
+from domain.aftersale.rules import MAX_REASON_LETTERS
 from domain.kernel import (
     Actor,
     Connection,
@@ -18,6 +20,7 @@ from domain.kernel import (
     clock,
     crash_point,
     input_hash,
+    is_text,
     new_id,
     plain,
     refuse_unless,
@@ -27,6 +30,14 @@ from domain.ledger import AccountKind
 
 SCOPE = "aftersales:claims"
 OPERATION = "supplierClaimSettle"
+HOURS_WINDOW = timedelta(days=90)
+# Claims that are open count for as long as they have been.
+_HOURS = """
+SELECT supplier_id,
+    round(avg(extract(epoch FROM coalesce(settled_at, $2) - opened_at)) / 3600)::int AS hours
+FROM supplier_claims WHERE supplier_id = ANY($1) AND (settled_at IS NULL OR settled_at >= $3)
+GROUP BY supplier_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,14 @@ async def open_claim(
         opened_at=clock.now(),
     )
     await ledger.post(conn, [claim_posting(claim.id, supplier_id, amount, currency)])
+
+
+async def settling_hours(conn: Connection, supplier_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many hours suppliers need to make good for a bad card; whoever never had to is left
+    out."""
+    moment = clock.now()
+    rows = await conn.fetch(_HOURS, list(supplier_ids), moment, moment - HOURS_WINDOW)
+    return {row["supplier_id"]: row["hours"] for row in rows}
 
 
 async def settle_claim(actor: Actor, wish: SettleWish) -> SupplierClaim:

@@ -17,8 +17,25 @@ class CardNotDisputable(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LineNotDisputable(Refusal):
+    """A line that no case can be opened for, or decided so; `reason` is a key of the texts."""
+
+    code: ClassVar[str] = "LINE_NOT_DISPUTABLE"
+    sku: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotSurelyUndelivered(Refusal):
+    """Nothing proves that goods did not arrive, so they are not delivered twice."""
+
+    code: ClassVar[str] = "NOT_SURELY_UNDELIVERED"
+    sku: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DisputeTooLate(Refusal):
-    """The time to complain about a card, or to appeal, is over."""
+    """The time to complain about goods, or to appeal, is over."""
 
     code: ClassVar[str] = "DISPUTE_TOO_LATE"
     ended_at: datetime
@@ -49,6 +66,13 @@ class ReplacementShort(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplacementOrdered(Refusal):
+    """A replacement is on its way from a supplier: nothing else is decided until it is known."""
+
+    code: ClassVar[str] = "REPLACEMENT_ORDERED"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotReplaceable(Refusal):
     """Goods that are not taken from a shelf of cards."""
 
@@ -62,3 +86,18 @@ class ClaimSettled(Refusal):
 
     code: ClassVar[str] = "CLAIM_SETTLED"
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceNotTaken(Refusal):
+    """A file that is not kept; `reason` is a key of the texts."""
+
+    code: ClassVar[str] = "EVIDENCE_NOT_TAKEN"
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceDoorClosed(Refusal):
+    """A ticket for a file that is wrong, too old, or was used."""
+
+    code: ClassVar[str] = "EVIDENCE_DOOR_CLOSED"

@@ -1,6 +1,5 @@
 """Pure rules of after-sale: limits, windows, texts that can be shown (rows M1-M3)."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +20,7 @@ class Windows:
     dispute: timedelta = timedelta(days=7)  # from the moment a card became its buyer's
     appeal: timedelta = timedelta(days=7)  # from the rejection
     decision: timedelta = timedelta(hours=48)
+    evidence: timedelta = timedelta(days=180)  # files are kept so long after the decision
 
 
 windows = Windows()
@@ -29,13 +29,6 @@ windows = Windows()
 def in_time(since: datetime, window: timedelta, now: datetime) -> bool:
     """Whether a window that began then is still open; its last moment counts."""
     return now <= since + window
-
-
-def is_text(text: str, most: int) -> bool:
-    """Some text, of several lines if need be, without letters that cannot be shown."""
-    letters = text.replace("\n", "").replace("\t", "")
-    clean = not any(unicodedata.category(letter) in ("Cc", "Cs", "Cn") for letter in letters)
-    return len(text.strip()) > 0 and len(text) <= most and clean
 
 
 def rate_of(part: int, whole: int) -> float | None:

@@ -20,7 +20,8 @@ def told(dispute: Dispute) -> dict[str, Any]:
     return {
         "disputeId": encode_id(Prefix.DISPUTE, dispute.id),
         "lineId": encode_id(Prefix.ORDER_LINE, dispute.line_id),
-        "cardId": encode_id(Prefix.CARD, dispute.card_id),
+        "cardId": dispute.card_id and encode_id(Prefix.CARD, dispute.card_id),
+        "quantity": dispute.quantity,
         "reason": dispute.reason.value,
         "state": dispute.state.value,
         "replacementCardId": replacement and encode_id(Prefix.CARD, replacement),

@@ -1,34 +1,110 @@
 """The face of agents."""
 
-from domain.agents.models import MAX_DEPTH, Agent, AgentStatus, Tier
+from domain.agents.above import above
+from domain.agents.history import Why
+from domain.agents.models import (
+    MAX_DEPTH,
+    Agent,
+    AgentChange,
+    AgentRelation,
+    AgentStatus,
+    AgentType,
+    ChangeKind,
+    ChangeReason,
+    Tier,
+)
 from domain.agents.queries import (
     agent_of_user,
     agents_by_id,
     chain_of,
     find_by_code,
+    get_agent,
+    get_own_agent,
     list_agents,
+    list_changes,
     list_downline,
     tier_of,
 )
-from domain.agents.refusals import AgentDepthExceeded
-from domain.agents.service import create_agent, set_tier
+from domain.agents.refusals import (
+    AgentBlocked,
+    AgentDepthExceeded,
+    AgentIsLeaf,
+    AgentMoveNotAllowed,
+    AgentOutOfReach,
+)
+from domain.agents.relations import (
+    footprint_of,
+    forget_footprints,
+    list_relations,
+    mark_relation,
+    nearness,
+    note_agent_seen,
+)
+from domain.agents.rules import limits, new_code
+from domain.agents.service import (
+    Newcomer,
+    change_tier,
+    create_agent,
+    join,
+    move_status,
+    refusal_of,
+    set_status,
+    set_tier,
+    set_type,
+)
 from domain.agents.signup import SignUp, sign_in_guest, sign_up
+from domain.agents.standing import BARRED, BarReason, Deed, bar_above
+from domain.agents.tree import move_agent
 
 __all__ = [
+    "BARRED",
     "MAX_DEPTH",
     "Agent",
+    "AgentBlocked",
+    "AgentChange",
     "AgentDepthExceeded",
+    "AgentIsLeaf",
+    "AgentMoveNotAllowed",
+    "AgentOutOfReach",
+    "AgentRelation",
     "AgentStatus",
+    "AgentType",
+    "BarReason",
+    "ChangeKind",
+    "ChangeReason",
+    "Deed",
+    "Newcomer",
     "SignUp",
     "Tier",
+    "Why",
+    "above",
     "agent_of_user",
     "agents_by_id",
+    "bar_above",
     "chain_of",
+    "change_tier",
     "create_agent",
     "find_by_code",
+    "footprint_of",
+    "forget_footprints",
+    "get_agent",
+    "get_own_agent",
+    "join",
+    "limits",
     "list_agents",
+    "list_changes",
     "list_downline",
+    "list_relations",
+    "mark_relation",
+    "move_agent",
+    "move_status",
+    "nearness",
+    "new_code",
+    "note_agent_seen",
+    "refusal_of",
+    "set_status",
     "set_tier",
+    "set_type",
     "sign_in_guest",
     "sign_up",
     "tier_of",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.agents.models import Agent, AgentStatus, Tier
-from domain.kernel import Page, PageRequest, connection, page_of
+from domain.agents.models import Agent, AgentChange, AgentStatus, Tier
+from domain.kernel import Actor, NotFound, Page, PageRequest, Refused, connection, page_of
 
 # Walks up at most three steps, and the depth proves that there are no more.
 _CHAIN = """
@@ -33,6 +33,14 @@ async def agent_of_user(user_id: UUID) -> Agent | None:
     return await Agent.filter(user_id=user_id).first()
 
 
+async def get_own_agent(actor: Actor) -> Agent:
+    """The agent that the caller is, whatever its status; refuses who is none (NOT_FOUND)."""
+    agent = await agent_of_user(actor.require_user())
+    if agent is None:
+        raise Refused(NotFound(what="agent"))
+    return agent
+
+
 async def agents_by_id(ids: Sequence[UUID]) -> dict[UUID, Agent]:
     """Agents by their ids, in one statement."""
     return {agent.id: agent for agent in await Agent.filter(id__in=list(ids))}
@@ -57,3 +65,21 @@ async def list_agents(page: PageRequest) -> Page[Agent]:
     if page.after:
         rows = rows.filter(id__gt=UUID(page.after[0]))
     return page_of(page, await rows, lambda agent: (agent.id,))
+
+
+async def get_agent(actor: Actor, agent_id: UUID) -> Agent:
+    """One agent, for the back office; needs `agents:read`, refuses an unknown one."""
+    actor.require_scope("agents:read")
+    agent = await Agent.filter(id=agent_id).first()
+    if agent is None:
+        raise Refused(NotFound(what="agent"))
+    return agent
+
+
+async def list_changes(actor: Actor, agent_id: UUID, page: PageRequest) -> Page[AgentChange]:
+    """What became of an agent, newest first; needs `agents:read`."""
+    actor.require_scope("agents:read")
+    rows = AgentChange.filter(agent_id=agent_id).order_by("-version").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(version__lt=int(page.after[0]))
+    return page_of(page, await rows, lambda change: (change.version,))

@@ -8,7 +8,39 @@ from domain.kernel import Refusal
 
 @dataclass(frozen=True, kw_only=True)
 class AgentDepthExceeded(Refusal):
-    """A fourth level is refused here, and by the database for whoever else writes (G2, G3)."""
+    """A level too many is refused here, and a fourth one by the database for whoever writes (G2,
+    G3). `max_depth` is what this house allows, three at most."""
 
     code: ClassVar[str] = "AGENT_DEPTH_EXCEEDED"
     max_depth: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentIsLeaf(Refusal):
+    """Nobody stands below a promoter, and nobody with a downline becomes one."""
+
+    code: ClassVar[str] = "AGENT_IS_LEAF"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentMoveNotAllowed(Refusal):
+    """An agent's status does not change so; a closed one stays closed."""
+
+    code: ClassVar[str] = "AGENT_MOVE_NOT_ALLOWED"
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOutOfReach(Refusal):
+    """It is another agent's, or the caller's role does not show it (rows G4, G8)."""
+
+    code: ClassVar[str] = "AGENT_OUT_OF_REACH"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentBlocked(Refusal):
+    """An active agent may not do this now; `reason` is a key of the texts and says what to do."""
+
+    code: ClassVar[str] = "AGENT_BLOCKED"
+    reason: str

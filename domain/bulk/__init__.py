@@ -2,6 +2,7 @@
 
 from domain.bulk.cells import plain_cell, safe_cell
 from domain.bulk.models import Job, JobState
+from domain.bulk.printing import Document, Part, as_pdf
 from domain.bulk.problems import (
     Problem,
     as_ranges,
@@ -27,6 +28,7 @@ from domain.bulk.service import (
     forget_old_jobs,
     get_job,
     list_jobs,
+    queue_work,
     subjects_of,
 )
 from domain.bulk.sheets import (
@@ -46,11 +48,13 @@ __all__ = [
     "FINISHED",
     "QUEUED",
     "Cell",
+    "Document",
     "Job",
     "JobEnded",
     "JobState",
     "OutRow",
     "Outcome",
+    "Part",
     "Problem",
     "Sheet",
     "Survey",
@@ -60,6 +64,7 @@ __all__ = [
     "Value",
     "Work",
     "as_csv",
+    "as_pdf",
     "as_ranges",
     "begin_upload",
     "cancel_job",
@@ -71,6 +76,7 @@ __all__ = [
     "list_due",
     "list_jobs",
     "plain_cell",
+    "queue_work",
     "read_problems",
     "read_workbook",
     "record_problems",

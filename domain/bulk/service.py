@@ -47,11 +47,12 @@ WHERE id = $1 AND state = 'receiving' RETURNING 1
 """
 _DROP = "DELETE FROM bulk_jobs WHERE id = $1 AND state = 'receiving'"
 _DROP_OLD = """
-DELETE FROM bulk_jobs WHERE id IN (SELECT id FROM bulk_jobs
-    WHERE state = 'receiving' AND created_at < $1 OR finished_at < $2 LIMIT 1000)
+DELETE FROM bulk_jobs WHERE id = ANY (ARRAY(SELECT id FROM bulk_jobs
+    WHERE state = 'receiving' AND created_at < $1 OR finished_at < $2 LIMIT 1000))
 """
 _DROP_OLD_PROBLEMS = """
-DELETE FROM bulk_left_out WHERE id IN (SELECT id FROM bulk_left_out WHERE at < $1 LIMIT 10000)
+DELETE FROM bulk_left_out
+WHERE id = ANY (ARRAY(SELECT id FROM bulk_left_out WHERE at < $1 LIMIT 10000))
 """
 _LOCK = "SELECT kind, state, cancel_asked_at FROM bulk_jobs WHERE id = $1 FOR UPDATE"
 _CANCELLED = """
@@ -69,11 +70,12 @@ class Upload:
     kind: str
     wish: dict[str, Any]
     writer: PieceWriter = field(repr=False)
+    steps: int = 0  # of work that has no input
 
     @property
     def size(self) -> int:
-        """Bytes taken so far."""
-        return self.writer.size
+        """Bytes taken so far, or the steps of work without an input."""
+        return self.steps or self.writer.size
 
     async def write(self, part: bytes) -> None:
         """The next bytes."""
@@ -127,6 +129,14 @@ async def begin_upload(actor: Actor, kind: str, wish: dict[str, Any]) -> Upload:
             clock.now(),
         )
     return Upload(actor, kind, wish, PieceWriter(job_id, data_key))
+
+
+async def queue_work(actor: Actor, kind: str, wish: dict[str, Any], steps: int) -> Job:
+    """Queue a job that needs no input: `done` of `total` are steps of its own. The caller has
+    checked that `actor` may ask for it; `wish` is plain JSON and holds no secret."""
+    upload = await begin_upload(actor, kind, wish)
+    upload.steps = steps
+    return await upload.finish()
 
 
 async def get_job(actor: Actor, job_id: UUID) -> Job:

@@ -6,9 +6,8 @@ journal up, day by day and batch by batch, and are chained themselves; balances 
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 
 
 class CardFolio(Model):

@@ -7,7 +7,12 @@ from domain.cards.batches import (
     settle_batches,
     unfreeze_batch,
 )
-from domain.cards.canaries import CANARY_TOUCHED, note_canaries
+from domain.cards.canaries import (
+    CANARY_TOUCHED,
+    note_canaries,
+    note_code,
+    note_text,
+)
 from domain.cards.checkpoints import (
     Signed,
     checkpoint_faults,
@@ -28,9 +33,11 @@ from domain.cards.checks import (
 from domain.cards.disputing import (
     Replacement,
     SoldCard,
+    lines_with_cards,
     lock_sold,
     mark_disputed,
     replace_card,
+    shared_looks,
 )
 from domain.cards.giving_back import OwnedCard, lock_owned, mark_refunded
 from domain.cards.holds import (
@@ -63,7 +70,7 @@ from domain.cards.keys import (
     key_status,
     rotate_keys,
 )
-from domain.cards.levels import CardPool, check_levels, count_sales, list_pools, tell_expiring
+from domain.cards.levels import LOW, CardPool, check_levels, count_sales, list_pools, tell_expiring
 from domain.cards.listing import CardFilter, list_cards
 from domain.cards.models import (
     BatchStage,
@@ -88,6 +95,13 @@ from domain.cards.opening import (
     mark_revealed,
     open_codes,
 )
+from domain.cards.own_codes import (
+    ALPHABET,
+    new_code,
+    printed_code,
+    random_letters,
+    read_code,
+)
 from domain.cards.planting import (
     DEFAULT_FORM,
     CanaryWish,
@@ -95,6 +109,7 @@ from domain.cards.planting import (
     look_alikes,
     plant,
     plant_canaries,
+    print_canaries,
 )
 from domain.cards.policies import PolicyChange, policies_by_sku, save_policy
 from domain.cards.queries import (
@@ -108,10 +123,24 @@ from domain.cards.queries import (
 )
 from domain.cards.quotas import fill_quotas, quotas_of, set_quota
 from domain.cards.reading import RowProblem
-from domain.cards.refusals import CardFileInvalid, CardSealBroken
+from domain.cards.ready import (
+    SoldReady,
+    keep_purchased,
+    keep_ready,
+    ready_of_lines,
+    ready_pieces,
+    sell_ready,
+)
+from domain.cards.refusals import AddressHoldLimitReached, CardFileInvalid, CardSealBroken
 from domain.cards.rotation import Resealed, rotate_batch
-from domain.cards.serving import LineNeed, held_costs, holds_of_lines, serve_line
-from domain.cards.store import StoredPurchase, sell, store_purchased
+from domain.cards.rules import limits
+from domain.cards.serving import (
+    LineNeed,
+    held_costs,
+    holds_of_lines,
+    serve_line,
+)
+from domain.cards.store import StoredPurchase, sell, store_purchased, unknown_codes
 from domain.cards.trace import (
     CardTrace,
     ChainState,
@@ -128,19 +157,23 @@ from domain.cards.writing_off import (
     WriteOffReport,
     WriteOffWish,
     expire_cards,
+    return_purchased,
     write_off_cards,
     write_offs_of,
 )
 
 __all__ = [
+    "ALPHABET",
     "CANARY_TOUCHED",
     "DEFAULT_FORM",
     "DELIVERED",
     "FREE",
     "IN_STOCK",
     "ISSUED",
+    "LOW",
     "MOVES",
     "OWNED",
+    "AddressHoldLimitReached",
     "BatchOrigin",
     "BatchStage",
     "CanaryWish",
@@ -180,6 +213,7 @@ __all__ = [
     "SealedCard",
     "Signed",
     "SoldCard",
+    "SoldReady",
     "StockPolicy",
     "StoredPurchase",
     "TraceReport",
@@ -212,8 +246,12 @@ __all__ = [
     "issue_cards",
     "judge_card",
     "judge_within",
+    "keep_purchased",
+    "keep_ready",
     "key_status",
     "lapse_holds",
+    "limits",
+    "lines_with_cards",
     "list_batches",
     "list_cards",
     "list_checkpoints",
@@ -227,20 +265,30 @@ __all__ = [
     "mark_refunded",
     "mark_revealed",
     "may_move",
+    "new_code",
     "note_canaries",
+    "note_code",
+    "note_text",
     "open_codes",
     "open_issue",
     "plant",
     "plant_canaries",
     "policies_by_sku",
+    "print_canaries",
+    "printed_code",
     "quality_of_batches",
     "quality_of_suppliers",
     "quotas_of",
+    "random_letters",
+    "read_code",
     "read_export",
+    "ready_of_lines",
+    "ready_pieces",
     "release_batch",
     "release_hold",
     "replace_card",
     "reserve_cards",
+    "return_purchased",
     "rotate_batch",
     "rotate_index",
     "rotate_keys",
@@ -248,9 +296,11 @@ __all__ = [
     "save_policy",
     "seal_card_events",
     "sell",
+    "sell_ready",
     "serve_line",
     "set_quota",
     "settle_batches",
+    "shared_looks",
     "stock_of",
     "store_purchased",
     "take_checkpoint",
@@ -258,6 +308,7 @@ __all__ = [
     "trace_card",
     "undo_batch",
     "unfreeze_batch",
+    "unknown_codes",
     "use_hold",
     "verify_cards",
     "withdraw",

@@ -65,9 +65,9 @@ _MOVE = """
 WITH moved AS (
     UPDATE cards SET hold_id = NULL, state = CASE WHEN $3 = 'available' AND EXISTS (
         SELECT 1 FROM shared_deliveries d WHERE d.card_id = cards.id) THEN 'shared' ELSE $3 END
-    WHERE id IN (
+    WHERE id = ANY (ARRAY(
         SELECT id FROM cards WHERE batch_id = $1 AND state = ANY($2)
-        ORDER BY id LIMIT $4 FOR UPDATE)
+        ORDER BY id LIMIT $4 FOR UPDATE))
     RETURNING 1
 )
 SELECT count(*) FROM moved

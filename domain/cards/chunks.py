@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from domain import audit, bulk, ledger
 from domain.cards.batches import BatchOrigin, born_state, describe_batch, refuse_frozen
+from domain.cards.canaries import any_canaries, note_prints, prints_of
 from domain.cards.models import BatchStage, CardState, IndexPhase
 from domain.cards.reading import CardReader, CardRow, Position, Row, RowProblem
 from domain.cards.rules import canonical
@@ -87,6 +88,7 @@ class _Chunk:
     cards: SealedCards
     lines: dict[bytes, int]  # of each fingerprint
     problems: list[RowProblem] = field(default_factory=list)
+    prints: list[bytes] = field(default_factory=list)  # by which canaries are known
 
 
 @dataclass(slots=True)
@@ -98,11 +100,13 @@ class Run:
     reader: CardReader
     origin: BatchOrigin | None  # of a new batch, whose row its first chunk writes
     counts: Counts = field(default_factory=Counts)
+    canaries: bool = False  # whether any are planted: else no code is looked for among them
 
     async def to_the_end(self, progress: Progress | None) -> bool:
         """Store all that is left; False when a new batch turned out to be there already."""
         async with connection() as conn:
             self.batch.index = await read_state(conn)
+            self.canaries = await any_canaries(conn)
         done, coming = self.reader.position, self._in_a_thread()
         try:
             while True:
@@ -135,7 +139,10 @@ class Run:
         problems, codes = sorted_out(batch, rows)
         lines = {code[0]: line for line, code in codes}
         cards = seal_cards(batch, [code for _, code in codes])
-        return _Chunk(rows, after, last, cards, lines, problems)
+        prints = (
+            [each for _, code in codes for each in prints_of(*code[1:3])] if self.canaries else []
+        )
+        return _Chunk(rows, after, last, cards, lines, problems, prints)
 
     async def _write(self, chunk: _Chunk, before: Position) -> bool:
         """One chunk, whole or not at all. Refuses when somebody else went on with the batch."""
@@ -152,6 +159,7 @@ class Run:
             if chunk.cards.index != batch.index:  # the pepper's rotation took a step meanwhile
                 chunk = self._prepared(chunk.rows, chunk.after, chunk.last)
             stored = await insert_sealed(conn, batch, chunk.cards)
+            await note_prints(conn, self.actor, chunk.prints, "import", batch.variant_id)
             problems = chunk.problems + await _twins(conn, batch, chunk, stored)
             problems.sort(key=lambda problem: problem.line)
             await bulk.record_problems(conn, batch.id, problems)

@@ -20,9 +20,14 @@ ORDER BY id FOR UPDATE
 """
 _LOCK_CARDS = """
 SELECT c.id, c.order_line_id, c.unit_number, c.variant_id, c.batch_id, b.supplier_id, b.currency,
-    c.state, c.masked, c.sold_at, c.first_revealed_at, c.reveal_count
+    b.supplier_attempt_id, c.state, c.masked, c.sold_at, c.first_revealed_at, c.reveal_count
 FROM cards c JOIN card_batches b ON b.id = c.batch_id
 WHERE c.id = ANY($1::uuid[]) AND c.order_line_id IS NOT NULL ORDER BY c.id FOR UPDATE OF c
+"""
+_OWN = "SELECT DISTINCT order_line_id FROM cards WHERE order_line_id = ANY($1::uuid[])"
+_SHARED_LOOKS = """
+SELECT order_line_id, min(first_revealed_at) AS first, sum(reveal_count)::int AS looks
+FROM shared_deliveries WHERE order_line_id = ANY($1::uuid[]) GROUP BY order_line_id
 """
 _DISPUTE = "UPDATE cards SET state = 'disputed' WHERE id = ANY($1::uuid[])"
 _MARGIN = "SELECT expiry_margin_days FROM stock_policies WHERE variant_id = $1"
@@ -49,6 +54,7 @@ class SoldCard:
     variant_id: UUID
     batch_id: UUID
     supplier_id: UUID | None
+    attempt_id: UUID | None  # that brought it
     currency: str
     state: CardState
     masked: str
@@ -82,6 +88,7 @@ async def lock_sold(conn: Connection, card_ids: Sequence[UUID]) -> list[SoldCard
             row["variant_id"],
             row["batch_id"],
             row["supplier_id"],
+            row["supplier_attempt_id"],
             row["currency"],
             CardState(row["state"]),
             row["masked"],
@@ -91,6 +98,20 @@ async def lock_sold(conn: Connection, card_ids: Sequence[UUID]) -> list[SoldCard
         )
         for row in await conn.fetch(_LOCK_CARDS, list(card_ids))
     ]
+
+
+async def lines_with_cards(conn: Connection, line_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these lines have cards of their own: not a top-up, nor a code that others share."""
+    return {row["order_line_id"] for row in await conn.fetch(_OWN, list(line_ids))}
+
+
+async def shared_looks(
+    conn: Connection, line_ids: Sequence[UUID]
+) -> dict[UUID, tuple[datetime | None, int]]:
+    """When the shared code of a line was first shown to its buyer, and how often; of lines that
+    have one."""
+    rows = await conn.fetch(_SHARED_LOOKS, list(line_ids))
+    return {row["order_line_id"]: (row["first"], row["looks"]) for row in rows}
 
 
 async def mark_disputed(conn: Connection, actor: Actor, found: Sequence[SoldCard]) -> None:

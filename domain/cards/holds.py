@@ -8,12 +8,18 @@ hold, sold by one purchase, and never both: the move out of `available` is one r
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from domain.cards.models import CardHold, HoldState
-from domain.cards.refusals import CardsShort, HoldLimitReached, HoldOver
-from domain.cards.rules import HOLD_LIMIT
+from domain.cards.refusals import (
+    AddressHoldLimitReached,
+    CardsShort,
+    HoldLimitReached,
+    HoldOver,
+)
+from domain.cards.rules import HOLD_LIMIT, limits, network_of
 from domain.kernel import (
     SYSTEM,
     Actor,
@@ -24,23 +30,30 @@ from domain.kernel import (
     Refused,
     act_as,
     clock,
+    keyed_digest,
     new_id,
     refuse_unless,
     transaction,
 )
 
 LAPSED_AT_ONCE = 200
+ADDRESS_PURPOSE = "hold-address"
 
-# One buyer's holds are made one after another, so that two at once do not both stay in the limit.
+# One buyer's holds are made one after another, so that two at once do not both stay in the limit;
+# then those from one address.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtext('cards.holds'), hashtext($1))"
+_HERE = """
+SELECT coalesce(sum(quantity), 0) AS held, min(until) AS first_ends
+FROM card_holds WHERE address = $1 AND state = 'open'
+"""
 _LIMITS = """
 SELECT coalesce((SELECT hold_limit FROM stock_policies WHERE variant_id = $2), $3) AS most,
     (SELECT coalesce(sum(quantity), 0) FROM card_holds
-        WHERE buyer_id = $1 AND variant_id = $2 AND state = 'open') AS held
+        WHERE buyer_id = $1 AND variant_id = $2 AND state = 'open' AND NOT paid) AS held
 """
 _OPEN = """
 INSERT INTO card_holds (id, variant_id, buyer_id, site_id, order_line_id, quantity, state, until,
-    created_at) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8)
+    created_at, address) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9)
 """
 _SELLABLE = """
 variant_id = $1 AND state = 'available' AND (kept_for IS NULL OR kept_for = $2)
@@ -60,7 +73,7 @@ SELECT id, variant_id, buyer_id, quantity, state, until FROM card_holds WHERE id
 _FREE = """
 UPDATE cards SET state = 'available', hold_id = NULL WHERE hold_id = $1 AND state = 'reserved'
 """
-_CLOSE = "UPDATE card_holds SET state = $2, closed_at = $3 WHERE id = $1"
+_CLOSE = "UPDATE card_holds SET state = $2, closed_at = $3, address = NULL WHERE id = $1"
 _EXTEND = "UPDATE card_holds SET until = $2 WHERE id = $1"
 _USE = """
 UPDATE cards c SET state = 'sold', hold_id = NULL, order_line_id = $2, sold_at = $3,
@@ -70,7 +83,8 @@ FROM (SELECT id, row_number() OVER (ORDER BY id) AS unit FROM (
 WHERE c.id = held.id RETURNING c.id
 """
 _USED = """
-UPDATE card_holds SET state = 'used', closed_at = $3, order_line_id = $2 WHERE id = $1
+UPDATE card_holds SET state = 'used', closed_at = $3, order_line_id = $2, address = NULL
+WHERE id = $1
 """
 _DUE = """
 SELECT id FROM card_holds WHERE state = 'open' AND until <= $1
@@ -92,9 +106,10 @@ async def reserve_cards(conn: Connection, actor: Actor, wish: HoldWish) -> CardH
     """Hold cards for the caller, in the caller's transaction.
 
     Refuses a quantity below 1 and a moment that has passed (INVALID), more unpaid cards than the
-    variant's policy lets one buyer hold (HOLD_LIMIT_REACHED), and fewer cards than asked for
-    (CARDS_SHORT); `Busy` when only others' unfinished purchases stand in the way. A refusal leaves
-    rows behind that the caller's rollback takes away: let it through.
+    variant's policy lets one buyer hold (HOLD_LIMIT_REACHED), more than all buyers of one address
+    may hold (ADDRESS_HOLD_LIMIT_REACHED), and fewer cards than asked for (CARDS_SHORT); `Busy` when
+    only others' unfinished purchases stand in the way. A refusal leaves rows behind that the
+    caller's rollback takes away: let it through.
     """
     buyer, moment = actor.require_user(), clock.now()
     refuse_unless(wish.quantity > 0, Invalid(reason="hold_quantity", field=("quantity",)))
@@ -105,6 +120,7 @@ async def reserve_cards(conn: Connection, actor: Actor, wish: HoldWish) -> CardH
     refuse_unless(
         within, HoldLimitReached(limit=limits["most"], held=limits["held"], field=("quantity",))
     )
+    address = await _address_of(conn, actor, wish.quantity, moment)
     hold = CardHold(
         id=new_id(),
         variant_id=wish.variant_id,
@@ -115,6 +131,7 @@ async def reserve_cards(conn: Connection, actor: Actor, wish: HoldWish) -> CardH
         state=HoldState.OPEN,
         until=wish.until,
         created_at=moment,
+        address=address,
     )
     await conn.execute(
         _OPEN,
@@ -126,6 +143,7 @@ async def reserve_cards(conn: Connection, actor: Actor, wish: HoldWish) -> CardH
         hold.quantity,
         hold.until,
         moment,
+        address,
     )
     await act_as(conn, actor, "held")
     await _hold(conn, hold, moment)
@@ -170,6 +188,23 @@ async def lapse_holds() -> int:
         for row in due:
             await _close(conn, row["id"], HoldState.LAPSED)
     return len(due)
+
+
+async def _address_of(
+    conn: Connection, actor: Actor, quantity: int, moment: datetime
+) -> bytes | None:
+    """Where the cards are asked for, as a keyed digest; refuses when too many are held there."""
+    if not actor.ip or not limits.per_address:
+        return None
+    digest = keyed_digest(ADDRESS_PURPOSE, network_of(actor.ip).encode())
+    await conn.execute(_ALONE, digest.hex())
+    here = await conn.fetchrow(_HERE, digest)
+    within = here["held"] + quantity <= limits.per_address
+    free = here["first_ends"] or moment
+    seconds = max(1, ceil((free - moment).total_seconds()))
+    refusal = AddressHoldLimitReached(limit=limits.per_address, retry_after=seconds)
+    refuse_unless(within, refusal)
+    return digest
 
 
 async def _hold(conn: Connection, hold: CardHold, moment: datetime) -> None:

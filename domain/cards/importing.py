@@ -153,7 +153,7 @@ class _Import:
             return await _report(found["id"], _counts(found), replayed=True)
         reader = await asyncio.to_thread(self._opened)
         if found is None and (self.wish.dry_run or self.wish.all_or_nothing):
-            rehearsal = await rehearse(self.variant_id, reader, self.progress, self.actor.user_id)
+            rehearsal = await rehearse(self.actor, self.variant_id, reader, self.progress)
             if self.wish.dry_run or rehearsal.problems:
                 return replace(_rehearsed(rehearsal), from_numbers=reader.numbers)
             reader = await asyncio.to_thread(self._opened)

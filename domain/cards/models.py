@@ -4,9 +4,9 @@ from enum import StrEnum
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
 from domain.cards.trace_models import CardEvent, CardSeal, TraceCheckpoint
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 __all__ = [
@@ -322,7 +322,10 @@ class HoldState(StrEnum):
 
 
 class CardHold(Model):
-    """Cards of one variant that a buyer holds unpaid, until a moment. Its cards name it."""
+    """Cards of one variant that a buyer holds unpaid, until a moment. Its cards name it.
+
+    One that is `paid` keeps what is here for a paid line, while the rest of it is bought.
+    """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     variant_id = fields.UUIDField()
@@ -334,6 +337,9 @@ class CardHold(Model):
     until = fields.DatetimeField()
     created_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
+    # A keyed digest of where it was asked for, forgotten when it ends.
+    address = fields.BinaryField(null=True)
+    paid = fields.BooleanField(default=False, db_default=False)  # for its line, until that ends
 
     class Meta:
         table = "card_holds"
@@ -345,6 +351,13 @@ class CardHold(Model):
                 check="(state = 'open') = (closed_at IS NULL)", name="hold_closed_when_over"
             ),
             CheckConstraint(check="quantity > 0", name="hold_of_something"),
+            CheckConstraint(
+                check="address IS NULL OR state = 'open'", name="hold_forgets_its_address"
+            ),
+            CheckConstraint(
+                check="NOT paid OR (order_line_id IS NOT NULL AND state IN ('open', 'used'))",
+                name="hold_paid_ends_with_its_line",
+            ),
         )
 
 
@@ -432,6 +445,19 @@ class CardCanary(Model):
     class Meta:
         table = "card_canaries"
         indexes = (("export_id",),)
+
+
+class CanaryPrint(Model):
+    """A keyed digest by which a canary is known, whatever its code is brought as."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    digest = fields.BinaryField()
+    card_id = fields.UUIDField()
+
+    class Meta:
+        table = "canary_prints"
+        unique_together = (("digest", "card_id"),)
+        indexes = (("card_id",),)
 
 
 class KeyProof(Model):

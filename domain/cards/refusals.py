@@ -66,6 +66,19 @@ class HoldLimitReached(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressHoldLimitReached(Refusal):
+    """Too many unpaid cards are held from the caller's network address, by whomever.
+
+    `retry_after`: seconds until the first of them are free again, if nobody pays them.
+    """
+
+    code: ClassVar[str] = "ADDRESS_HOLD_LIMIT_REACHED"
+    retryable: ClassVar[bool] = True
+    limit: int
+    retry_after: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class HoldOver(Refusal):
     """The reservation has ended, or some of its cards were frozen: they are held no more."""
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain.cards.canaries import note_returned
+from domain.cards.canaries import any_canaries, note_prints, prints_of
 from domain.cards.chunks import (
     CHUNK_LINES,
     TWICE_IN_FILE,
@@ -19,7 +19,7 @@ from domain.cards.reading import CardReader, CardRow, Row, RowProblem
 from domain.cards.refusals import CardFileInvalid
 from domain.cards.rules import canonical
 from domain.cards.state import IndexState, read_state
-from domain.kernel import Refused, connection, transaction
+from domain.kernel import Actor, Refused, connection, transaction
 
 # The codes seen so far are known by 64 bits of their fingerprints: 100 bytes for each in memory.
 MAX_ROWS = 1_500_000
@@ -45,7 +45,7 @@ class Rehearsal:
 
 
 async def rehearse(
-    variant_id: UUID, reader: CardReader, progress: Progress | None, by: UUID | None = None
+    actor: Actor, variant_id: UUID, reader: CardReader, progress: Progress | None
 ) -> Rehearsal:
     """Read a file to its end and say what of it would be stored.
 
@@ -53,7 +53,7 @@ async def rehearse(
     such limit. A canary among the codes raises the alarm: who asks which codes we have is heard.
     """
     async with connection() as conn:
-        index = await read_state(conn)
+        index, canaries = await read_state(conn), await any_canaries(conn)
     found, seen = Rehearsal(), set[int]()
     while not reader.ended:
         rows = await asyncio.to_thread(reader.take, CHUNK_LINES)
@@ -61,9 +61,10 @@ async def rehearse(
         async with connection() as conn:
             owners = await owners_of(conn, index, variant_id, list(lines))
         problems += [RowProblem(lines[each], TWICE_IN_STORE) for each in owners]
-        if owners:
+        if canaries:
+            prints = await asyncio.to_thread(_of_canaries, rows)
             async with transaction() as conn:
-                await note_returned(conn, variant_id, list(owners), by, "rehearsal")
+                await note_prints(conn, actor, prints, "rehearsal", variant_id)
         for problem in sorted(problems, key=lambda problem: problem.line):
             found.leave_out(problem)
         found.counts.accepted += len(lines) - len(owners)
@@ -72,6 +73,12 @@ async def rehearse(
             raise Refused(CardFileInvalid(line=line, reason="dry_run_too_large"))
         await tell(progress, reader.position)
     return found
+
+
+def _of_canaries(rows: list[Row]) -> list[bytes]:
+    """The prints of all codes of some rows."""
+    codes = [row for row in rows if isinstance(row, CardRow)]
+    return [each for row in codes for each in prints_of(row.number, row.secret)]
 
 
 def _prints(

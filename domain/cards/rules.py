@@ -1,9 +1,12 @@
 """Pure rules of cards: how a code is compared, shown, packed and bound to its row."""
 
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import log2
 from random import Random
 from uuid import UUID
@@ -18,12 +21,41 @@ INVALID_PERCENT = 10
 INVALID_MINIMUM = 3
 COVER_DAYS = 7
 HOLD_LIMIT = 20
+ADDRESS_HOLD_LIMIT = 100
+IPV6_NETWORK_BITS = 64  # what one subscriber is given, to choose addresses from as it likes
 _FOLDED = str.maketrans("", "", " -\t")
 _FOLDED_BYTES = b" -\t"
+_SIGNS = bytes(each for each in range(128) if not chr(each).isalnum())
+_WORD = re.compile(r"[A-Z0-9]+")
 _DIGITS = "0123456789"
 CANARY_BITS = 40  # that a made-up code has at least: nobody meets one by chance
+TELLING_LETTERS = 8  # without signs, so many bits have at least so many
+MAX_WORDS = 12  # that a code is written in, in a text
 _SMALL_LETTERS = "abcdefghjkmnpqrstuvwxyz"
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+@dataclass(slots=True)
+class Limits:
+    """What may be held unpaid; set once by the wiring."""
+
+    per_address: int = ADDRESS_HOLD_LIMIT  # cards of all variants; 0: any number
+
+
+limits = Limits()
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: itself, or the network that its subscriber chooses from."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((found, IPV6_NETWORK_BITS), strict=False))
 
 
 def canonical(number: str, secret: str) -> bytes:
@@ -161,3 +193,34 @@ def _kind_of(letter: str) -> str:
     if letter.isascii() and letter.isalpha():
         return _LETTERS if letter.isupper() else _SMALL_LETTERS
     return letter
+
+
+def bare(text: str) -> str:
+    """Letters and digits alone, in one case: how somebody would write a code from memory."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return plain.encode("ascii", "ignore").upper().translate(None, _SIGNS).decode()
+
+
+def ways_to_say(number: str, secret: str) -> list[str]:
+    """The texts by which a brought code may be that of a canary."""
+    first, second = bare(number), bare(secret)
+    return [each for each in {second, first, first + second} if len(each) >= TELLING_LETTERS]
+
+
+def telling(number: str, secret: str, number_form: Form, secret_form: Form) -> list[str]:
+    """The texts that give a canary away: each part that nobody meets by chance, else both."""
+    parts = (number, number_form), (secret, secret_form)
+    found = [bare(text) for text, form in parts if form_bits(form) >= CANARY_BITS]
+    return found or [bare(number) + bare(secret)]
+
+
+def ways_in_text(text: str) -> set[str]:
+    """All that may be a code in what somebody wrote: some words that stand together."""
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).upper())
+    joined = (
+        "".join(words[start:end])
+        for start in range(len(words))
+        for end in range(start + 1, min(start + MAX_WORDS, len(words)) + 1)
+    )
+    most = MAX_SECRET_LETTERS + MAX_NUMBER_LETTERS
+    return {each for each in joined if TELLING_LETTERS <= len(each) <= most}

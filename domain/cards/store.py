@@ -6,20 +6,21 @@ from datetime import date
 from operator import itemgetter
 from uuid import UUID
 
-from domain.cards.canaries import note_returned
+from domain.cards.canaries import note_prints, prints_of
 from domain.cards.keys import FIRST_GENERATION, FreshKey
 from domain.cards.models import BatchStage, CardState
 from domain.cards.rules import bound_all, canonical, masked, packed
 from domain.cards.state import STEADY, IndexState, writing_state
-from domain.kernel import Connection, WrappedKey, clock, new_id, seal_all
+from domain.kernel import SYSTEM, Connection, WrappedKey, clock, new_id, seal_all
 
 _INSERT_BATCH = """
 INSERT INTO card_batches (id, variant_id, source, content_digest, unit_cost, currency, wrapped_key,
     key_version, generation, accepted, duplicates, rejected, expires_on, supplier_attempt_id,
-    imported_by, imported_at, stage)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, $11, $12, $13, $14, $15)
+    imported_by, imported_at, stage, supplier_id, reference)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT DO NOTHING RETURNING 1
 """
+_RECEIVED = "UPDATE card_batches SET accepted = $2, duplicates = $3 WHERE id = $1"
 _INSERT_CARDS = """
 INSERT INTO cards (id, variant_id, batch_id, state, fingerprint, next_fingerprint, masked,
     unit_cost, expires_on, reveal_count, created_at)
@@ -33,6 +34,7 @@ _SELL = """
 UPDATE cards c SET state = 'sold', order_line_id = $2, unit_number = wanted.unit, sold_at = $3
 FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, unit) WHERE c.id = wanted.id
 """
+_KNOWN = "SELECT fingerprint FROM cards WHERE fingerprint = ANY($1)"
 _INSERT_SECRETS = """
 INSERT INTO card_secrets (card_id, sealed, generation)
 SELECT id, sealed, $3 FROM unnest($1::uuid[], $2::bytea[]) AS s (id, sealed)
@@ -58,6 +60,8 @@ class Batch:
     duplicates: int = 0
     expires_on: date | None = None
     supplier_attempt_id: UUID | None = None
+    supplier_id: UUID | None = None
+    reference: str = ""  # of the supplier's receipt
     imported_by: UUID | None = None
     index: IndexState = STEADY
     generation: int = FIRST_GENERATION  # of the data key
@@ -126,6 +130,8 @@ async def insert_batch(
         batch.imported_by,
         clock.now(),
         stage.value,
+        batch.supplier_id,
+        batch.reference,
     )
     return found is not None
 
@@ -193,8 +199,6 @@ async def insert_sealed(conn: Connection, batch: Batch, cards: SealedCards) -> d
     if len(stored) < len(ids):
         kept = [row for row in cards.rows if row[0] in stored]
         ids, sealed = [row[1] for row in kept], [row[5] for row in kept]
-        known = [each for each in fingerprints if each not in stored]
-        await note_returned(conn, batch.variant_id, known, batch.imported_by)
     await conn.execute(_INSERT_SECRETS, ids, sealed, batch.generation)
     return stored
 
@@ -211,28 +215,44 @@ async def store_purchased(
     currency: str,
     expires_on: date | None = None,
     supplier_id: UUID | None = None,
+    reference: str = "",
 ) -> StoredPurchase:
     """Store what a supplier delivered for an attempt as stock, in the caller's transaction.
 
-    A code that is in the store already is counted and left out: it cannot be sold twice, whoever
-    sends it. `fresh` was made before the transaction. The caller sells the cards to the line they
-    were bought for when they are whole.
+    `reference` is that of the supplier's receipt. A code that is in the store already is counted
+    and left out: it cannot be sold twice, whoever sends it. `fresh` was made before the
+    transaction. The caller sells the cards to the line they were bought for when they are whole.
     """
     batch = Batch.new(fresh, variant_id, source, attempt_id.bytes, unit_cost, currency)
     batch.supplier_attempt_id, batch.expires_on = attempt_id, expires_on
+    batch.supplier_id, batch.reference = supplier_id, reference[:64]
+    # Usually none of them is here yet; where one is, the batch is counted again below.
+    batch.accepted = len({canonical(number, secret) for number, secret in codes})
+    batch.duplicates = len(codes) - batch.accepted
     if not await insert_batch(conn, batch):
         raise RuntimeError("the goods of an attempt are stored once")
     by_fingerprint: dict[bytes, Code] = {}
     for number, secret in codes:
         fingerprint = batch.fingerprint(canonical(number, secret))
         by_fingerprint.setdefault(fingerprint, (fingerprint, number, secret, None))
+    prints = [each for number, secret in codes for each in prints_of(number, secret)]
+    await note_prints(conn, SYSTEM, prints, "import", variant_id)
     stored = await insert_cards(conn, batch, list(by_fingerprint.values()))
     duplicates = len(codes) - len(stored)
-    counted = (
-        "UPDATE card_batches SET accepted = $2, duplicates = $3, supplier_id = $4 WHERE id = $1"
-    )
-    await conn.execute(counted, batch.id, len(stored), duplicates, supplier_id)
+    if duplicates != batch.duplicates:
+        await conn.execute(_RECEIVED, batch.id, len(stored), duplicates)
     return StoredPurchase(batch.id, tuple(stored.values()), duplicates)
+
+
+async def unknown_codes(
+    conn: Connection, variant_id: UUID, codes: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Which of these codes (number, secret) are in no batch of the variant yet, each once and in
+    their order; in the caller's transaction."""
+    index = await writing_state(conn)
+    by_print = {index.fingerprint(variant_id, canonical(*code)): code for code in codes}
+    known = {row["fingerprint"] for row in await conn.fetch(_KNOWN, list(by_print))}
+    return [code for fingerprint, code in by_print.items() if fingerprint not in known]
 
 
 async def sell(conn: Connection, card_ids: Sequence[UUID], line_id: UUID) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import audit, catalog
-from domain.cards.canaries import note_canaries
+from domain.cards.canaries import note_canaries, note_prints, prints_of
 from domain.cards.checkpoints import TRACE_SCOPE
 from domain.cards.models import Card, CardBatch, CardState
 from domain.cards.rules import canonical
@@ -178,8 +178,7 @@ async def fingerprints_of(
             ]
         details = {"variants": len(ids), "found": sum(each.card_id is not None for each in found)}
         await audit.record(conn, actor, "card.fingerprint", None, details)
-        known = [each.card_id for each in found if each.card_id is not None]
-        await note_canaries(conn, actor, known, "lookup")
+        await note_prints(conn, actor, prints_of(number, secret), "lookup")
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 

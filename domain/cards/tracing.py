@@ -66,11 +66,12 @@ def floor_of(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-async def seal_card_events() -> int:
-    """Extend the chain over events committed since; returns how many links were added."""
+async def seal_card_events(*, wait: bool = False) -> int:
+    """Extend the chain over events committed since; returns how many links were added. While
+    somebody else is at it there is nothing to do, unless the caller waits to find it done."""
     added = 0
     for _ in range(BATCHES_A_TURN):
-        more = await _seal_batch()
+        more = await _seal_batch(wait=wait)
         added += more
         if more < BATCH_EVENTS:
             break
@@ -83,9 +84,11 @@ async def head_of(conn: Connection) -> Head:
     return Head(row["sequence"], row["digest"]) if row else Head()
 
 
-async def _seal_batch() -> int:
+async def _seal_batch(*, wait: bool) -> int:
     async with transaction() as conn:
-        if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+        if wait:
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        elif not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
             return 0
         last = await conn.fetchrow(_LAST)
         running = await conn.fetchrow(_OLDEST)

@@ -64,6 +64,12 @@ SELECT count(*) AS number,
     coalesce(sum(unit_cost) FILTER (WHERE before = 'invalid'), 0)::bigint AS lost
 FROM moved
 """
+_OF_ATTEMPT = "SELECT id FROM card_batches WHERE supplier_attempt_id = $1"
+# Locked, so that no purchase takes one of them meanwhile.
+_NOT_FREE = """
+SELECT count(*) FROM (SELECT state FROM cards WHERE batch_id = $1 ORDER BY id FOR UPDATE) c
+WHERE NOT state = ANY($2)
+"""
 _BATCHES_OF = "SELECT id, batch_id, state FROM cards WHERE id = ANY($1)"
 _DUE = """
 SELECT DISTINCT batch_id FROM (
@@ -130,6 +136,27 @@ async def write_off_cards(actor: Actor, wish: WriteOffWish) -> WriteOffReport:
     wake_relay()
     rows = await CardWriteOff.filter(operation_id=operation).order_by("id")
     return WriteOffReport(operation, rows)
+
+
+async def return_purchased(
+    conn: Connection, actor: Actor, attempt_id: UUID, reason: str
+) -> int | None:
+    """Send back to its supplier all that an attempt brought, in the caller's transaction; what it
+    had cost, in units, or None when one of the pieces was sold or is held, and nothing is done.
+
+    The caller has locked the line's order.
+    """
+    batch_id = await conn.fetchval(_OF_ATTEMPT, attempt_id)
+    if batch_id is None:
+        return 0
+    batch, operation = await lock_batch(conn, batch_id), new_id()
+    kept = await conn.fetchval(_NOT_FREE, batch_id, values(FREE))
+    if kept:
+        return None
+    await _take(conn, actor, batch, _Taking(WriteOffKind.RETURNED, reason, operation))
+    rows = await CardWriteOff.filter(operation_id=operation)
+    cost: int = sum(each.cost for each in rows)
+    return cost
 
 
 async def expire_cards() -> int:

@@ -11,7 +11,7 @@ from domain.catalog.attributes import (
     shown_value,
 )
 from domain.catalog.attributes import Values as AttributeValues
-from domain.catalog.bans import ban, lift_ban, list_bans
+from domain.catalog.bans import ban, banned_word, lift_ban, list_bans
 from domain.catalog.brands import (
     AuthorisationWish,
     BrandDraft,
@@ -86,6 +86,7 @@ from domain.catalog.queries import (
     ShownProduct,
     ShownVariant,
     category_tree,
+    find_listed_variant,
     find_product,
     flatten,
     list_product_files,
@@ -111,6 +112,7 @@ from domain.catalog.rules import (
     StockLevel,
     VariantDraft,
     bundle_level,
+    is_url,
     stock_level,
 )
 from domain.catalog.searching import (
@@ -120,8 +122,21 @@ from domain.catalog.searching import (
     count_facets,
     list_products,
 )
-from domain.catalog.service import remember_sales, save_product, save_variant, touch_variants
-from domain.catalog.statements import MAIN, OFFER_AUTHORISED, WITHHELD, Place, place_of
+from domain.catalog.service import (
+    remember_sales,
+    save_product,
+    save_variant,
+    sold_lately_of,
+    touch_variants,
+)
+from domain.catalog.statements import (
+    HELD_BACK,
+    MAIN,
+    OFFER_AUTHORISED,
+    WITHHELD,
+    Place,
+    place_of,
+)
 from domain.catalog.terms import ProductTerms, VariantTerms, set_product_terms, set_variant_terms
 from domain.catalog.translations import (
     Translated,
@@ -136,14 +151,17 @@ from domain.catalog.types import (
     save_type,
     types_by_id,
 )
+from domain.catalog.withholding import PRICE_INVERTED, give_back, withhold
 
 __all__ = [
     "CARD_KINDS",
     "CATEGORY_COLUMNS",
+    "HELD_BACK",
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
     "MAIN",
     "OFFER_AUTHORISED",
+    "PRICE_INVERTED",
     "PRODUCT_COLUMNS",
     "VARIANT_COLUMNS",
     "WITHHELD",
@@ -211,6 +229,7 @@ __all__ = [
     "authorisations_of",
     "authorise_brand",
     "ban",
+    "banned_word",
     "batches",
     "brands_by_id",
     "brands_by_slug",
@@ -223,11 +242,14 @@ __all__ = [
     "definitions",
     "export_catalog",
     "fields_of_versions",
+    "find_listed_variant",
     "find_product",
     "flatten",
     "from_rows",
+    "give_back",
     "import_catalog",
     "in_force",
+    "is_url",
     "lift_ban",
     "list_bans",
     "list_brands",
@@ -267,6 +289,7 @@ __all__ = [
     "set_variant_terms",
     "shown_value",
     "skus_of_variants",
+    "sold_lately_of",
     "stock_level",
     "take_back_if",
     "touch_variants",
@@ -277,4 +300,5 @@ __all__ = [
     "variants_by_sku",
     "variants_of",
     "watch_authorisations",
+    "withhold",
 ]

@@ -96,6 +96,12 @@ async def lift_ban(actor: Actor, ban_id: UUID) -> UUID:
     return ban_id
 
 
+async def banned_word(conn: Connection, *texts: str) -> str | None:
+    """The oldest banned word in what somebody wrote, as it was banned; None when it is clean."""
+    found: str | None = await conn.fetchval("SELECT ban_of_texts($1)", list(texts))
+    return found
+
+
 async def list_bans(page: PageRequest) -> Page[ListingBan]:
     """All bans, oldest first (back office)."""
     rows = ListingBan.all().order_by("id").limit(page.first + 1)

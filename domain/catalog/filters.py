@@ -73,7 +73,7 @@ class PriceView:
     values: tuple[tuple[object, str], ...] = ()
 
 
-_BELOW = """p.category_id IN (WITH RECURSIVE below AS (
+BELOW = """p.category_id IN (WITH RECURSIVE below AS (
     SELECT id FROM categories WHERE id = ANY ({categories})
     UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
 ) SELECT id FROM below)"""
@@ -175,7 +175,7 @@ def _rank(words: str) -> str:
 def _own_conditions(wanted: ProductFilter, bound: Bound) -> list[str]:
     parts: list[str] = []
     if wanted.category is not None:
-        parts.append(_BELOW.format(categories=bound(list(wanted.category), "uuid[]")))
+        parts.append(BELOW.format(categories=bound(list(wanted.category), "uuid[]")))
     if wanted.brand is not None:
         parts.append(_BRAND.format(slugs=bound(list(wanted.brand), "text[]")))
     if wanted.delivery_kind is not None:

@@ -9,9 +9,8 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.contrib.postgres.indexes import GinIndex
 from tortoise.fields.db_defaults import SqlDefault
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import Money, new_id
+from domain.kernel import Model, Money, new_id
 
 _NO_MEDIA = SqlDefault("'[]'::jsonb")
 _NO_ATTRIBUTES = SqlDefault("'{}'::jsonb")
@@ -361,6 +360,20 @@ class Variant(Model):
                 check="valid_days_after_sale BETWEEN 1 AND 3650", name="variant_valid_days"
             ),
         )
+
+
+class WithheldVariant(Model):
+    """A variant that the house itself keeps off the shelf of a site, or of all, and why: a key of
+    the texts. The operator's switch stays as it is, so that giving it back restores what was."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    variant_id = fields.UUIDField()
+    site_id: UUID | None = fields.UUIDField(null=True)
+    reason = fields.CharField(max_length=32)
+    since = fields.DatetimeField()
+
+    class Meta:
+        table = "withheld_variants"
 
 
 class WhenOut(StrEnum):

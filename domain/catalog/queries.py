@@ -15,6 +15,7 @@ import orjson
 from domain.catalog.assets import Media, read_media
 from domain.catalog.models import DeliveryKind, ListingStatus, Product, Variant, VariantStatus
 from domain.catalog.statements import (
+    HELD_BACK,
     MAIN,
     Bound,
     Place,
@@ -23,7 +24,15 @@ from domain.catalog.statements import (
     product_columns,
     variant_columns,
 )
-from domain.kernel import Money, Page, PageRequest, clock, connection, page_of
+from domain.kernel import (
+    MAIN_SITE_ID,
+    Money,
+    Page,
+    PageRequest,
+    clock,
+    connection,
+    page_of,
+)
 
 DEFAULT_LANGUAGE = "en"
 
@@ -140,13 +149,15 @@ async def products_by_id(
 
 
 async def variants_of(
-    product_ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE
+    product_ids: Sequence[UUID], language: str = DEFAULT_LANGUAGE, site_id: UUID = MAIN_SITE_ID
 ) -> dict[UUID, list[ShownVariant]]:
-    """The active variants of each product whose sale is not over, in shelf order; one statement."""
+    """The active variants of each product that a site sells and whose sale is not over, in shelf
+    order; one statement."""
     bound = Bound()
     ids, now = bound(list(product_ids), "uuid[]"), bound(clock.now(), "timestamptz")
+    held = HELD_BACK.format(variant="v.id", site=bound(site_id, "uuid"))
     where = (
-        f"v.product_id = ANY ({ids}) AND v.status = 'active'"
+        f"v.product_id = ANY ({ids}) AND v.status = 'active' AND NOT {held}"
         f" AND (v.on_sale_until IS NULL OR v.on_sale_until > {now}) ORDER BY v.position, v.id"
     )
     found: dict[UUID, list[ShownVariant]] = {product_id: [] for product_id in product_ids}
@@ -174,17 +185,41 @@ async def variants_by_sku(
 
 
 async def list_variants(
-    page: PageRequest, language: str = DEFAULT_LANGUAGE, place: Place = MAIN
+    page: PageRequest,
+    language: str = DEFAULT_LANGUAGE,
+    place: Place = MAIN,
+    skus: Sequence[str] | None = None,
 ) -> Page[ShownVariant]:
-    """Every active variant that a place shows, by sku: what a partner reads from end to end."""
-    bound, moment = Bound(), clock.now()
-    after = bound("" if page.after is None else page.after[0], "text")
+    """Every active variant that a place shows, or those of some SKUs, by sku: what a partner reads
+    from end to end."""
+    bound = Bound()
+    which = f"v.sku > {bound('' if page.after is None else page.after[0], 'text')}"
+    if skus is not None:
+        which += f" AND v.sku = ANY ({bound(list(skus), 'text[]')})"
+    rows = await _listed(which, page.first + 1, language, place, bound)
+    return page_of(page, rows, lambda variant: (variant.sku,))
+
+
+async def find_listed_variant(
+    sku: str, language: str = DEFAULT_LANGUAGE, place: Place = MAIN
+) -> ShownVariant | None:
+    """The active variant of this sku that a place shows."""
+    bound = Bound()
+    rows = await _listed(f"v.sku = {bound(sku, 'text')}", 1, language, place, bound)
+    return rows[0] if rows else None
+
+
+async def _listed(
+    which: str, most: int, language: str, place: Place, bound: Bound
+) -> list[ShownVariant]:
+    moment = clock.now()
     parts = on_the_shelf(place, moment, bound)
-    now, limit = bound(moment, "timestamptz"), bound(page.first + 1, "int")
+    now, limit = bound(moment, "timestamptz"), bound(most, "int")
     parts.joins.append("JOIN variants v ON v.product_id = p.id")
     parts.conditions += [
         "v.status = 'active'",
-        f"v.sku > {after}",
+        f"NOT {HELD_BACK.format(variant='v.id', site=bound(place.site_id, 'uuid'))}",
+        which,
         f"(v.on_sale_until IS NULL OR v.on_sale_until > {now})",
     ]
     statement = (
@@ -192,8 +227,7 @@ async def list_variants(
         f" ORDER BY v.sku LIMIT {limit}"
     )
     async with connection() as conn:
-        rows = [_variant(*row) for row in await conn.fetch(statement, *bound.values)]
-    return page_of(page, rows, lambda variant: (variant.sku,))
+        return [_variant(*row) for row in await conn.fetch(statement, *bound.values)]
 
 
 async def list_product_files(

@@ -4,13 +4,15 @@ The plain page, which is read most of all, is one short statement over one index
 for beyond it adds its own words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from domain.catalog.filters import (
+    BELOW,
     PriceView,
     ProductFilter,
     ProductSort,
@@ -21,7 +23,7 @@ from domain.catalog.filters import (
     order_of,
 )
 from domain.catalog.queries import DEFAULT_LANGUAGE, ShownProduct
-from domain.catalog.rules import query_terms
+from domain.catalog.rules import query_terms, search_terms
 from domain.catalog.statements import (
     FACETS,
     MAIN,
@@ -35,6 +37,12 @@ from domain.catalog.statements import (
 from domain.kernel import Invalid, Page, PageRequest, Refused, clock, connection, page_of
 
 _BY_PRICE = (ProductSort.PRICE_ASC, ProductSort.PRICE_DESC)
+_SHELF_NAMES = """
+SELECT c.id, array_agg(n.name) AS names FROM categories c
+CROSS JOIN LATERAL (SELECT c.name_zh UNION ALL SELECT c.name_en
+    UNION ALL SELECT t.name FROM translations t WHERE t.entity_id = c.id) AS n (name)
+GROUP BY c.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,8 @@ async def list_products(
     """A page of what a place shows (mission rows A1, A11), or of what `search` asks for.
 
     `query` finds Chinese by characters, and names by their beginnings and by pinyin: 话费, `huafei`
-    and `hf` find the same. Refuses a query above 64 letters, a filter that is too large, and a
-    filter or order by price without `search.prices`.
+    and `hf` find the same. What names a shelf finds all that stands there. Refuses a query above 64
+    letters, a filter that is too large, and a filter or order by price without `search.prices`.
     """
     asked = search or Search(query=query, place=place)
     if category_id is not None:
@@ -95,7 +103,7 @@ async def list_products(
         asked = replace(asked, wanted=both)
     bound = Bound()
     limit = bound(page.first + 1, "int")
-    parts = _parts_of(asked, bound)
+    parts = _parts_of(asked, bound, await _shelves_named(asked.query))
     if parts is None:
         return page_of(page, [], lambda row: ())
     keys, down = order_of(asked.sort, asked.query.strip(), bound)
@@ -123,7 +131,7 @@ async def count_facets(asked: Search) -> Facets:
     Counts at most 20,000 products. Refuses what `list_products` refuses.
     """
     bound = Bound()
-    parts = _parts_of(asked, bound)
+    parts = _parts_of(asked, bound, await _shelves_named(asked.query))
     if parts is None:
         return Facets()
     before = parts.before or "WITH RECURSIVE nothing AS (SELECT 1) "
@@ -133,7 +141,22 @@ async def count_facets(asked: Search) -> Facets:
     return _facets(rows)
 
 
-def _parts_of(asked: Search, bound: Bound) -> Parts | None:
+async def _shelves_named(query: str) -> list[UUID]:
+    """Shelves that a query names: 游戏 finds what stands on 游戏点卡, whatever it is called."""
+    terms = set(query_terms(query))
+    if not terms:
+        return []
+    async with connection() as conn:
+        shelves = await conn.fetch(_SHELF_NAMES)
+    return [shelf["id"] for shelf in shelves if terms <= _terms_of(tuple(shelf["names"]))]
+
+
+@lru_cache(maxsize=1_000)
+def _terms_of(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(search_terms(names))
+
+
+def _parts_of(asked: Search, bound: Bound, shelves: Collection[UUID]) -> Parts | None:
     """Where and when; None for a query without any letter, which finds nothing."""
     check_filter(asked.wanted)
     parts = on_the_shelf(asked.place, clock.now(), bound)
@@ -142,7 +165,10 @@ def _parts_of(asked: Search, bound: Bound) -> Parts | None:
         if not terms:
             return None
         wanted = bound(terms, "text[]")
-        parts.conditions.append(f"(p.search_terms @> {wanted} OR p.search_more @> {wanted})")
+        found = f"p.search_terms @> {wanted} OR p.search_more @> {wanted}"
+        if shelves:
+            found += f" OR {BELOW.format(categories=bound(list(shelves), 'uuid[]'))}"
+        parts.conditions.append(f"({found})")
     if asked.sort in _BY_PRICE or asks_for_price(asked.wanted):
         if asked.prices is None:
             raise Refused(Invalid(reason="price_unknown", field=("sort",)))

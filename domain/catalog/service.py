@@ -169,6 +169,12 @@ async def remember_sales(pieces: Mapping[UUID, int]) -> int:
     return changed
 
 
+async def sold_lately_of(product_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many pieces of each product were sold lately, as it was counted last."""
+    rows = Product.filter(id__in=list(product_ids)).values_list("id", "sold_lately")
+    return dict(await rows)
+
+
 def terms_of(draft: ProductDraft) -> list[str]:
     """Under which terms a product is found: its names, brand and tags."""
     return search_terms([draft.name_zh, draft.name_en, draft.brand, *draft.tags])

@@ -79,6 +79,9 @@ _SELECTED = """coalesce(
         JOIN assortment_rules r ON r.site_id = {site} AND r.category_id = a.id
         ORDER BY a.step LIMIT 1),
     {assortment} = 'except')"""
+# Whether the house itself keeps the variant off the shelf of a site.
+HELD_BACK = """EXISTS (SELECT 1 FROM withheld_variants h
+    WHERE h.variant_id = {variant} AND (h.site_id IS NULL OR h.site_id = {site}))"""
 # Why the variant `v` of `p` is not sold at the site `st` now, as a key of the texts; else null.
 WITHHELD = f"""CASE
     WHEN st.status IS DISTINCT FROM 'open' THEN 'site_closed'
@@ -88,7 +91,9 @@ WITHHELD = f"""CASE
     WHEN {BRAND_CLOSED.replace("{region}", "st.region")} THEN 'not_sold_here'
     WHEN st.assortment <> 'everything' AND NOT {
     _SELECTED.replace("{site}", "st.id").replace("{assortment}", "st.assortment")
-} THEN 'not_sold_here' END"""
+} THEN 'not_sold_here'
+    ELSE (SELECT h.reason FROM withheld_variants h WHERE h.variant_id = v.id
+        AND (h.site_id IS NULL OR h.site_id = st.id) LIMIT 1) END"""
 # Whether an offer of the supplier may be taken for a product of this brand: the brand needs no
 # document, or has one in force that is not another supplier's.
 OFFER_AUTHORISED = """NOT coalesce((SELECT b.needs_authorisation AND NOT EXISTS (

@@ -79,6 +79,17 @@ async def confirm_by_hand(
     return await confirm_payment(payment_id, facts, "operator", _wrong(channel, facts))
 
 
+async def ask_again(payment_id: UUID) -> ports.QueryResult:
+    """Ask the channel about any payment, also one that was given up, and book the money that it
+    says to have (mission row F5)."""
+    payment = await payments.get_payment(payment_id)
+    channel = await payments.channel_of(payment.channel_id)
+    result = await ask(payment, channel)
+    if isinstance(result, ports.Paid):
+        await confirm_payment(payment_id, result, "query", _wrong(channel, result))
+    return result
+
+
 async def ask(payment: Payment, channel: PaymentChannel) -> ports.QueryResult:
     """What the channel says of a payment."""
     port = payments.port_of(channel.adapter)

@@ -12,8 +12,15 @@ from itertools import groupby
 from typing import Any
 
 from domain.catalog import DeliveryKind, ValueFault, WhenOut, read_account
-from domain.checkout.refusals import CardNotFree, NotForSale, PriceBelowCost, StockShort
+from domain.checkout.refusals import (
+    BelowFloor,
+    CardNotFree,
+    NotForSale,
+    PriceBelowCost,
+    StockShort,
+)
 from domain.checkout.rules import (
+    RETAIL,
     SOLD_KINDS,
     BundleMark,
     BuyerFacts,
@@ -22,13 +29,16 @@ from domain.checkout.rules import (
     PlannedLine,
     Pool,
     Shelf,
+    Whole,
     account_refusal,
+    agent_price,
+    beneficiary,
     made_elsewhere,
     price_for,
-    price_of,
 )
 from domain.commissions import Beneficiary, Rule, RuleKind
-from domain.kernel import Refusal, Refused, share_out
+from domain.kernel import Refusal, share_out
+from domain.priceguard import NO_MARGIN, Below
 
 WHOLE = 10_000
 
@@ -55,9 +65,11 @@ def plan_bundle(
     if refusals:
         return [], refusals
     lines = []
+    whole = _whole(shelf, buyer, wish.quantity)
     for part, own in chosen:
+        mark = BundleMark(shelf.sku, part.position, part.is_gift, whole)
         for pieces, unit_price in groups[part.position]:
-            line = _line(place, shelf, part, buyer, unit_price, own=own)
+            line = _line(place, shelf, part, buyer, unit_price, mark, own=own)
             line.quantity, line.account = pieces * wish.quantity, accounts[part.position] or None
             lines.append(line)
     return lines, []
@@ -76,7 +88,8 @@ def split_price(price: int, parts: Sequence[Part]) -> dict[int, list[tuple[int, 
 
 
 def guard_bundles(planned: Iterable[PlannedLine], own_costs: Mapping[int, int]) -> None:
-    """No bundle is sold below what all of it costs, unless an operator allowed it (row D7).
+    """No bundle is sold below what all of it costs with the minimum margin, unless an operator
+    allowed it, and none below its least price of resale (rows D7, E5).
 
     `own_costs`: of the lines with own cards, by position. A part may cost more than its share when
     the others cost less: these bear it, so that neither a supplier nor the agents get what the
@@ -95,14 +108,39 @@ def _guard(place: int, lines: list[PlannedLine], own_costs: Mapping[int, int]) -
     ]
     mark = lines[0].bundle
     assert mark is not None, "only lines of bundles are guarded here"
-    if sum(costs) > sum(prices) and not mark.sold_below_cost:
-        raise Refused(PriceBelowCost(sku=mark.sku, field=("lines", str(place))))
+    whole = mark.whole
+    cost, price = sum(costs), sum(prices)
+    floor = 0 if whole.sold_below_cost else whole.margin.floor(cost, whole.pieces)
+    floor = max(floor, whole.least_price * whole.pieces)
+    if price < floor:
+        refusal = PriceBelowCost(sku=mark.sku, field=("lines", str(place)))
+        raise BelowFloor(refusal, _below(lines[0].tier, whole, price, cost, floor))
     rooms = [max(0, price - cost) for price, cost in zip(prices, costs, strict=True)]
     beyond = sum(max(0, cost - price) for price, cost in zip(prices, costs, strict=True))
     borne = share_out(min(beyond, sum(rooms)), rooms)
     for line, price, cost, bears in zip(lines, prices, costs, borne, strict=True):
         line.bears = bears
-        line.max_unit_cost = max(cost, price - bears) // line.quantity
+        line.max_unit_cost = max(cost, price - bears)
+    _keep_margin(lines, costs, price - whole.margin.most_cost(price, whole.pieces))
+    for line in lines:
+        line.max_unit_cost //= line.quantity
+
+
+def _keep_margin(lines: list[PlannedLine], costs: list[int], margin: int) -> None:
+    """What the bundle must bring in is no line's to spend: each may cost so much less, of what it
+    could cost more than it does."""
+    slack = [line.max_unit_cost - cost for line, cost in zip(lines, costs, strict=True)]
+    kept = share_out(min(margin, sum(slack)), slack)
+    for line, share in zip(lines, kept, strict=True):
+        line.max_unit_cost -= share
+
+
+def _below(tier: str, whole: Whole, price: int, cost: int, floor: int) -> Below:
+    """What is noted of a bundle that is not sold, of one of them; the floor is never rounded down,
+    so that it stays above the price."""
+    each = price // whole.pieces
+    dear = -(-cost // whole.pieces)
+    return Below(whole.variant_id, tier, each, dear, -(-floor // whole.pieces), whole.pieces)
 
 
 def _deliverable(
@@ -141,8 +179,24 @@ def _deliverable(
     return chosen, None
 
 
+def _whole(shelf: Shelf, buyer: BuyerFacts, pieces: int) -> Whole:
+    """What the guard looks at of the bundle as a whole."""
+    if shelf.variant_id is None:
+        raise ValueError("a refused wish is not planned")
+    margin = NO_MARGIN if shelf.sold_below_cost else shelf.margin
+    least = shelf.least_price if buyer.tier == RETAIL else 0
+    return Whole(shelf.variant_id, pieces, shelf.sold_below_cost, margin, least)
+
+
 def _line(
-    place: int, shelf: Shelf, part: Part, buyer: BuyerFacts, unit_price: int, *, own: bool
+    place: int,
+    shelf: Shelf,
+    part: Part,
+    buyer: BuyerFacts,
+    unit_price: int,
+    mark: BundleMark,
+    *,
+    own: bool,
 ) -> PlannedLine:
     of = part.shelf
     if of.variant_id is None or of.type_id is None:
@@ -159,9 +213,10 @@ def _line(
         max_unit_cost=unit_price,
         sold_below_cost=shelf.sold_below_cost,
         from_own_stock=own,
+        tier=buyer.tier,
         shared=of.shared,
         stored_value=stored_value,
-        bundle=BundleMark(shelf.sku, part.position, part.is_gift, shelf.sold_below_cost),
+        bundle=mark,
         offer_cost=of.offer_cost,
         delivery_kind=DeliveryKind(of.delivery_kind),
         type_id=of.type_id,
@@ -172,12 +227,12 @@ def _line(
 
 
 def _beneficiaries(shelf: Shelf, part: Part, buyer: BuyerFacts) -> list[Beneficiary]:
-    """The agents of the chain; what a tier pays for a piece is its share of the bundle's price."""
+    """The agents of the chain; what one pays for a piece is its share of the bundle's price."""
     found = []
-    for level, (agent_id, tier) in enumerate(buyer.chain, start=1):
-        price = price_of(shelf, tier)
+    for member in buyer.chain:
+        price = agent_price(shelf, member.level)
         own = None if price is None else -(-price * part.share // (WHOLE * part.pieces))
-        found.append(Beneficiary(agent_id, level, tier, own))
+        found.append(beneficiary(member, own))
     return found
 
 

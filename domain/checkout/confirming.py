@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain import audit, ledger, orders, payments, risk
+from domain import audit, coupons, ledger, orders, payments, risk
 from domain.checkout.delivering import deliver_own
 from domain.checkout.screening import judge_paid
 from domain.kernel import (
@@ -76,6 +76,10 @@ async def _confirm(
     fits = facts.amount == order.total and facts.currency == order.currency
     if why or not fits or order.status not in orders.UNPAID:
         await _suspend(conn, payment, facts, by, why or ("second_payment" if fits else "amount"))
+        return Confirmed.SUSPENDED
+    if not await coupons.consume(conn, order.id):
+        # Paid late, at a price for which somebody else has used the coupon by now.
+        await _suspend(conn, payment, facts, by, "coupon_gone")
         return Confirmed.SUSPENDED
     await payments.book_money(payment, PaymentStatus.PAID, facts, by)
     posting = orders.channel_payment_posting(

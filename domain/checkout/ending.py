@@ -5,7 +5,7 @@ Like a payment, each locks the order first: of two at once one finds the other's
 
 from uuid import UUID
 
-from domain import cards, orders, payments
+from domain import cards, coupons, orders, payments
 from domain.kernel import (
     SYSTEM,
     Actor,
@@ -75,6 +75,7 @@ async def _end(
     conn: Connection, actor: Actor, order: orders.LockedOrder, status: OrderStatus
 ) -> None:
     await orders.order_ended(conn, order, status)
+    await coupons.release(conn, order.id)
     await act_as(conn, actor, f"order {status.value.lower()}")
     for hold in await cards.holds_of_lines(conn, [line.id for line in order.lines]):
         await cards.release_hold(conn, hold)

@@ -116,6 +116,8 @@ async def _judge_paid(
         await payments.ask_now(payment.id)
         return await _refuse(callback, notice, payment, why)
     taken = await payments.find_by_provider_id(channel.id, notice.provider_id)
+    if taken is not None and taken.id == payment.id:  # the same callback was faster
+        return await _again(callback, notice, payment, same=True)
     if taken is not None:
         return await _refuse(callback, notice, payment, "provider_id_of_another")
     capabilities = payments.port_of(channel.adapter).capabilities

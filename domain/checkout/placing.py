@@ -9,10 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from domain import cards, commissions, ledger, orders, payments, quotes, risk
+from domain.checkout.couponing import Basket, record_uses
+from domain.checkout.exchanging import Paid
 from domain.checkout.guards import refuse_below_cost
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
 from domain.checkout.screening import screen
-from domain.checkout.writing import CURRENCY, KeyTaken, draft_order
+from domain.checkout.writing import CURRENCY, KeyTaken, draft_order, payment_postings
+from domain.coupons import UseState
 from domain.kernel import (
     Actor,
     Connection,
@@ -36,7 +39,7 @@ async def place_unpaid(
     actor: Actor,
     purchase: Purchase,
     buyer: BuyerFacts,
-    planned: list[PlannedLine],
+    basket: Basket,
     newest: UUID | None,
 ) -> tuple[Order, list[OrderLine]]:
     """Write the order and hold its cards, in the caller's transaction. `newest`: of the rules of
@@ -46,11 +49,12 @@ async def place_unpaid(
     total that no channel can charge (INVALID), fewer cards than asked for, and more held cards than
     one buyer may have.
     """
+    planned = basket.planned
     refuse_chosen(planned)
     total = sum(line.unit_price * line.quantity for line in planned)
     refuse_unless(is_payable(total, CURRENCY), Invalid(reason="total_not_payable"))
     order_id = new_id()
-    order, lines = await _write(conn, actor, purchase, buyer, planned, order_id, held=False)
+    order, lines = await _write(conn, actor, purchase, buyer, basket, order_id, held=False)
     await screen(conn, actor, purchase, planned, newest, order_id)
     crash_point("checkout.unpaid_written")
     return order, lines
@@ -61,21 +65,22 @@ async def place_held(
     actor: Actor,
     purchase: Purchase,
     buyer: BuyerFacts,
-    planned: list[PlannedLine],
+    basket: Basket,
     verdict: Verdict,
+    paid: Paid | None,
 ) -> tuple[Order, list[OrderLine]]:
     """Write an order that the wallet pays at once and that nobody delivers before a second look.
 
     In the caller's transaction. It holds no cards: whoever is suspected must not empty the shelf.
     Raises `KeyTaken` as `place_unpaid`; refuses cards chosen by hand.
     """
-    refuse_chosen(planned)
+    refuse_chosen(basket.planned)
     order_id = new_id()
-    order, _ = await _write(conn, actor, purchase, buyer, planned, order_id, held=True)
-    posting = orders.payment_posting(
-        order.id, order.number, order.buyer_id, order.total, order.currency
-    )
-    await ledger.post(conn, [posting])
+    order, lines = await _write(conn, actor, purchase, buyer, basket, order_id, held=True)
+    costs = paid.of({line.position: line.id for line in lines}) if paid else None
+    if costs is not None:
+        await orders.record_exchange(conn, order.id, costs)
+    await ledger.post(conn, payment_postings(order, costs))
     locked = await orders.lock_order(conn, order.id)
     await orders.order_paid(conn, locked, review=True)
     await risk.open_case(conn, order.id, verdict)
@@ -94,25 +99,30 @@ async def _write(
     actor: Actor,
     purchase: Purchase,
     buyer: BuyerFacts,
-    planned: list[PlannedLine],
+    basket: Basket,
     order_id: UUID,
     *,
     held: bool,
 ) -> tuple[Order, list[OrderLine]]:
-    """The order as nobody has paid it yet; it holds cards unless it waits for a second look."""
-    moment = clock.now()
+    """The order as nobody has paid it yet; it holds cards unless it waits for a second look. Its
+    coupons are locked, or used where the wallet pays at once."""
+    moment, planned = clock.now(), basket.planned
     total = sum(line.unit_price * line.quantity for line in planned)
     key = (actor.key_id or buyer.user_id, OPERATION, purchase.idempotency_key)
     if await claim_key(conn, *key, input_hash(purchase.plain()), order_id) is not None:
         raise KeyTaken
     line_ids = {line.position: new_id() for line in planned}
     expires_at = moment + payments.times.unpaid
+    costs: dict[int, list[int]] = {line.position: [] for line in planned}
     if not held:
         costs = await _hold_all(conn, actor, planned, line_ids, expires_at + payments.HELD_BEYOND)
-        refuse_below_cost(planned, costs)
+    refuse_below_cost(planned, costs)
     order, lines = _draft(actor, purchase, buyer, planned, line_ids, order_id, total)
     order.expires_at = expires_at
     await orders.insert_unpaid(conn, order, lines)
+    state = UseState.USED if held else UseState.LOCKED
+    uses = basket.uses(line_ids, buyer)
+    await record_uses(conn, actor, purchase, order, uses, state)
     if purchase.quote_id is not None:
         await quotes.use_quote(conn, purchase.quote_id, order_id)
     if purchase.keepsake is not None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import orjson
 
-from domain import commissions
+from domain import agents, commissions, pricebook
 from domain.catalog import WhenOut, from_rows
-from domain.checkout.rules import RETAIL, BuyerFacts, Part, PlannedLine, Shelf
+from domain.checkout.rules import RETAIL, BuyerFacts, ChainMember, Part, PlannedLine, Shelf
 from domain.kernel import NotFound, Refused
+from domain.priceguard import NO_MARGIN, Margin, margin_in, terms_in
+
+LEVELS = (1, 2, 3)
 
 
 @dataclass(slots=True)
@@ -67,26 +70,31 @@ def _on_the_shelf(row: Any) -> list[dict[str, Any]]:
 
 
 def buyer_of(row: Any) -> BuyerFacts:
-    """Who buys, at which tier, and who earns on it; refuses an account that is closed."""
+    """Who buys, at which tier, and who earns on it; refuses an account that is closed, and an
+    agent that may not trade now (AGENT_BLOCKED)."""
     if row["buyer_id"] is None:
         raise Refused(NotFound(what="buyer"))
     is_agent = row["agent_id"] is not None
+    if row["blocked"] is not None:
+        raise Refused(agents.AgentBlocked(reason=row["blocked"]))
     # An agent buys for own stock at its tier's price, and nobody earns on that (row L11).
-    chain = (
-        ()
-        if is_agent
-        else tuple(
-            (row[f"id{level}"], row[f"tier{level}"])
-            for level in (1, 2, 3)
-            if row[f"id{level}"] is not None
-        )
-    )
+    chain = () if is_agent else _chain_of(row)
     return BuyerFacts(
         user_id=row["buyer_id"],
         tier=row["tier"] if is_agent else RETAIL,
         is_agent=is_agent,
         chain=chain,
         wallet_balance=row["balance"] or 0,
+        promo_link=row["promo_link"] if chain else None,
+    )
+
+
+def _chain_of(row: Any) -> tuple[ChainMember, ...]:
+    levels = [level for level in LEVELS if row[f"id{level}"] is not None]
+    barred = agents.bar_above([row[f"barred{level}"] for level in levels])
+    return tuple(
+        ChainMember(row[f"id{level}"], level, row[f"tier{level}"], why)
+        for level, why in zip(levels, barred, strict=True)
     )
 
 
@@ -101,17 +109,18 @@ def shelves_of(rows: list[Any], seen: Seen) -> dict[str, Shelf]:
                 share=row["share"],
                 gift_from=row["gift_from"],
                 when_out=WhenOut(row["when_out"]) if row["when_out"] else None,
-                shelf=_shelf_of(row, seen.for_row(row)),
+                shelf=_shelf_of(row, seen.for_row(row), NO_MARGIN),
             )
             parts.setdefault(row["bundle"], []).append(part)
+    margin = margin_in(rows[0]["margin"])
     return {
-        row["sku"]: _shelf_of(row, seen.for_row(row), parts.get(row["sku"], ()))
+        row["sku"]: _shelf_of(row, seen.for_row(row), margin, parts.get(row["sku"], ()))
         for row in rows
         if row["bundle"] is None
     }
 
 
-def _shelf_of(row: Any, own_cards: int, parts: Sequence[Part] = ()) -> Shelf:
+def _shelf_of(row: Any, own_cards: int, margin: Margin, parts: Sequence[Part] = ()) -> Shelf:
     return Shelf(
         sku=row["sku"],
         variant_id=row["variant_id"],
@@ -122,10 +131,13 @@ def _shelf_of(row: Any, own_cards: int, parts: Sequence[Part] = ()) -> Shelf:
         max_quantity=row["max_quantity"] or 1,
         sold_below_cost=bool(row["sold_below_cost"]),
         prices=orjson.loads(row["prices"]) if row["prices"] else {},
+        paid_up=pricebook.paid_up(orjson.loads(row["own_prices"] or "[]")),
         rules=commissions.read_rules(orjson.loads(row["rules"])),
         own_cards=own_cards,
         shared=row["shared_card"] is not None,
         offer_cost=row["offer_cost"],
+        margin=margin,
+        least_price=terms_in(row["resale_terms"]).least_price(row["face"]),
         parts=tuple(sorted(parts, key=lambda part: part.position)),
         type_id=row["type_id"],
         type_version=row["type_version"] or 0,

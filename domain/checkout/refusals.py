@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from domain.kernel import Money, Refusal, Spoken
+from domain.kernel import Money, Refusal, Refused, Spoken
+from domain.priceguard import Below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,27 @@ class StockShort(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShopBusy(Refusal):
+    """Suppliers are behind: what only they could deliver is not sold for now (row F7).
+
+    `retry_after`: seconds after which the same request may be repeated.
+    """
+
+    code: ClassVar[str] = "SHOP_BUSY"
+    retryable: ClassVar[bool] = True
+    sku: str
+    retry_after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeRateMissing(Refusal):
+    """The site's currency has no exchange rate that is good now: nothing is sold in it."""
+
+    code: ClassVar[str] = "EXCHANGE_RATE_MISSING"
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriceChanged(Refusal):
     """The price is not the one that the buyer saw, or is above a partner's limit.
 
@@ -70,6 +92,15 @@ class PriceBelowCost(Refusal):
 
     code: ClassVar[str] = "PRICE_BELOW_COST"
     sku: str
+
+
+class BelowFloor(Refused):
+    """Carries that refusal up, and what is to be noted about it once nothing is written."""
+
+    def __init__(self, refusal: PriceBelowCost, below: Below, *, by_coupon: bool = False) -> None:
+        super().__init__(refusal)
+        self.below = below
+        self.by_coupon = by_coupon  # without its coupons the line would not be below
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from domain.agents import BarReason
 from domain.catalog import (
     CARD_KINDS,
     AccountField,
@@ -21,11 +22,15 @@ from domain.checkout.refusals import (
     QuantityOutOfRange,
     StockShort,
 )
-from domain.commissions import Beneficiary, Rule
+from domain.commissions import Beneficiary, Coupon, Rule
+from domain.coupons import NO_COUPONS, NamedCoupons
 from domain.kernel import Invalid, Money, Refusal, Refused, Spoken, refuse_unless
 from domain.orders import MAX_LINES, Keepsake
+from domain.priceguard import NO_MARGIN, Margin
 
 RETAIL = "retail"
+HOUSE = "CNY"  # the currency of the books
+MAX_PIECES = 1_000_000  # in one line, whatever its variant allows
 # Kinds whose goods are cards: what is sold is a sealed code, a link or a gift card's number.
 FROM_THE_POOL = CARD_KINDS
 SOLD_KINDS = FROM_THE_POOL | {DeliveryKind.DIRECT_TOPUP, DeliveryKind.MANUAL}
@@ -55,6 +60,9 @@ class Purchase:
     by_channel: bool = False  # somebody pays through a payment channel, not out of the wallet
     quote_id: UUID | None = None  # sells at the prices that this quote locked
     expected_total: int | None = None  # refuses any other
+    currency: str = HOUSE  # of the site; amounts above are in it
+    coupons: NamedCoupons = NO_COUPONS
+    automatic: bool = True  # False once what applies by itself would sell below the floor
 
     def plain(self) -> list[Any]:
         """The values that make two purchases the same one."""
@@ -66,6 +74,10 @@ class Purchase:
         price = [["quote", str(self.quote_id)]] if self.quote_id else []
         if self.expected_total is not None:
             price.append(["total", str(self.expected_total)])
+        if self.currency != HOUSE:
+            price.append(["currency", self.currency])
+        if self.coupons:
+            price.append(["coupons", *self.coupons.marks()])
         return [wishes, self.promoter_code, self.external_id, *left, *way, *price]
 
 
@@ -85,12 +97,15 @@ class Shelf:
     own_cards: int  # counted up to the quantity asked for by all lines together
     offer_cost: int | None  # of the cheapest offer; None: nobody offers it
     shared: bool = False  # its code is for many buyers
+    paid_up: tuple[int | None, ...] = ()  # what each agent of the chain pays, nearest first
     withheld: str | None = None  # why it is not sold here or now, as a key of the texts
     type_id: UUID | None = None
     type_version: int = 0
     account_fields: tuple[AccountField, ...] = ()
     parts: tuple["Part", ...] = ()  # of a bundle
     locked: int | None = None  # the unit price that the buyer's quote locked
+    margin: Margin = NO_MARGIN  # what a sale must bring in beyond its cost
+    least_price: int = 0  # of resale to whoever uses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +126,34 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A bundle as the price guard sees it: `pieces` of it are bought."""
+
+    variant_id: UUID
+    pieces: int
+    sold_below_cost: bool
+    margin: Margin
+    least_price: int
+
+
+@dataclass(frozen=True, slots=True)
 class BundleMark:
-    """Of which bundle a line is a part, and whether that bundle may be sold at a loss."""
+    """Of which bundle a line is a part."""
 
     sku: str
     position: int
     gift: bool
-    sold_below_cost: bool
+    whole: Whole
+
+
+@dataclass(frozen=True, slots=True)
+class ChainMember:
+    """An agent above a buyer, level 1 nearest; `barred`: why it earns nothing on this purchase."""
+
+    agent_id: UUID
+    level: int
+    tier: str
+    barred: BarReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +163,9 @@ class BuyerFacts:
     user_id: UUID
     tier: str
     is_agent: bool
-    chain: tuple[tuple[UUID, str], ...]  # (agent, tier), nearest first
+    chain: tuple[ChainMember, ...]  # nearest first
     wallet_balance: int
+    promo_link: UUID | None = None  # by which they came
 
 
 @dataclass(slots=True)
@@ -144,6 +181,7 @@ class PlannedLine:
     max_unit_cost: int
     sold_below_cost: bool
     from_own_stock: bool
+    tier: str
     delivery_kind: DeliveryKind
     type_id: UUID
     type_version: int
@@ -153,9 +191,18 @@ class PlannedLine:
     stored_value: bool = False  # an own gift card: what it holds is owed, and nobody earns on it
     bundle: BundleMark | None = None
     offer_cost: int | None = None
+    margin: Margin = NO_MARGIN
+    least_price: int = 0
     bears: int = 0  # of what the other parts of its bundle cost beyond their shares
+    discount: int = 0  # what coupons took off all pieces together; `unit_price` is after that
+    agent_bears: int = 0  # of it
     chain: list[Beneficiary] = field(default_factory=list)
     rules: Mapping[int, Rule] = field(default_factory=dict)
+
+    @property
+    def coupon(self) -> Coupon:
+        """What coupons took off, as commissions see it."""
+        return Coupon(self.discount, self.agent_bears)
 
 
 def _filled_in(wish: LineWish) -> list[Any]:
@@ -165,7 +212,7 @@ def _filled_in(wish: LineWish) -> list[Any]:
 
 
 def check_wishes(lines: Sequence[LineWish]) -> None:
-    """Refuses an empty order, too many lines, and one sku twice."""
+    """Refuses an empty order, too many lines, one sku twice, and no or absurdly many pieces."""
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(Invalid(reason="order_lines", field=("lines",)))
     if len({line.sku for line in lines}) != len(lines):
@@ -173,6 +220,9 @@ def check_wishes(lines: Sequence[LineWish]) -> None:
     for position, line in enumerate(lines):
         one = line.card_id is None or line.quantity == 1
         path = ("lines", str(position), "quantity")
+        # Before the database counts cards by it; the variant's own bounds come later.
+        some = QuantityOutOfRange(minimum=1, maximum=MAX_PIECES, field=path)
+        refuse_unless(1 <= line.quantity <= MAX_PIECES, some)
         refuse_unless(one, Invalid(reason="chosen_quantity", field=path))
 
 
@@ -223,16 +273,28 @@ def plan_line(
     return [_planned(place, wish, shelf, buyer, account, own=own)], []
 
 
-def price_of(shelf: Shelf, tier: str) -> int | None:
-    """The unit price for a tier; the retail price where the tier has none of its own."""
-    return shelf.prices.get(tier, shelf.prices.get(RETAIL))
+def listed_price(shelf: Shelf, buyer: BuyerFacts) -> int | None:
+    """What this buyer pays for one now: retail, or what the agent that it is pays."""
+    return agent_price(shelf, 1) if buyer.is_agent else shelf.prices.get(RETAIL)
+
+
+def agent_price(shelf: Shelf, level: int) -> int | None:
+    """What the agent at a level of the chain, 1 nearest, pays for one (row E2)."""
+    return shelf.paid_up[level - 1] if level <= len(shelf.paid_up) else None
 
 
 def price_for(shelf: Shelf, buyer: BuyerFacts) -> int | None:
     """What this buyer pays for one: the locked price, where there is a price at all. Agents above
     earn by the price lists of now: a lock binds the shop towards its buyer alone."""
-    listed = price_of(shelf, buyer.tier)
+    listed = listed_price(shelf, buyer)
     return listed if listed is None or shelf.locked is None else shelf.locked
+
+
+def beneficiary(member: ChainMember, price: int | None) -> Beneficiary:
+    """A member of the chain as commissions see it. Who is barred keeps its place, so that nobody
+    above earns what it does not."""
+    barred = member.barred is not None
+    return Beneficiary(member.agent_id, member.level, member.tier, price, barred)
 
 
 def unfilled(shelf: Shelf) -> Shelf:
@@ -306,6 +368,8 @@ def _planned(
     if price is None or shelf.variant_id is None or shelf.type_id is None:
         raise ValueError("a refused wish is not planned")
     stored_value = shelf.delivery_kind == DeliveryKind.GIFT_CARD
+    by_hand = shelf.delivery_kind == DeliveryKind.MANUAL
+    margin = NO_MARGIN if stored_value or by_hand or shelf.sold_below_cost else shelf.margin
     return PlannedLine(
         position=place,
         place=place,
@@ -313,20 +377,23 @@ def _planned(
         sku=shelf.sku,
         quantity=wish.quantity,
         unit_price=price,
-        max_unit_cost=price,
+        max_unit_cost=margin.most_cost(price),
         sold_below_cost=shelf.sold_below_cost,
         from_own_stock=own,
+        tier=buyer.tier,
         chosen=wish.card_id,
         shared=shelf.shared,
         stored_value=stored_value,
-        offer_cost=None if shelf.locked is None else shelf.offer_cost,
+        offer_cost=None if by_hand else shelf.offer_cost,
+        margin=margin,
+        least_price=shelf.least_price if buyer.tier == RETAIL else 0,
         delivery_kind=DeliveryKind(shelf.delivery_kind),
         type_id=shelf.type_id,
         type_version=shelf.type_version,
         account=account or None,
         chain=[
-            Beneficiary(agent_id, level, tier, price_of(shelf, tier))
-            for level, (agent_id, tier) in enumerate(buyer.chain, start=1)
+            beneficiary(member, agent_price(shelf, member.level))
+            for member in buyer.chain
             if not stored_value
         ],
         rules=shelf.rules,

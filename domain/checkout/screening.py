@@ -81,7 +81,7 @@ async def judge_paid(conn: Connection, order: orders.LockedOrder) -> Verdict | N
         return None
     seen, moment = await risk.seen_with(conn, order.id)
     lines = [
-        OrderedLine(line.variant_id, line.quantity, line.unit_price, line.account)
+        OrderedLine(line.variant_id, line.quantity, line.unit_price)
         for line in (await orders.lines_of([order.id]))[order.id]
     ]
     each = Try(order.id, order.buyer_id, lines, seen, order.id)

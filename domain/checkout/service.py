@@ -15,20 +15,30 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import ledger, orders, quotes, risk
+from domain import agents, coupons, ledger, orders, priceguard, promotion, quotes, risk
 from domain.checkout import statements
+from domain.checkout.backlog import refuse_in_a_jam
+from domain.checkout.couponing import (
+    Basket,
+    WrongCodes,
+    couponed,
+    price_floor,
+    refuse_codes,
+    refuse_wrong,
+    saw_automatic,
+    use_claims,
+)
+from domain.checkout.exchanging import exchanged
 from domain.checkout.guards import refuse_below_cost, refuse_other_total
 from domain.checkout.placing import place_held, place_unpaid
 from domain.checkout.planning import plan
 from domain.checkout.reading import Seen, buyer_of, seen_in, shelves_of
-from domain.checkout.refusals import StockShort
+from domain.checkout.refusals import BelowFloor, StockShort
 from domain.checkout.rules import (
     BuyerFacts,
     PlannedLine,
     Purchase,
     check_wishes,
-    price_of,
-    unfilled,
 )
 from domain.checkout.screening import Blocked, Held, refuse_blocked, screen
 from domain.checkout.writing import (
@@ -46,6 +56,7 @@ from domain.kernel import (
     Actor,
     Busy,
     Connection,
+    Invalid,
     Money,
     Refused,
     clock,
@@ -53,12 +64,14 @@ from domain.kernel import (
     crash_point,
     input_hash,
     new_id,
+    refuse_unless,
     transaction,
     wake_relay,
 )
 from domain.kernel.idempotency import check_key, find_claimed
 from domain.ledger import AccountKind, account_id
-from domain.orders import Order, OrderLine
+from domain.orders import Exchange, Order, OrderLine
+from domain.priceguard import InversionCause
 
 OPERATION = "orderCreate"
 QUICK_TRIES = 3
@@ -75,6 +88,7 @@ class Placed:
     lines: list[OrderLine]
     cards: dict[UUID, list[ClaimedCard]] | None
     replayed: bool
+    paid: Exchange | None = None  # in another currency than the house's
 
 
 async def place_order(actor: Actor, purchase: Purchase) -> Placed:
@@ -82,10 +96,14 @@ async def place_order(actor: Actor, purchase: Purchase) -> Placed:
 
     With `by_channel` the order waits for its payment, and its cards are held meanwhile (F7, F2).
     Refuses, having changed nothing: an unknown or unlisted sku, a quantity out of range, short
-    stock, a changed price, a sale below cost, a short balance, a reused key.
+    stock, a changed price, a sale below cost, a short balance, a reused key, a named coupon that
+    does not apply, and what only suppliers deliver while they are far behind (SHOP_BUSY).
     """
     check_wishes(purchase.lines)
     check_key(purchase.idempotency_key)
+    if any(wish.account for wish in purchase.lines):
+        await orders.ready_to_seal()
+    purchase.coupons.check()
     try:
         if purchase.by_channel:
             return await _place_unpaid(actor, purchase)
@@ -94,6 +112,16 @@ async def place_order(actor: Actor, purchase: Purchase) -> Placed:
         return await _place_held(actor, purchase, held.verdict)
     except Blocked as blocked:
         raise await refuse_blocked(blocked) from None
+    except WrongCodes as wrong:
+        raise await refuse_codes(actor, wrong) from None
+    except BelowFloor as low:
+        if purchase.automatic and coupons.sight.automatic:
+            # What applies by itself sells nothing below the floor, and keeps nobody from buying.
+            return await place_order(actor, replace(purchase, automatic=False))
+        await priceguard.note_refused(actor.site_id, InversionCause.ORDER, [low.below])
+        if low.by_coupon:
+            raise Refused(price_floor(purchase)) from None
+        raise
 
 
 async def _place_paid(actor: Actor, purchase: Purchase) -> Placed:
@@ -115,13 +143,15 @@ async def _place_unpaid(actor: Actor, purchase: Purchase) -> Placed:
     """Place an order that is paid later, in one transaction; no money moves."""
     try:
         async with transaction() as conn:
-            rows = await _read(conn, actor, purchase, clock.now())
+            rows = await read(conn, actor, purchase, clock.now())
             buyer = buyer_of(rows[0])
             if rows[0]["earlier"] is not None:
                 raise KeyTaken
-            planned = _plan(purchase, rows, seen_in(rows), buyer)
+            by_wallet = Invalid(reason="currency_by_wallet", field=("payByChannel",))
+            refuse_unless(purchase.currency == CURRENCY, by_wallet)
+            basket = _plan(purchase, rows, seen_in(rows), buyer)
             newest = rows[0]["risk_rules"]
-            order, lines = await place_unpaid(conn, actor, purchase, buyer, planned, newest)
+            order, lines = await place_unpaid(conn, actor, purchase, buyer, basket, newest)
     except KeyTaken:
         return await _replay(actor, purchase, input_hash(purchase.plain()))
     wake_relay()
@@ -132,13 +162,14 @@ async def _place_held(actor: Actor, purchase: Purchase, verdict: risk.Verdict) -
     """Write a purchase by wallet paid and held for a second look, in one transaction (row C9)."""
     try:
         async with transaction() as conn:
-            rows = await _read(conn, actor, purchase, clock.now())
+            rows = await read(conn, actor, purchase, clock.now())
             buyer = buyer_of(rows[0])
             if rows[0]["earlier"] is not None:
                 raise KeyTaken
-            planned = _plan(purchase, rows, seen_in(rows), buyer)
-            _total_of(planned, buyer)
-            order, lines = await place_held(conn, actor, purchase, buyer, planned, verdict)
+            basket = _plan(purchase, rows, seen_in(rows), buyer)
+            _refuse_short(basket.planned, buyer, purchase.currency)
+            paid = exchanged(basket.planned, purchase.currency, rows[0].get("exchange"))
+            order, lines = await place_held(conn, actor, purchase, buyer, basket, verdict, paid)
     except KeyTaken:
         return await _replay(actor, purchase, input_hash(purchase.plain()))
     except asyncpg.CheckViolationError as error:
@@ -147,7 +178,8 @@ async def _place_held(actor: Actor, purchase: Purchase, verdict: risk.Verdict) -
         raise Refused(Busy()) from error  # spent meanwhile; the next look says how much is left
     crash_point("checkout.held")
     wake_relay()
-    return Placed(order, lines, {line.id: [] for line in lines}, replayed=False)
+    costs = paid.of({line.position: line.id for line in lines}) if paid else None
+    return Placed(order, lines, {line.id: [] for line in lines}, replayed=False, paid=costs)
 
 
 async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Placed:
@@ -156,7 +188,7 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
     hashed = input_hash(purchase.plain())
     try:
         async with transaction() if in_a_crowd else connection() as conn:
-            rows = await _read(conn, actor, purchase, moment)
+            rows = await read(conn, actor, purchase, moment)
             if rows[0]["earlier"] is not None:
                 raise KeyTaken
             placed = await _buy(conn, actor, purchase, hashed, rows, moment, in_a_crowd)
@@ -164,15 +196,32 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
         return await _replay(actor, purchase, hashed)
     except Overdrawn as error:
         # Another purchase of this buyer spent the money between READ and WRITE.
-        wallet = await ledger.wallet_of(actor.require_user(), CURRENCY)
-        required = Money(error.required, CURRENCY)
+        wallet = await ledger.wallet_of(actor.require_user(), purchase.currency)
+        required = Money(error.required, purchase.currency)
         raise Refused(ledger.BalanceShort(required=required, available=wallet.available)) from error
     crash_point("checkout.after_commit")
     wake_relay()
     return placed
 
 
-async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: datetime) -> list[Any]:
+async def read(conn: Connection, actor: Actor, purchase: Purchase, moment: datetime) -> list[Any]:
+    """READ; with coupons when the buyer names some, or when some were seen to apply by themselves.
+    Who sees the first of these reads once more."""
+    wanted = bool(purchase.coupons) or (purchase.automatic and coupons.sight.automatic)
+    rows = await _read_once(conn, actor, purchase, moment, with_coupons=wanted)
+    if saw_automatic(rows) and purchase.automatic and not wanted:
+        return await _read_once(conn, actor, purchase, moment, with_coupons=True)
+    return rows
+
+
+async def _read_once(
+    conn: Connection,
+    actor: Actor,
+    purchase: Purchase,
+    moment: datetime,
+    *,
+    with_coupons: bool,
+) -> list[Any]:
     buyer = actor.require_user()
     chosen = [wish.card_id for wish in purchase.lines]
     given = {
@@ -182,20 +231,23 @@ async def _read(conn: Connection, actor: Actor, purchase: Purchase, moment: date
         "moment": moment,
         "buyer": buyer,
         "promoter": (purchase.promoter_code or "").strip().upper() or None,
-        "wallet": account_id(AccountKind.WALLET, buyer, CURRENCY),
+        **promotion.attribution.given(),
+        "wallet": account_id(AccountKind.WALLET, buyer, purchase.currency),
         "skus": [wish.sku for wish in purchase.lines],
         "quantities": [wish.quantity for wish in purchase.lines],
-        "currency": CURRENCY,
+        "currency": purchase.currency,
         "day": moment.date(),
         "site": actor.site_id,
+        **agents.footprint_of(actor).given(),
     }
-    plain, with_chosen = statements.READ, statements.READ_CHOSEN
     if purchase.quote_id is not None:
-        plain, with_chosen = statements.READ_QUOTED, statements.READ_CHOSEN_QUOTED
         given["quote"] = purchase.quote_id
-    statement = plain
     if any(chosen):
-        statement, given["chosen"] = with_chosen, chosen
+        given["chosen"] = chosen
+    if with_coupons:
+        given |= purchase.coupons.given(actor, automatic=purchase.automatic)
+    quoted, abroad = purchase.quote_id is not None, purchase.currency != CURRENCY
+    statement = statements.READS[any(chosen), quoted, abroad, with_coupons]
     rows: list[Any] = await conn.fetch(statement.text, *statement.values(given))
     return rows
 
@@ -211,8 +263,11 @@ async def _buy(
 ) -> Placed:
     order_id, buyer = new_id(), buyer_of(rows[0])
     seen = seen_in(rows)
-    planned = _plan(purchase, rows, seen, buyer)
-    total = _total_of(planned, buyer)
+    basket = _plan(purchase, rows, seen, buyer)
+    planned = basket.planned
+    _refuse_short(planned, buyer, purchase.currency)
+    paid = exchanged(planned, purchase.currency, rows[0].get("exchange"))
+    total = sum(line.unit_price * line.quantity for line in planned)
     if rows[0]["risk_rules"] is not None:
         await screen(conn, actor, purchase, planned, rows[0]["risk_rules"])
     line_ids = {line.position: new_id() for line in planned}
@@ -229,6 +284,7 @@ async def _buy(
     order, lines = draft_order(
         actor, purchase, buyer, planned, line_ids, cards, total, order_id, moment
     )
+    uses = basket.uses(line_ids, buyer)
     taken = [card for each in cards.values() for card in each]
     to_sell = [] if in_a_crowd else taken
     claims = {
@@ -241,54 +297,39 @@ async def _buy(
         **card_columns(to_sell),
         **share_columns(taken),
         **({"quote": purchase.quote_id} if purchase.quote_id is not None else {}),
+        **(use_claims(actor, purchase, uses) if uses else {}),
     }
-    await write(conn, order, lines, planned, moment, claims)
-    return Placed(order, lines, cards, replayed=False)
+    costs = paid.of(line_ids) if paid else None
+    await write(conn, order, lines, planned, moment, claims, costs, uses)
+    return Placed(order, lines, cards, replayed=False, paid=costs)
 
 
-async def look(actor: Actor, purchase: Purchase) -> dict[str, int]:
-    """The unit price of each sku, if the caller bought now. Writes nothing; looks at no wallet.
-
-    Refuses as `place_order` does, but for the fields that a buyer fills in, which are not asked
-    for, and also what would be refunded because its supplier asks more by now.
-    """
-    check_wishes(purchase.lines)
-    async with connection() as conn:
-        rows = await _read(conn, actor, purchase, clock.now())
-    buyer, seen = buyer_of(rows[0]), seen_in(rows)
-    shelves = {
-        sku: replace(unfilled(shelf), locked=price_of(shelf, buyer.tier))
-        for sku, shelf in shelves_of(rows, seen).items()
-    }
-    planned = plan(purchase.lines, shelves, buyer, CURRENCY)
-    costs = {line.position: [card["unit_cost"] for card in seen.take(line)] for line in planned}
-    refuse_below_cost(planned, costs)
-    return {sku: shelf.locked for sku, shelf in shelves.items() if shelf.locked is not None}
-
-
-def _plan(purchase: Purchase, rows: list[Any], seen: Seen, buyer: BuyerFacts) -> list[PlannedLine]:
-    """The lines, at the prices that a quote locked where the purchase comes with one."""
+def _plan(purchase: Purchase, rows: list[Any], seen: Seen, buyer: BuyerFacts) -> Basket:
+    """The lines, at the prices that a quote locked where the purchase comes with one, and with what
+    coupons take off them."""
     shelves = shelves_of(rows, seen)
     if purchase.quote_id is not None:
         found = rows[0]["quote"]
         wished = [(wish.sku, wish.quantity) for wish in purchase.lines]
         prices = quotes.prices_to_lock(orjson.loads(found) if found else None, wished)
         shelves |= {sku: replace(shelves[sku], locked=price) for sku, price in prices.items()}
-    planned = plan(purchase.lines, shelves, buyer, CURRENCY)
-    refuse_other_total(planned, purchase.expected_total, CURRENCY)
-    return planned
+    planned = plan(purchase.lines, shelves, buyer, purchase.currency)
+    basket = couponed(planned, purchase, buyer, rows[0].get("coupons"))
+    refuse_wrong(basket, purchase)
+    refuse_other_total(basket.planned, purchase.expected_total, purchase.currency)
+    refuse_in_a_jam(basket.planned)
+    return basket
 
 
-def _total_of(planned: list[PlannedLine], buyer: BuyerFacts) -> int:
-    """The sum of the lines, which the wallet must hold; a wallet pays to the 1/10000."""
+def _refuse_short(planned: list[PlannedLine], buyer: BuyerFacts, currency: str) -> None:
+    """The wallet must hold the sum of the lines; a wallet pays to the 1/10000."""
     total = sum(line.unit_price * line.quantity for line in planned)
     if buyer.wallet_balance < total:
         raise Refused(
             ledger.BalanceShort(
-                required=Money(total, CURRENCY), available=Money(buyer.wallet_balance, CURRENCY)
+                required=Money(total, currency), available=Money(buyer.wallet_balance, currency)
             )
         )
-    return total
 
 
 def _picked(

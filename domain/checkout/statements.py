@@ -6,15 +6,24 @@ still running), the cards, and writes everything; the database refuses all of it
 of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a transaction.
 """
 
-from domain.catalog import OFFER_AUTHORISED, WITHHELD
+from domain.agents import BARRED
+from domain.agreements import UNACCEPTED
+from domain.catalog import WITHHELD
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
-from domain.kernel import named
+from domain.coupons import AUTOMATIC_NOW, COUPONS, INSERT_USES
+from domain.deposits import OWES
+from domain.kernel import Named, named
 from domain.kernel.outbox import INSERT_EVENTS
 from domain.ledger import INSERT_ENTRIES, INSERT_TRANSFERS
-from domain.orders import INSERT_KEEPSAKE
-from domain.pricing import CHOSEN_LIST
+from domain.orders import INSERT_EXCHANGE, INSERT_KEEPSAKE
+from domain.penalties import RESTRICTED
+from domain.pricebook import OWN_PRICES
+from domain.priceguard import MARGIN_OF, TERMS_OF
+from domain.pricing import CHOSEN_LIST, RATE_NOW
+from domain.promotion import TOUCHED
 from domain.quotes import QUOTE, USE_QUOTE
 from domain.risk import NEWEST
+from domain.suppliers import CHEAPEST_OFFER
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -72,30 +81,50 @@ END
 _PRICE_LIST = CHOSEN_LIST.format(
     variant="v.id", currency=":currency", site=":site", moment=":moment"
 )
-_AUTHORISED = OFFER_AUTHORISED.format(
-    moment=":moment", supplier="o.supplier_id", brand="p.brand_id"
-)
+_OFFER_COST = CHEAPEST_OFFER.format(variant="v.id", moment=":moment", brand="p.brand_id")
+_TIER = "coalesce((SELECT tier FROM buyer), 'retail')"
+
+# Why the buyer, who is an agent, may not buy; and why an agent above earns nothing.
+_BLOCKED = f"""CASE WHEN a.id IS NULL THEN NULL
+    WHEN {UNACCEPTED.format(agent="a", deed="'trade'", moment=":moment")}
+        THEN 'blocked_by_agreement'
+    WHEN {RESTRICTED.format(agent="a", deed="'trade'", moment=":moment")} THEN 'blocked_by_penalty'
+    WHEN {OWES.format(agent="a", moment=":moment")} THEN 'blocked_by_deposit' END"""
+_EARNS = f"""coalesce({BARRED}, CASE WHEN {
+    UNACCEPTED.format(agent="{agent}", deed="'earn'", moment=":moment")
+} THEN 'agreement' WHEN {
+    RESTRICTED.format(agent="{agent}", deed="'earn'", moment=":moment")
+} THEN 'penalty' END)"""
+_RULES = RULES_OF_VARIANT.format(moment=":moment", one="ch.id1", two="ch.id2", three="ch.id3")
 
 _READ = f"""
 WITH earlier AS (
     SELECT input_hash, result FROM idempotency_keys
     WHERE actor = :actor AND operation = :operation AND key = :key
 ), buyer AS (
-    SELECT u.id, u.referrer_agent_id, a.id AS agent_id, a.tier
+    SELECT u.id, u.referrer_agent_id, a.id AS agent_id, a.tier, {_BLOCKED} AS blocked
     FROM users u LEFT JOIN agents a ON a.user_id = u.id AND a.status = 'active'
     WHERE u.id = :buyer AND u.disabled_at IS NULL
-), chain AS (
-    SELECT one.id AS id1, one.tier AS tier1, two.id AS id2, two.tier AS tier2,
-           three.id AS id3, three.tier AS tier3
+), touched AS ({TOUCHED}), chain AS (
+    SELECT one.id AS id1, one.tier AS tier1, one.leaf AS leaf1,
+        {_EARNS.format(agent="one")} AS barred1,
+        two.id AS id2, two.tier AS tier2, two.leaf AS leaf2,
+        {_EARNS.format(agent="two")} AS barred2,
+        three.id AS id3, three.tier AS tier3, three.leaf AS leaf3,
+        {_EARNS.format(agent="three")} AS barred3
     FROM agents one
     LEFT JOIN agents two ON two.id = one.parent_id
     LEFT JOIN agents three ON three.id = two.parent_id
-    WHERE one.status = 'active' AND one.id = coalesce(
-        (SELECT id FROM agents WHERE code = :promoter), (SELECT referrer_agent_id FROM buyer))
+    -- Of an agent that buys for its own stock: itself and those above, whose prices bind its own.
+    WHERE one.status = 'active' AND one.id = coalesce((SELECT agent_id FROM buyer),
+        (SELECT id FROM agents WHERE code = :promoter), (SELECT agent_id FROM touched),
+        (SELECT referrer_agent_id FROM buyer))
 )
 SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier) AS earlier_hash,
-    ({NEWEST}) AS risk_rules,
-    b.id AS buyer_id, b.agent_id, b.tier, ch.id1, ch.tier1, ch.id2, ch.tier2, ch.id3, ch.tier3,
+    ({NEWEST}) AS risk_rules, {AUTOMATIC_NOW.format(moment=":moment")} AS automatic,
+    {MARGIN_OF.format(site=":site", tier=_TIER)} AS margin,
+    b.id AS buyer_id, b.agent_id, b.tier, b.blocked, ch.*,
+    (SELECT link_id FROM touched WHERE agent_id = ch.id1) AS promo_link,
     (SELECT balance FROM accounts WHERE id = :wallet) AS balance,
     w.sku, v.id AS variant_id,
     coalesce(v.status = 'active' AND p.status = 'approved', false) AS for_sale,
@@ -105,7 +134,8 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id AND list_id =
         {_PRICE_LIST}) AS prices,
-    {RULES_OF_VARIANT.format(moment=":moment")} AS rules,
+    {OWN_PRICES.format(quantity="w.quantity")} AS own_prices,
+    {_RULES} AS rules,
     {_FREE} AS cards,
     CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
         SELECT c.id, c.masked, c.expires_on, used.number AS used
@@ -116,9 +146,9 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
             AND (c.expires_on IS NULL OR c.expires_on > :day::date + sp.expiry_margin_days)
             AND (sp.shared_uses IS NULL OR used.number + w.wanted <= sp.shared_uses)
         ORDER BY c.expires_on, c.id LIMIT 1) one) END AS shared_card,
-    (SELECT min(o.cost) FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-        WHERE o.variant_id = v.id AND o.enabled AND s.state = 'active'
-            AND {_AUTHORISED}) AS offer_cost,
+    {_OFFER_COST} AS offer_cost,
+    {TERMS_OF.format(variant="v.id", brand="p.brand_id")} AS resale_terms,
+    CASE WHEN v.face_currency = :currency THEN v.face_units END AS face,
     w.chosen, w.turn, w.wanted, w.bundle, w.part, w.pieces, w.share, w.gift_from, w.when_out
 FROM ({_WISHED}) AS w
 LEFT JOIN buyer b ON true
@@ -136,14 +166,32 @@ _READ_CHOSEN = (
     .replace(_NOT_CHOSEN, "a.chosen")
     .replace(_ASKED, _ASKED_AND_CHOSEN)
 )
-READ, READ_CHOSEN = named(_READ), named(_READ_CHOSEN)
-
 # And where somebody comes with a quote: it is read with the rest, and costs no statement more.
 _PLAIN, _QUOTED = "SELECT (SELECT result FROM earlier)", f"({QUOTE}) AS quote"
-READ_QUOTED, READ_CHOSEN_QUOTED = (
-    named(each.replace(_PLAIN, f"SELECT {_QUOTED}, (SELECT result FROM earlier)"))
-    for each in (_READ, _READ_CHOSEN)
-)
+_RATED = f"({RATE_NOW}) AS exchange"
+_COUPONS = f"{COUPONS} AS coupons"
+
+
+def _more(read: str, *columns: str) -> Named:
+    if not columns:
+        return named(read)
+    return named(read.replace(_PLAIN, f"SELECT {', '.join(columns)}, (SELECT result FROM earlier)"))
+
+
+# By whether a card is chosen, whether there is a quote, whether the site's currency is another, and
+# whether coupons are looked at.
+READS = {
+    (chosen, quoted, abroad, couponed): _more(
+        _READ_CHOSEN if chosen else _READ,
+        *([_QUOTED] if quoted else []),
+        *([_RATED] if abroad else []),
+        *([_COUPONS] if couponed else []),
+    )
+    for chosen in (False, True)
+    for quoted in (False, True)
+    for abroad in (False, True)
+    for couponed in (False, True)
+}
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
 # the planner expects few: of a bare LIMIT $n it expects a tenth of the pool, and reads all cards.
@@ -185,25 +233,30 @@ SELECT count(*) FROM (
 
 _ORDER = """
 INSERT INTO orders (id, number, buyer_id, api_key_id, external_id, status, currency, total, tier,
-    consumer, agent_chain, event_count, version, placed_at, paid_at, closed_at, site_id)
+    consumer, agent_chain, barred, event_count, version, placed_at, paid_at, closed_at, site_id,
+    promo_link_id)
 VALUES (:order_id, :order_number, :buyer, :api_key, :external_id, :order_status, :currency, :total,
-    :tier, :consumer, :agent_chain, :event_count, 1, :moment, :moment, :closed_at, :site)
+    :tier, :consumer, :agent_chain, :barred, :event_count, 1, :moment, :moment, :closed_at, :site,
+    :promo_link)
 """
 _LINES = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
     max_unit_cost, status, consumer, delivered_quantity, cost, due_at, delivered_at, terms,
-    delivery_kind, type_id, type_version, account, bundle_sku, bundle_position, gift)
+    delivery_kind, type_id, type_version, account_sealed, account_masked, bundle_sku,
+    bundle_position, gift, discount)
 SELECT id, :order_id, position, variant, sku, quantity, price, max_cost, status, :consumer,
-    delivered, cost, due_at, delivered_at, terms, kind, type_id, type_version, account, bundle,
-    part, gift
+    delivered, cost, due_at, delivered_at, terms, kind, type_id, type_version, account, mask,
+    bundle, part, gift, discount
 FROM unnest(:line_ids::uuid[], :line_positions::int[], :line_variants::uuid[], :line_skus::text[],
     :line_quantities::int[], :line_prices::bigint[], :line_max_costs::bigint[],
     :line_statuses::text[], :line_delivered::int[], :line_costs::bigint[],
     :line_due::timestamptz[], :line_delivered_at::timestamptz[], :line_terms::jsonb[],
-    :line_kinds::text[], :line_types::uuid[], :line_type_versions::int[], :line_accounts::jsonb[],
-    :line_bundles::text[], :line_parts::int[], :line_gifts::bool[])
+    :line_kinds::text[], :line_types::uuid[], :line_type_versions::int[], :line_accounts::bytea[],
+    :line_masks::jsonb[], :line_bundles::text[], :line_parts::int[], :line_gifts::bool[],
+    :line_discounts::bigint[])
     AS l (id, position, variant, sku, quantity, price, max_cost, status, delivered, cost,
-          due_at, delivered_at, terms, kind, type_id, type_version, account, bundle, part, gift)
+          due_at, delivered_at, terms, kind, type_id, type_version, account, mask, bundle, part,
+          gift, discount)
 """
 _KEY = """
 INSERT INTO idempotency_keys (id, actor, operation, key, input_hash, result, created_at)
@@ -244,5 +297,23 @@ SELECT refuse_lost_race((SELECT count(*) FROM key) = 1,
     (SELECT count(*) FROM sold) = cardinality(:card_ids::uuid[])
     AND (SELECT count(*) FROM shared) = cardinality(:share_ids::uuid[]))
 """
-WRITE = named(_WRITE)
-WRITE_QUOTED = named(_WRITE.replace("\nSELECT refuse", f", used AS ({USE_QUOTE})\nSELECT refuse"))
+_ENDS = "\nSELECT refuse"
+
+
+def _with(*parts: str) -> Named:
+    return named(_WRITE.replace(_ENDS, "".join(f", {each}" for each in parts) + _ENDS))
+
+
+_BY_QUOTE, _ABROAD = f"used AS ({USE_QUOTE})", f"exchanged AS ({INSERT_EXCHANGE})"
+_COUPONED = f"couponed AS ({INSERT_USES})"
+# By whether it comes with a quote, whether it is paid in another currency, and whether coupons are
+# used on it.
+WRITES = {
+    (quoted, abroad, couponed): _with(*parts, *([_COUPONED] if couponed else []))
+    for quoted, abroad, parts in (
+        (False, False, []),
+        (True, False, [_BY_QUOTE]),
+        (False, True, [_ABROAD]),
+    )
+    for couponed in (False, True)
+}

@@ -1,6 +1,6 @@
 """Writing a purchase: its rows drafted, and handed to the one statement that writes them all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,15 +9,15 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import commissions, ledger, orders, quotes
+from domain import commissions, coupons, ledger, orders, quotes
 from domain.catalog import DeliveryKind
 from domain.checkout import statements
-from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
+from domain.checkout.rules import HOUSE, BuyerFacts, PlannedLine, Purchase
 from domain.kernel import Actor, Connection, crash_point, new_id
 from domain.kernel.outbox import event_columns
 from domain.orders import LineStatus, Order, OrderLine, OrderStatus, events
 
-CURRENCY = "CNY"
+CURRENCY = HOUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def draft_order(
         total=total,
         tier=buyer.tier,
         consumer=consumer,
-        agent_chain=[agent_id for agent_id, _ in buyer.chain],
+        agent_chain=[member.agent_id for member in buyer.chain],
+        barred=_barred(buyer),
+        promo_link_id=buyer.promo_link,
         event_count=2 if delivered_now else 1,
         placed_at=moment,
         paid_at=moment,
@@ -89,6 +91,16 @@ def draft_order(
         for line in planned
     ]
     return order, lines
+
+
+def _barred(buyer: BuyerFacts) -> list[dict[str, Any]] | None:
+    """Who of the chain earns nothing on this order, and why; None where everybody earns."""
+    barred = [
+        {"agentId": str(member.agent_id), "level": member.level, "reason": member.barred.value}
+        for member in buyer.chain
+        if member.barred is not None
+    ]
+    return barred or None
 
 
 def _draft_line(
@@ -103,11 +115,13 @@ def _draft_line(
         sku=line.sku,
         quantity=line.quantity,
         unit_price=line.unit_price,
+        discount=line.discount,
         max_unit_cost=line.max_unit_cost,
         delivery_kind=line.delivery_kind,
         type_id=line.type_id,
         type_version=line.type_version,
-        account=line.account,
+        account_sealed=orders.sealed_account(line_id, line.account),
+        account_masked=orders.masked_account(line.account),
         bundle_sku=line.bundle.sku if line.bundle else None,
         bundle_position=line.bundle.position if line.bundle else None,
         gift=line.bundle is not None and line.bundle.gift,
@@ -122,7 +136,7 @@ def _draft_line(
 
 
 def _terms(line: PlannedLine) -> dict[str, Any]:
-    return commissions.terms_of(line.chain, line.rules, line.bears)
+    return commissions.terms_of(line.chain, line.rules, line.bears, line.coupon)
 
 
 def _due_at(line: PlannedLine, moment: datetime) -> datetime:
@@ -141,18 +155,22 @@ async def write(
     planned: list[PlannedLine],
     moment: datetime,
     claims: Mapping[str, Any],
+    paid: orders.Exchange | None = None,
+    uses: Sequence[coupons.Use] = (),
 ) -> None:
     """Write the whole purchase by one statement.
 
     `claims` are the parameters of its key, of its cards unless they are held, of the shares of
-    shared codes, of what the buyer leaves, and of the quote that it is placed by. Raises
-    `KeyTaken`, `CardsTaken` or `Overdrawn` when somebody was faster; nothing is written.
+    shared codes, of what the buyer leaves, of the quote and of the coupons; `paid` is what it costs
+    its buyer in another currency, `uses` the coupons that it takes. Raises `KeyTaken`, `CardsTaken`
+    or `Overdrawn` when somebody was faster; nothing is written.
     """
-    postings, earned = _booked(order, lines, planned)
+    postings, earned = _booked(order, lines, planned, paid)
     told = [orders.order_event(events.PAID, 1, order, lines)]
     told += [orders.manual_waiting(order, line) for line in lines if _by_hand(line)]
     if order.event_count == 2:
         told.append(orders.order_event(events.DELIVERED, 2, order, lines))
+    told += coupons.told_uses(uses, order.id, order.buyer_id, paid.currency if paid else CURRENCY)
     crash_point("checkout.before_commit")
     transfers, entries = ledger.posting_columns(postings, moment)
     given = {
@@ -164,13 +182,15 @@ async def write(
         **commissions.commission_columns(earned, CURRENCY, moment),
         **event_columns(told),
         **claims,
+        **(paid.columns() if paid else {}),
     }
     try:
-        statement = statements.WRITE_QUOTED if "quote" in claims else statements.WRITE
+        statement = statements.WRITES["quote" in claims, paid is not None, bool(uses)]
         await conn.fetch(statement.text, *statement.values(given))
     except asyncpg.UniqueViolationError as error:
-        # Of a quote that was used meanwhile, too, the next look tells.
-        if error.constraint_name not in ("shared_use_once", quotes.USED_ONCE):
+        # Of a quote or a coupon that was used meanwhile, too, the next look tells.
+        known = error.constraint_name in ("shared_use_once", quotes.USED_ONCE)
+        if not (known or coupons.is_taken(error)):
             raise
         raise CardsTaken from error
     except asyncpg.RaiseError as error:
@@ -179,18 +199,21 @@ async def write(
             raise
         raise lost from error
     except asyncpg.CheckViolationError as error:
+        if coupons.is_taken(error):
+            raise CardsTaken from error
         if error.constraint_name != "account_not_overdrawn":
             raise
-        raise Overdrawn(order.total) from error
+        raise Overdrawn(paid.total if paid else order.total) from error
 
 
 def _booked(
-    order: Order, lines: list[OrderLine], planned: list[PlannedLine]
+    order: Order,
+    lines: list[OrderLine],
+    planned: list[PlannedLine],
+    paid: orders.Exchange | None,
 ) -> tuple[list[ledger.Posting], list[tuple[UUID, commissions.Earned]]]:
     """What a purchase writes into the books: the payment, and each delivered line's sale."""
-    postings = [
-        orders.payment_posting(order.id, order.number, order.buyer_id, order.total, order.currency)
-    ]
+    postings = payment_postings(order, paid)
     earned: list[tuple[UUID, commissions.Earned]] = []
     for line, terms in zip(lines, planned, strict=True):
         if line.status is not LineStatus.DELIVERED:
@@ -201,10 +224,21 @@ def _booked(
             cost=line.cost + terms.bears,
             chain=terms.chain if order.consumer else [],
             rules=terms.rules,
+            coupon=terms.coupon,
         )
         earned += [(line.id, share) for share in shares]
         postings.append(_sale(order, line, shares, stored_value=terms.stored_value))
     return postings, earned
+
+
+def payment_postings(
+    order: Order | orders.LockedOrder, paid: orders.Exchange | None
+) -> list[ledger.Posting]:
+    """What an order takes out of its buyer's wallet."""
+    values = order.id, order.number, order.buyer_id, order.total, order.currency
+    if paid is not None:
+        return orders.exchanged_payment(*values, paid)
+    return [orders.payment_posting(*values)]
 
 
 def _sale(
@@ -244,9 +278,11 @@ def _order_columns(order: Order) -> dict[str, Any]:
         "tier": order.tier,
         "consumer": order.consumer,
         "agent_chain": order.agent_chain,
+        "barred": None if order.barred is None else orjson.dumps(order.barred).decode(),
         "event_count": order.event_count,
         "closed_at": order.closed_at,
         "site": order.site_id,
+        "promo_link": order.promo_link_id,
     }
 
 
@@ -280,6 +316,7 @@ def _line_columns(lines: list[OrderLine]) -> dict[str, list[Any]]:
         "line_skus": [line.sku for line in lines],
         "line_quantities": [line.quantity for line in lines],
         "line_prices": [line.unit_price for line in lines],
+        "line_discounts": [line.discount for line in lines],
         "line_max_costs": [line.max_unit_cost for line in lines],
         "line_statuses": [line.status.value for line in lines],
         "line_delivered": [line.delivered_quantity for line in lines],
@@ -290,7 +327,8 @@ def _line_columns(lines: list[OrderLine]) -> dict[str, list[Any]]:
         "line_kinds": [line.delivery_kind.value for line in lines],
         "line_types": [line.type_id for line in lines],
         "line_type_versions": [line.type_version for line in lines],
-        "line_accounts": [_json(line.account) for line in lines],
+        "line_accounts": [line.account_sealed for line in lines],
+        "line_masks": [_json(line.account_masked) for line in lines],
         "line_bundles": [line.bundle_sku for line in lines],
         "line_parts": [line.bundle_position for line in lines],
         "line_gifts": [line.gift for line in lines],

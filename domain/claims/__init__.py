@@ -29,7 +29,6 @@ from domain.claims.rules import MAX_LIFE, PATH, state_of
 from domain.claims.service import (
     LinkWish,
     MadeLink,
-    base_of,
     create_link,
     link_for_message,
     revoke_link,
@@ -58,7 +57,6 @@ __all__ = [
     "Reach",
     "RecipientUnreachable",
     "TooManyLinks",
-    "base_of",
     "challenge",
     "code_of",
     "create_link",

@@ -6,9 +6,8 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 from domain.orders import ContactKind
 
 

@@ -1,4 +1,4 @@
-"""What claim links ask of what stands above them, and where their addresses begin."""
+"""What claim links ask of what stands above them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +18,6 @@ class Reach(Protocol):
 class Places:
     """Set once by the wiring."""
 
-    public_url: str = "http://127.0.0.1:8000"
     reach: Reach | None = None
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from domain import audit, sites
@@ -162,14 +161,7 @@ async def url_of(link: ClaimLink) -> str:
     """The address of a link, on the site where its order was placed."""
     async with connection() as conn:
         site_id = await conn.fetchval("SELECT site_id FROM orders WHERE id = $1", link.order_id)
-    return address(base_of(await sites.get_site(site_id)), token_of(link))
-
-
-def base_of(site: sites.Site) -> str:
-    """Where a site's pages begin: its first own host, else the installation's public address."""
-    if not site.hosts:
-        return places.public_url
-    return f"{urlsplit(places.public_url).scheme}://{site.hosts[0]}"
+    return address(sites.base_of(await sites.get_site(site_id)), token_of(link))
 
 
 def token_of(link: ClaimLink) -> str:

@@ -2,13 +2,16 @@
 
 import csv
 from typing import TextIO
+from uuid import UUID
 
-from domain import catalog
-from domain.commissions.models import CommissionRule, RuleKind, RuleScope
-from domain.commissions.service import save_rule
+from domain import agents, catalog
+from domain.commissions.models import RuleKind, RuleScope
+from domain.commissions.rules import HOLD_DAYS
+from domain.commissions.ruling import RuleDraft, is_standing, save_rule
 from domain.kernel import Actor, Invalid, NotFound, Refusal, Refused, parse_units
 
 COLUMNS = ("scope", "scope_code", "level", "kind", "value")
+MORE_COLUMNS = ("agent_code", "hold_days")  # may be left out
 
 
 async def import_rules(actor: Actor, file: TextIO) -> tuple[int, list[tuple[int, Refusal]]]:
@@ -17,7 +20,8 @@ async def import_rules(actor: Actor, file: TextIO) -> tuple[int, list[tuple[int,
     A rule that stands already as the file says is left alone, so a second run changes nothing.
     """
     reader = csv.DictReader(file)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    names = tuple(reader.fieldnames or ())
+    if names[: len(COLUMNS)] != COLUMNS or not set(names[len(COLUMNS) :]) <= set(MORE_COLUMNS):
         raise Refused(Invalid(reason="columns", field=("file",)))
     saved, refused = 0, []
     for row in reader:
@@ -30,28 +34,45 @@ async def import_rules(actor: Actor, file: TextIO) -> tuple[int, list[tuple[int,
 
 async def _import_row(actor: Actor, row: dict[str, str]) -> int:
     try:
-        scope, kind, level = RuleScope(row["scope"]), RuleKind(row["kind"]), int(row["level"])
+        scope, kind = RuleScope(row["scope"]), RuleKind(row["kind"])
+        level = int(row["level"]) if row["level"] else None
+        hold_days = int(row.get("hold_days") or HOLD_DAYS)
     except ValueError:
         raise Refused(Invalid(reason="commission_rule")) from None
-    value = parse_units(row["value"] or "0")
-    scope_id = None
-    if scope is RuleScope.CATEGORY:
-        category = await catalog.Category.filter(slug=row["scope_code"]).first()
-        scope_id = category.id if category else None
-    elif scope is RuleScope.VARIANT:
-        variant = await catalog.Variant.filter(sku=row["scope_code"]).first()
-        scope_id = variant.id if variant else None
-    if scope is not RuleScope.DEFAULT and scope_id is None:
-        raise Refused(NotFound(what=f"{scope.value} {row['scope_code']}"))
-    standing = CommissionRule.filter(
-        scope=scope,
-        scope_id=scope_id,
-        level=level,
+    draft = RuleDraft(
         kind=kind,
-        value=value,
-        valid_until__isnull=True,
+        value=parse_units(row["value"] or "0"),
+        level=level,
+        agent_id=await _agent(row.get("agent_code") or ""),
+        scope=scope,
+        scope_id=await scope_id_of(scope, row["scope_code"]),
+        hold_days=hold_days,
     )
-    if await standing.exists():
+    if await is_standing(draft):
         return 0
-    await save_rule(actor, scope, scope_id, level, kind, value)
+    await save_rule(actor, draft)
     return 1
+
+
+async def scope_id_of(scope: RuleScope, code: str) -> UUID | None:
+    """What a scope is of, by the slug of a category or a SKU; refuses an unknown one."""
+    if scope is RuleScope.DEFAULT:
+        return None
+    found = (
+        await catalog.Category.filter(slug=code).first()
+        if scope is RuleScope.CATEGORY
+        else await catalog.Variant.filter(sku=code).first()
+    )
+    if found is None:
+        raise Refused(NotFound(what=f"{scope.value} {code}", field=("scopeCode",)))
+    known: UUID = found.id
+    return known
+
+
+async def _agent(code: str) -> UUID | None:
+    if not code:
+        return None
+    agent = await agents.find_by_code(code)
+    if agent is None:
+        raise Refused(NotFound(what=f"agent {code}", field=("agentCode",)))
+    return agent.id

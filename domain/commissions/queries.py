@@ -1,36 +1,46 @@
 """Reads of commissions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from domain import ledger
 from domain.commissions.rules import explain
+from domain.commissions.statements import SHOWN
 from domain.kernel import Money, Page, PageRequest, connection, page_of
 
-# For one variant `v` of product `p`: per level the narrowest rule in force, the newest of them.
-RULES_OF_VARIANT = """
-(SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'id', r.id, 'level', r.level, 'kind', r.kind, 'value', r.value, 'scope', r.scope)), '[]')
- FROM (
-    SELECT DISTINCT ON (level) id, level, kind, value, scope FROM commission_rules
-    WHERE valid_from <= {moment} AND (valid_until IS NULL OR valid_until > {moment})
-      AND (scope = 'default' OR (scope = 'category' AND scope_id = p.category_id)
-           OR (scope = 'variant' AND scope_id = v.id))
-    ORDER BY level, array_position(ARRAY['variant', 'category', 'default'], scope::text),
-        valid_from DESC
- ) r)
-"""
-_OF_AGENT = """
-SELECT c.id, c.level, c.basis, c.amount, c.currency, c.rule, c.earned_at, o.number,
-    coalesce((SELECT sum(b.amount) FROM commission_clawbacks b
-        WHERE b.commission_id = c.id), 0)::bigint AS clawed_back
-FROM commissions c
-JOIN order_lines l ON l.id = c.order_line_id JOIN orders o ON o.id = l.order_id
+_OF_AGENT = f"""
+{SHOWN}
 WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id < $2) ORDER BY c.id DESC LIMIT $3
 """
+_NET = """
+SELECT c.order_line_id AS line, (sum(c.amount) - sum(coalesce((
+    SELECT sum(b.amount) FROM commission_clawbacks b WHERE b.commission_id = c.id), 0)))::bigint
+    AS amount
+FROM commissions c WHERE c.order_line_id = ANY($1) GROUP BY 1
+"""
+
+
+class CommissionState(StrEnum):
+    """How far a commission has come."""
+
+    PENDING = "PENDING"  # its time is not over: a refund lessens it
+    AVAILABLE = "AVAILABLE"  # the agent has it, or had it
+    TAKEN_BACK = "TAKEN_BACK"  # refunds took all of it
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionBalances:
+    """What an agent has of its commissions. Only what is available may be taken out."""
+
+    pending: Money
+    available: Money
+    owed: Money  # for refunds of what was taken out before; later commissions make it up
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class EarnedCommission:
     clawed_back: Money  # by refunds
     rule: dict[str, Any]
     earned_at: datetime
+    available_at: datetime
+    state: CommissionState
 
     def explained(self, language: str) -> str:
         """How it came about, in one sentence."""
@@ -56,17 +68,45 @@ async def list_commissions(agent_id: UUID, page: PageRequest) -> Page[EarnedComm
     after = UUID(page.after[0]) if page.after else None
     async with connection() as conn:
         rows = await conn.fetch(_OF_AGENT, agent_id, after, page.first + 1)
-    earned = [
-        EarnedCommission(
-            id=row["id"],
-            order_number=row["number"],
-            level=row["level"],
-            basis=Money(row["basis"], row["currency"]),
-            amount=Money(row["amount"], row["currency"]),
-            clawed_back=Money(row["clawed_back"], row["currency"]),
-            rule=orjson.loads(row["rule"]),
-            earned_at=row["earned_at"],
-        )
-        for row in rows
+    return page_of(page, [earned_of(row) for row in rows], lambda one: (one.id,))
+
+
+def earned_of(row: Any) -> EarnedCommission:
+    """A commission from a row of `SHOWN`."""
+    return EarnedCommission(
+        id=row["id"],
+        order_number=row["number"],
+        level=row["level"],
+        basis=Money(row["basis"], row["currency"]),
+        amount=Money(row["amount"], row["currency"]),
+        clawed_back=Money(row["clawed_back"], row["currency"]),
+        rule=orjson.loads(row["rule"]),
+        earned_at=row["earned_at"],
+        available_at=row["release_at"],
+        state=_state_of(row),
+    )
+
+
+async def net_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What all agents together have earned on lines, less what refunds took back, in units; one
+    statement for all."""
+    async with connection() as conn:
+        return {row["line"]: row["amount"] for row in await conn.fetch(_NET, list(line_ids))}
+
+
+async def balances_of(agent_id: UUID, currency: str) -> CommissionBalances:
+    """What an agent has in one currency, by what may be done with it."""
+    kinds = ledger.AccountKind
+    pending, available, debt = [
+        await ledger.balance_of(ledger.account_id(kind, agent_id, currency))
+        for kind in (kinds.COMMISSION, kinds.COMMISSION_AVAILABLE, kinds.COMMISSION_DEBT)
     ]
-    return page_of(page, earned, lambda one: (one.id,))
+    return CommissionBalances(
+        Money(pending, currency), Money(available, currency), Money(-debt, currency)
+    )
+
+
+def _state_of(row: Any) -> CommissionState:
+    if row["clawed_back"] == row["amount"]:
+        return CommissionState.TAKEN_BACK
+    return CommissionState.AVAILABLE if row["released"] else CommissionState.PENDING

@@ -4,7 +4,6 @@ Each use case locks the order and its lines first, so of two operators one comes
 refused; the price goes to revenue or back to the buyer in the same transaction.
 """
 
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +28,7 @@ from domain.kernel import (
     clock,
     connection,
     input_hash,
+    is_text,
     page_of,
     record_events,
     refuse_unless,
@@ -44,6 +44,7 @@ FAILED = "MANUAL_FAILED"
 
 _OPEN = """
 SELECT l.id, l.order_id, o.number, l.sku, l.quantity, l.status, o.placed_at, l.due_at, l.account,
+    l.account_sealed,
     l.type_id, l.type_version, t.claimed_by, t.claimed_at
 FROM order_lines l JOIN orders o ON o.id = l.order_id LEFT JOIN manual_tasks t ON t.line_id = l.id
 WHERE l.delivery_kind = 'MANUAL' AND l.status IN ('QUEUED', 'DELIVERING')
@@ -88,7 +89,7 @@ async def manual_lines(actor: Actor, page: PageRequest) -> Page[ManualLine]:
     after = UUID(page.after[0]) if page.after else None
     async with connection() as conn:
         rows = await conn.fetch(_OPEN, after, page.first + 1)
-    return page_of(page, [_shown(row) for row in rows], lambda line: (line.id,))
+    return page_of(page, [await _shown(row) for row in rows], lambda line: (line.id,))
 
 
 async def claim_line(actor: Actor, line_id: UUID, *, take_over: bool = False) -> orders.OrderLine:
@@ -125,7 +126,9 @@ async def deliver_line(actor: Actor, wish: HandOver) -> orders.OrderLine:
     claimed (LINE_NOT_CLAIMED).
     """
     operator = _operator(actor)
-    refuse_unless(_is_note(wish.note), Invalid(reason="manual_note", field=("note",)))
+    refuse_unless(
+        is_text(wish.note, MAX_NOTE_LETTERS), Invalid(reason="manual_note", field=("note",))
+    )
     fits = len(wish.evidence) <= MAX_TEXT_LETTERS and wish.evidence.isprintable()
     refuse_unless(fits, Invalid(reason="text_too_long", field=("evidence",)))
     refuse_unless(wish.cost >= 0, Invalid(reason="manual_cost", field=("cost",)))
@@ -217,15 +220,9 @@ async def _end(
     await task.save(force_update=True)
 
 
-def _is_note(note: str) -> bool:
-    """Some text, of several lines if need be, without letters that cannot be shown."""
-    letters = note.replace("\n", "").replace("\t", "")
-    clean = not any(unicodedata.category(letter) in ("Cc", "Cs", "Cn") for letter in letters)
-    return len(note.strip()) > 0 and len(note) <= MAX_NOTE_LETTERS and clean
-
-
-def _shown(row: Any) -> ManualLine:
+async def _shown(row: Any) -> ManualLine:
     account = orjson.loads(row["account"]) if row["account"] else {}
+    account = account or await orders.opened_account(row["id"], row["account_sealed"])
     return ManualLine(
         id=row["id"],
         order_id=row["order_id"],

@@ -1,18 +1,46 @@
 """How an attempt ends in the books, and in what is remembered of its supplier."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from domain import ledger
-from domain.fulfilment.models import OPEN, AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.attempts import save_attempt
+from domain.fulfilment.models import (
+    OPEN,
+    AttemptStatus,
+    FulfilmentAttempt,
+    IncidentKind,
+    Resolution,
+    SupplyIncident,
+)
+from domain.fulfilment.rules import INCIDENT_AFTER
+from domain.fulfilment.sale import above
 from domain.kernel import Connection, clock
 from domain.ledger import AccountKind, Posting, TransferKind, account_id
 from domain.routing import Heard
-from domain.suppliers import Category, NotFound, QueryResult, Rejected, SubmitResult, Uncertain
+from domain.suppliers import (
+    Category,
+    Completed,
+    NotFound,
+    QueryResult,
+    Rejected,
+    SubmitResult,
+    Uncertain,
+)
+
+# They end by themselves when the attempt does.
+OF_OPEN_ATTEMPTS = (IncidentKind.OPEN_TOO_LONG, IncidentKind.WITHHELD, IncidentKind.FORGOTTEN)
 
 _OPEN_AT = """
 SELECT supplier_id, count(*) FROM fulfilment_attempts
 WHERE supplier_id = ANY($1) AND status IN ('submitting', 'accepted', 'uncertain')
+GROUP BY supplier_id
+"""
+
+_SPENT = """
+SELECT supplier_id, sum(cost)::bigint AS spent FROM fulfilment_attempts
+WHERE supplier_id = ANY($1) AND status = 'succeeded' AND finished_at >= $2 AND cost > 0
 GROUP BY supplier_id
 """
 
@@ -38,31 +66,60 @@ async def post_supply(
 
 
 async def finish(
-    attempt: FulfilmentAttempt, status: AttemptStatus, cost: int | None, upstream_id: str | None
+    conn: Connection,
+    attempt: FulfilmentAttempt,
+    status: AttemptStatus,
+    cost: int | None,
+    upstream_id: str | None,
 ) -> None:
     """The attempt is over: what it cost, and how the supplier calls it."""
     attempt.status, attempt.cost, attempt.upstream_id = status, cost, upstream_id
     attempt.next_query_at, attempt.finished_at = None, clock.now()
-    await attempt.save()
+    await save_attempt(conn, attempt)
+    long = attempt.opened_at + INCIDENT_AFTER <= attempt.finished_at
+    if long or attempt.withheld_since is not None:
+        told = SupplyIncident.filter(attempt_id=attempt.id, resolution=None)
+        over = {"resolution": Resolution.OVER, "resolved_at": attempt.finished_at}
+        await told.filter(kind__in=OF_OPEN_ATTEMPTS).update(**over)
 
 
 async def open_attempts(conn: Connection, supplier_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-    """How many attempts without an outcome suppliers have; whoever has none is left out."""
+    """How many attempts without an outcome suppliers have, purchases for stock among them; whoever
+    has none is left out."""
     rows = await conn.fetch(_OPEN_AT, list(supplier_ids))
-    return {row["supplier_id"]: row["count"] for row in rows}
+    found = {row["supplier_id"]: int(row["count"]) for row in rows}
+    if above.open_elsewhere is not None:
+        for supplier_id, number in (await above.open_elsewhere(conn, supplier_ids)).items():
+            found[supplier_id] = found.get(supplier_id, 0) + number
+    return found
+
+
+async def spent_since(
+    conn: Connection, supplier_ids: Sequence[UUID], since: datetime
+) -> dict[UUID, int]:
+    """What was bought at suppliers since a moment, in units; whoever has none is left out."""
+    rows = await conn.fetch(_SPENT, list(supplier_ids), since)
+    return {row["supplier_id"]: row["spent"] for row in rows}
 
 
 def heard_of(
-    before: AttemptStatus, attempt: FulfilmentAttempt, result: SubmitResult | QueryResult
+    before: AttemptStatus,
+    attempt: FulfilmentAttempt,
+    result: SubmitResult | QueryResult,
+    *,
+    more: bool,
 ) -> Heard | None:
-    """What a booked answer says of its supplier; None when it says nothing new."""
+    """What a booked answer says of its supplier; None when it says nothing new. `more`: its line
+    needs more than it brought."""
     first = before is AttemptStatus.SUBMITTING
     final = attempt.status not in OPEN
     learned = final or (first and not isinstance(result, NotFound))
     if before not in OPEN or not learned:
         return None
     category: Category | None = None
-    if attempt.parked:  # less came than was asked for
+    parked = attempt.parked and not attempt.for_case  # what a case ordered passes through the stock
+    short = isinstance(result, Completed) and len(result.codes) < attempt.quantity
+    if parked or (attempt.part and more) or (attempt.for_case and short):
         category = Category.OUT_OF_STOCK
     elif attempt.status is AttemptStatus.REJECTED and attempt.category:
         category = Category(attempt.category)

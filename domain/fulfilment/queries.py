@@ -1,18 +1,55 @@
 """Reads of fulfilment."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain import catalog, routing
 from domain.fulfilment.models import FulfilmentAttempt
 from domain.fulfilment.outcomes import open_attempts
 from domain.fulfilment.service import DueWork
-from domain.kernel import Actor, Invalid, clock, connection, refuse_unless
+from domain.kernel import Actor, Connection, Invalid, clock, connection, refuse_unless
 
 _DUE_LINES = "SELECT id FROM order_lines WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
 _DUE_ATTEMPTS = """
 SELECT id FROM fulfilment_attempts WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2
 """
+
+_WAITING = """
+SELECT count(*) FROM (
+    SELECT 1 FROM order_lines WHERE due_at IS NOT NULL AND delivery_kind <> 'MANUAL' LIMIT $1
+) counted
+"""
+
+
+async def count_waiting(at_most: int) -> int:
+    """How many paid lines wait for a supplier; no more than `at_most` are counted."""
+    async with connection() as conn:
+        return int(await conn.fetchval(_WAITING, at_most))
+
+
+_DELIVERING = """
+SELECT line_id, id, supplier_id, currency FROM fulfilment_attempts
+WHERE line_id = ANY($1::uuid[]) AND status = 'succeeded' AND NOT parked
+    AND NOT part
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bringing:
+    """The attempt that brought a line's goods."""
+
+    attempt_id: UUID
+    supplier_id: UUID
+    currency: str
+
+
+async def bringing_of(conn: Connection, line_ids: Sequence[UUID]) -> dict[UUID, Bringing]:
+    """Which attempt brought each line, of those that a supplier delivered."""
+    return {
+        row["line_id"]: Bringing(row["id"], row["supplier_id"], row["currency"])
+        for row in await conn.fetch(_DELIVERING, list(line_ids))
+    }
 
 
 async def list_due(limit: int) -> DueWork:
@@ -41,6 +78,12 @@ async def attempts_of(line_ids: Sequence[UUID]) -> list[FulfilmentAttempt]:
 async def find_attempt(attempt_id: UUID) -> FulfilmentAttempt | None:
     """An attempt by its id, for the trace of the cards that it brought."""
     return await FulfilmentAttempt.filter(id=attempt_id).first()
+
+
+async def attempts_by_id(attempt_ids: Sequence[UUID]) -> dict[UUID, FulfilmentAttempt | None]:
+    """Attempts by their ids; one statement."""
+    rows = await FulfilmentAttempt.filter(id__in=list(attempt_ids))
+    return {row.id: row for row in rows}
 
 
 async def route_plan(

@@ -1,12 +1,32 @@
 """What a line's end does to the books: a sale when it is delivered, a refund when nobody could."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from uuid import UUID
 
-from domain import commissions, ledger, orders, payments
+from domain import commissions, ledger, orders, payments, routing
 from domain.catalog import DeliveryKind
 from domain.kernel import Connection, clock
 
 PARTLY_DELIVERED = "PARTLY_DELIVERED"
+# Of a delivered line of an order an amount in units: in the caller's transaction, which has locked
+# the order.
+GiveBack = Callable[[Connection, UUID, UUID, int], Awaitable[None]]
+# The card of a reorder is in the stock now, in the same transaction.
+ReplacementCame = Callable[[Connection, UUID], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Above:
+    """What a context above does for this one; set once by the wiring."""
+
+    give_back: GiveBack | None = None
+    replacement_came: ReplacementCame | None = None
+    # What else is open at suppliers without being an attempt of a line.
+    open_elsewhere: routing.CountOpen | None = None
+
+
+above = Above()
 
 
 async def book_sale(
@@ -18,13 +38,14 @@ async def book_sale(
     receipt: str | None = None,
     note: str | None = None,
     lacking: int = 0,
+    pieces: int | None = None,
 ) -> None:
     """Book a delivered line in the caller's transaction: sale, commissions, status, event.
 
     `cost` in units for all pieces together: owed to the supplier; without one, taken from the own
     stock, or paid by the operator who hands over `note` (mission rows H1, H2; invariants I1, I13).
     What is `lacking` of its price, in units, the caller gives back at once, and the commissions in
-    proportion with it.
+    proportion with it. `pieces`: how many came, where fewer than all did.
     """
     total = line.unit_price * line.quantity
     chain, rules = commissions.read_terms(line.terms if line.consumer else None)
@@ -34,9 +55,12 @@ async def book_sale(
         cost=_cost_of_all(cost + commissions.borne(line.terms), total, lacking),
         chain=chain,
         rules=rules,
+        coupon=commissions.coupon_of(line.terms),
     )
-    why = PARTLY_DELIVERED if lacking else None
-    await orders.line_delivered(conn, line, cost, receipt=receipt, note=note, lacking=why)
+    partly = lacking or (pieces is not None and pieces < line.quantity)
+    why = PARTLY_DELIVERED if partly else None
+    told = {"receipt": receipt, "note": note, "lacking": why}
+    await orders.line_delivered(conn, line, cost, pieces=pieces, **told)
     if line.delivery_kind is DeliveryKind.GIFT_CARD:
         # A card of money costs its face value; one of uses owes what is paid for it.
         posting = orders.stored_value_posting(
@@ -86,6 +110,7 @@ async def give_back(conn: Connection, line: orders.LockedLine, failure_code: str
     if payment is not None:
         wish = payments.RefundWish(payment.id, total, failure_code, line.id)
         await payments.request_refund(conn, payment, wish)
+    back = await orders.exchange_back(conn, line.order_id, total, line.id)
     posting = orders.refund_posting(
         line_id=line.id,
         number=line.number,
@@ -93,5 +118,6 @@ async def give_back(conn: Connection, line: orders.LockedLine, failure_code: str
         total=total,
         buyer_id=line.buyer_id,
         to_channel=payment is not None,
+        to_exchange=back is not None,
     )
-    await ledger.post(conn, [posting])
+    await ledger.post(conn, [posting, *(back or [])])

@@ -7,31 +7,49 @@ neither there nor anywhere else (invariant I9).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from domain import cards, orders, routing, suppliers
-from domain.catalog import CARD_KINDS, DeliveryKind
+from domain.catalog import DeliveryKind
+from domain.fulfilment.arriving import end_line, goods_came, goods_came_late, rest_came
+from domain.fulfilment.attempts import (
+    attempts_of_line,
+    insert_attempt,
+    locked_attempt,
+    save_attempt,
+)
 from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
 from domain.fulfilment.manual import still_by_hand
-from domain.fulfilment.models import OPEN, AttemptStatus, FulfilmentAttempt
-from domain.fulfilment.outcomes import finish, heard_of, open_attempts, post_supply
+from domain.fulfilment.models import (
+    OPEN,
+    AttemptStatus,
+    Doubt,
+    FulfilmentAttempt,
+    IncidentKind,
+    SupplyIncident,
+)
+from domain.fulfilment.outcomes import finish, heard_of, open_attempts
 from domain.fulfilment.rules import (
-    FIRST_QUERY_AFTER,
+    FORGOTTEN_PAUSE,
     INCIDENT_AFTER,
     LINE_LEASE,
     QUERY_LEASE,
     VALID_FOR,
+    WITHHELD_PAUSE,
+    asked_from,
     is_final_not_found,
-    may_count_not_found,
+    is_forgotten,
+    is_withheld,
+    may_still_ask,
     next_query_in,
+    not_found_counts_from,
+    recheck_in,
 )
-from domain.fulfilment.sale import book_refund, book_sale
-from domain.fulfilment.topup import topup_completed, topup_late
 from domain.kernel import (
     Connection,
     clock,
     crash_point,
-    new_id,
     transaction,
     wake_relay,
 )
@@ -39,6 +57,7 @@ from domain.suppliers import (
     Accepted,
     Category,
     Completed,
+    Delivery,
     NotFound,
     QueryResult,
     Rejected,
@@ -48,6 +67,8 @@ from domain.suppliers import (
 )
 
 NO_SUPPLIER = "NO_SUPPLIER"
+MOST_COUNTED = 1_000
+UNREADABLE = "ACCOUNT_UNREADABLE"
 
 _CLAIM_QUERY = """
 UPDATE fulfilment_attempts SET next_query_at = $2, queries = queries + 1
@@ -69,16 +90,18 @@ async def fulfil_line(line_id: UUID) -> None:
     Does nothing when the line is closed or an attempt of it is open, so it may be called any number
     of times. Gives the price back when nobody is left to ask.
     """
-    while (attempt := await _open_attempt(line_id)) is not None:
+    account = await orders.account_of(line_id)
+    attempt = await _open_attempt(line_id, readable=account is not None)
+    while attempt is not None:
         crash_point("fulfilment.attempt_committed")
         adapter, connection = await suppliers.connection_of(attempt.supplier_id)
-        submission = _submission(attempt, await _account_of(attempt))
+        submission = submission_of(attempt, await _account_for(attempt, account or {}))
         result = await suppliers.port_of(adapter).submit(connection, submission)
         crash_point("fulfilment.supplier_answered")
-        again = await _book(attempt, result)
+        again, attempt = await _book_and_go_on(attempt, result)
         crash_point("fulfilment.outcome_committed")
-        if not again:
-            return
+        if again and attempt is None:
+            attempt = await _open_attempt(line_id, readable=account is not None)
 
 
 async def query_attempt(attempt_id: UUID) -> None:
@@ -88,14 +111,152 @@ async def query_attempt(attempt_id: UUID) -> None:
         if not await conn.fetchval(_CLAIM_QUERY, attempt_id, moment + QUERY_LEASE, moment):
             return  # finished meanwhile, or somebody else asks
     attempt = await FulfilmentAttempt.get(id=attempt_id)
-    adapter, connection = await suppliers.connection_of(attempt.supplier_id)
-    result = await suppliers.port_of(adapter).query(connection, _submission(attempt))
-    if await _book(attempt, result):
+    if await _is_no_use(attempt):
+        return
+    if await book(attempt, await ask(attempt)):
         await fulfil_line(attempt.line_id)
 
 
-async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
-    """Commit the next attempt; None when there is nothing (more) to do for the line."""
+async def _is_no_use(attempt: FulfilmentAttempt) -> bool:
+    """Whether its supplier can tell nothing of an open attempt now: not yet, and it is asked when
+    it can; or no more, and then it is a matter for people, who are told."""
+    capabilities = await capabilities_at(attempt.supplier_id)
+    moment, early = clock.now(), asked_from(capabilities, attempt.opened_at)
+    forgotten = is_forgotten(capabilities, attempt.opened_at, moment)
+    if not forgotten and moment >= early:
+        return False
+    async with transaction() as conn:
+        line, stored = await lock_attempt(conn, attempt)
+        if stored.status in OPEN:
+            stored.next_query_at = moment + FORGOTTEN_PAUSE if forgotten else early
+            await save_attempt(conn, stored)
+            about = {"attempt_id": stored.id, "kind": IncidentKind.FORGOTTEN, "resolution": None}
+            if forgotten and not await SupplyIncident.filter(**about).exists():
+                await tell_incident(conn, stored, line, IncidentKind.FORGOTTEN)
+    wake_relay()
+    return True
+
+
+async def capabilities_at(supplier_id: UUID) -> suppliers.Capabilities:
+    """What the connection of a supplier can do."""
+    adapter, connection = await suppliers.connection_of(supplier_id)
+    return suppliers.port_of(adapter).capabilities_of(connection)
+
+
+async def ask_again(attempt_id: UUID) -> None:
+    """Ask the supplier about any attempt now, also one that was given up: goods that it has
+    delivered after all become stock, and are told (mission row F5)."""
+    attempt = await FulfilmentAttempt.get(id=attempt_id)
+    if await book(attempt, await ask(attempt)):
+        await fulfil_line(attempt.line_id)
+
+
+async def look_at(attempt_id: UUID) -> QueryResult | None:
+    """What the supplier says today of an attempt that is over: nothing is booked of it.
+
+    None when it cannot be asked: it knows no number of the attempt, or forgets orders so old. Never
+    call it inside a transaction.
+    """
+    attempt = await FulfilmentAttempt.get(id=attempt_id)
+    capabilities = await capabilities_at(attempt.supplier_id)
+    if not may_still_ask(capabilities, attempt.upstream_id, attempt.opened_at, clock.now()):
+        return None
+    return await ask(attempt)
+
+
+async def ask(attempt: FulfilmentAttempt) -> QueryResult:
+    """What its supplier says of an attempt now; books nothing."""
+    adapter, connection = await suppliers.connection_of(attempt.supplier_id)
+    port = suppliers.port_of(adapter)
+    taken = attempt.status is AttemptStatus.ACCEPTED
+    if taken and port.capabilities_of(connection).delivery is Delivery.FETCH:
+        return await port.fetch_codes(connection, submission_of(attempt))
+    return await port.query(connection, submission_of(attempt))
+
+
+async def book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) -> bool:
+    """Book what a supplier said of an attempt; True when the next offer may be tried."""
+    fresh = await cards.fresh_key() if isinstance(result, Completed) else None
+    async with transaction() as conn:
+        line, stored = await lock_attempt(conn, attempt)
+        again = await book_locked(conn, line, stored, result, fresh)
+    wake_relay()
+    return again
+
+
+async def _book_and_go_on(
+    attempt: FulfilmentAttempt, result: SubmitResult
+) -> tuple[bool, FulfilmentAttempt | None]:
+    """`book`, and where a sure rejection leads simply to the next offer, the attempt for it, in the
+    same transaction: one commit between a no and the next order."""
+    if not isinstance(result, Rejected):
+        return await book(attempt, result), None
+    async with transaction() as conn:
+        line = await orders.lock_line(conn, attempt.line_id)
+        attempts = await attempts_of_line(conn, line.id, locked=True)
+        stored = next(each for each in attempts if each.id == attempt.id)
+        before = stored.status
+        again = await _booked(conn, line, stored, result, None)
+        following = await _next_attempt(conn, line, attempts) if again else None
+        if again and following is None:
+            await _leave_due(conn, line)
+        if (heard := heard_of(before, stored, result, more=again)) is not None:
+            await routing.learn(conn, heard)
+    wake_relay()
+    return again, following
+
+
+async def _next_attempt(
+    conn: Connection, line: orders.LockedLine, before: list[FulfilmentAttempt]
+) -> FulfilmentAttempt | None:
+    """The attempt for the next offer in the line's order; None when that takes a choice."""
+    if line.status not in orders.OPEN_LINES or any(each.status in OPEN for each in before):
+        return None
+    parts = any(each.part for each in before)
+    need = _need(line, before, await cards.ready_pieces(conn, line.id) if parts else 0)
+    choice = await routing.next_in_order(conn, need, open_attempts)
+    if choice is None or choice.candidate is None:
+        return None
+    return await _opened(conn, line, need, choice)
+
+
+async def _leave_due(conn: Connection, line: orders.LockedLine) -> None:
+    """Should this process die now, the sweeper goes on from here."""
+    if line.status in orders.OPEN_LINES:
+        await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
+
+
+async def lock_attempt(
+    conn: Connection, attempt: FulfilmentAttempt
+) -> tuple[orders.LockedLine, FulfilmentAttempt]:
+    """Lock the order of an attempt, its lines, and the attempt itself, as it stands now."""
+    line = await orders.lock_line(conn, attempt.line_id)
+    return line, await locked_attempt(conn, attempt.id)
+
+
+async def book_locked(
+    conn: Connection,
+    line: orders.LockedLine,
+    attempt: FulfilmentAttempt,
+    result: SubmitResult | QueryResult,
+    fresh: cards.FreshKey | None,
+) -> bool:
+    """`book`, in the caller's transaction, which has locked line and attempt. `fresh` was made
+    before it, where there are goods. The caller wakes the relay after its commit."""
+    before = attempt.status
+    again = await _booked(conn, line, attempt, result, fresh)
+    if again and attempt.status is AttemptStatus.REJECTED:
+        await _leave_due(conn, line)
+    if (heard := heard_of(before, attempt, result, more=again)) is not None:
+        await routing.learn(conn, heard)
+    return again
+
+
+async def _open_attempt(line_id: UUID, *, readable: bool = True) -> FulfilmentAttempt | None:
+    """Commit the next attempt; None when there is nothing (more) to do for the line.
+
+    What its buyer filled in is not `readable` any more: its price goes back.
+    """
     async with transaction() as conn:
         line = await orders.lock_line(conn, line_id)
         if line.status not in orders.OPEN_LINES:
@@ -103,55 +264,46 @@ async def _open_attempt(line_id: UUID) -> FulfilmentAttempt | None:
         if line.delivery_kind is DeliveryKind.MANUAL:
             await still_by_hand(conn, line)
             return None
-        before = await FulfilmentAttempt.filter(line_id=line_id).order_by("number")
+        before = await attempts_of_line(conn, line_id)
         if any(attempt.status in OPEN for attempt in before):
             await _look_again(conn, line, before[-1])
             return None
-        need = _need(line, before)
+        if not readable:
+            await end_line(conn, line, UNREADABLE)
+            return None
+        # Only an earlier attempt can have brought something that waits.
+        need = _need(line, before, await cards.ready_pieces(conn, line_id) if before else 0)
         choice = await routing.choose(conn, need, open_attempts)
         chosen = choice.candidate
         if choice.wait_until is not None:
             await orders.look_again(conn, line, choice.wait_until)
         elif chosen is None:
-            await book_refund(conn, line, _failure_of(before))
+            await end_line(conn, line, _failure_of(before))
         else:
-            attempt = await _insert(line, chosen, need.number, choice.max_unit_cost)
-            await orders.line_delivering(conn, line, attempt.opened_at + INCIDENT_AFTER)
-            if before:
-                await tell_rerouted(conn, attempt, line)
+            attempt = await _opened(conn, line, need, choice)
     wake_relay()
     return attempt if chosen else None
 
 
-def _need(line: orders.LockedLine, before: list[FulfilmentAttempt]) -> routing.Need:
+async def _opened(
+    conn: Connection, line: orders.LockedLine, need: routing.Need, choice: routing.Choice
+) -> FulfilmentAttempt:
+    """The attempt for an offer that was chosen, and its line under way."""
+    attempt = await insert_attempt(conn, line, choice, need)
+    await orders.line_delivering(conn, line, attempt.opened_at + INCIDENT_AFTER)
+    if need.number > 1:
+        await tell_rerouted(conn, attempt, line)
+    return attempt
+
+
+def _need(line: orders.LockedLine, before: list[FulfilmentAttempt], ready: int) -> routing.Need:
     return routing.Need(
         line_id=line.id,
         number=len(before) + 1,
         variant_id=line.variant_id,
-        quantity=line.quantity,
+        quantity=line.quantity - ready,  # what is here already is never bought again
         max_unit_cost=line.max_unit_cost,
         tried={attempt.offer_id for attempt in before},
-    )
-
-
-async def _insert(
-    line: orders.LockedLine, chosen: suppliers.Candidate, number: int, max_unit_cost: int
-) -> FulfilmentAttempt:
-    moment, attempt_id = clock.now(), new_id()
-    return await FulfilmentAttempt.create(
-        id=attempt_id,
-        line_id=line.id,
-        number=number,
-        supplier_id=chosen.supplier_id,
-        offer_id=chosen.offer_id,
-        item=chosen.item,
-        quantity=line.quantity,
-        reference=f"k{attempt_id.hex}",
-        status=AttemptStatus.SUBMITTING,
-        max_unit_cost=max_unit_cost,
-        currency=chosen.currency,
-        next_query_at=moment + FIRST_QUERY_AFTER,
-        opened_at=moment,
     )
 
 
@@ -162,7 +314,7 @@ async def _look_again(
     if clock.now() - attempt.opened_at < INCIDENT_AFTER:
         return
     await orders.line_delivering(conn, line, clock.now() + INCIDENT_AFTER)
-    await tell_incident(conn, attempt, line, "open_too_long")
+    await tell_incident(conn, attempt, line, IncidentKind.OPEN_TOO_LONG)
 
 
 def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
@@ -171,39 +323,27 @@ def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
     return category.upper() if category else NO_SUPPLIER
 
 
-async def _account_of(attempt: FulfilmentAttempt) -> dict[str, str | int | float]:
+async def _account_for(
+    attempt: FulfilmentAttempt, account: Mapping[str, str | int | float]
+) -> dict[str, str | int | float]:
     """What the buyer filled in, by the supplier's names; kept with the line alone."""
-    account = await orders.account_of(attempt.line_id)
     return await suppliers.account_for(attempt.offer_id, account) if account else {}
 
 
-def _submission(
+def submission_of(
     attempt: FulfilmentAttempt, account: Mapping[str, str | int | float] | None = None
 ) -> Submission:
+    """An attempt as its supplier is told of it."""
     return Submission(
         reference=attempt.reference,
         item=attempt.item,
-        quantity=attempt.quantity,
-        max_unit_cost=attempt.max_unit_cost,
+        quantity=attempt.quantity * attempt.units,
+        max_unit_cost=attempt.max_unit_cost // attempt.units,
         currency=attempt.currency,
         valid_until=attempt.opened_at + VALID_FOR,
         account=account or {},
         upstream_id=attempt.upstream_id,
     )
-
-
-async def _book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) -> bool:
-    """Book an outcome; True when the next offer may be tried."""
-    fresh = await cards.fresh_key() if isinstance(result, Completed) else None
-    async with transaction() as conn:
-        line = await orders.lock_line(conn, attempt.line_id)
-        stored = await FulfilmentAttempt.filter(id=attempt.id).select_for_update().get()
-        before = stored.status
-        again = await _booked(conn, line, stored, result, fresh)
-        if (heard := heard_of(before, stored, result)) is not None:
-            await routing.learn(conn, heard)
-    wake_relay()
-    return again
 
 
 async def _booked(
@@ -215,20 +355,24 @@ async def _booked(
 ) -> bool:
     if attempt.status not in OPEN:
         if isinstance(result, Completed) and attempt.status is AttemptStatus.REJECTED:
-            await _came_late(conn, line, attempt, result, fresh)
+            await goods_came_late(conn, line, attempt, result, fresh)
+        elif isinstance(result, Completed) and fresh is not None:
+            await rest_came(conn, line, attempt, result, fresh)
         return False
     match result:
         case Completed():
             assert fresh is not None, "made before the transaction"
-            return await _completed(conn, line, attempt, result, fresh)
+            return await goods_came(conn, line, attempt, result, fresh)
         case Rejected(category=category):
-            return await _rejected(conn, line, attempt, category)
+            return await _rejected(conn, attempt, category)
         case NotFound():
             return await _not_found(conn, line, attempt)
-        case Accepted(upstream_id=upstream_id):
+        case Accepted(upstream_id=upstream_id, withheld=withheld):
             attempt.upstream_id = upstream_id or attempt.upstream_id
             attempt.not_found_answers = 0
+            _note_withheld(attempt, withheld=withheld)
             await _stay_open(conn, line, attempt, AttemptStatus.ACCEPTED)
+            await _tell_withheld(conn, line, attempt)
         case Uncertain(category=category):
             attempt.category = category.value
             attempt.not_found_answers = 0
@@ -236,131 +380,50 @@ async def _booked(
     return False
 
 
-async def _completed(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    fresh: cards.FreshKey,
-) -> bool:
-    """The goods are here: the buyer's when they are whole, else stock, and the next offer.
-
-    Pieces that nobody ordered stay on the shelf, at their share of what was charged.
-    """
-    if line.delivery_kind not in CARD_KINDS:
-        return await topup_completed(conn, line, attempt, result)
-    if line.status not in orders.OPEN_LINES:
-        await _park(conn, line, attempt, result, "came_late", fresh)
-        return False
-    stored = await _store(conn, line, attempt, result, fresh)
-    if len(stored.card_ids) < attempt.quantity:
-        await _finish_parked(conn, line, attempt, result, len(stored.card_ids), "not_whole")
-        await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
-        return True
-    await cards.sell(conn, stored.card_ids[: attempt.quantity], line.id)
-    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
-    surplus = _unit_cost(result) * (len(stored.card_ids) - attempt.quantity)
-    cost = result.cost - surplus
-    await book_sale(conn, line, cost, attempt.supplier_id)
-    await post_supply(conn, attempt, inventory=surplus, lost=0)
-    if cost > line.unit_price * line.quantity:
-        await tell_incident(conn, attempt, line, "above_price")
-    if len(result.codes) > attempt.quantity:
-        await tell_incident(conn, attempt, line, "surplus")
-    return False
-
-
-async def _rejected(
-    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt, category: Category
-) -> bool:
+async def _rejected(conn: Connection, attempt: FulfilmentAttempt, category: Category) -> bool:
     attempt.category = category.value
-    await finish(attempt, AttemptStatus.REJECTED, None, attempt.upstream_id)
-    if line.status in orders.OPEN_LINES:
-        # Should this process die now, the sweeper goes on from here.
-        await orders.line_delivering(conn, line, clock.now() + LINE_LEASE)
+    await finish(conn, attempt, AttemptStatus.REJECTED, None, attempt.upstream_id)
     return True
 
 
 async def _not_found(conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt) -> bool:
     """Give up what the supplier surely does not have; never an order that it once said it took."""
-    adapter, connection = await suppliers.connection_of(attempt.supplier_id)
-    capabilities = suppliers.port_of(adapter).capabilities_of(connection)
-    taken = attempt.status is AttemptStatus.ACCEPTED
-    if taken or not may_count_not_found(capabilities, attempt.opened_at, clock.now()):
+    capabilities = await capabilities_at(attempt.supplier_id)
+    if attempt.status is AttemptStatus.ACCEPTED:
         await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN)
+        return False
+    counts_from = not_found_counts_from(capabilities, attempt.opened_at)
+    if counts_from is None or clock.now() < counts_from:
+        await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN, latest=counts_from)
         return False
     attempt.not_found_answers += 1
     if is_final_not_found(capabilities, attempt.not_found_answers):
-        return await _rejected(conn, line, attempt, Category.PROVIDER_DOWN)
+        attempt.doubt, attempt.recheck_at = Doubt.NOT_FOUND, clock.now() + recheck_in(0)
+        return await _rejected(conn, attempt, Category.PROVIDER_DOWN)
     await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN, attempt.not_found_answers)
     return False
 
 
-async def _came_late(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    fresh: cards.FreshKey | None,
+def _note_withheld(attempt: FulfilmentAttempt, *, withheld: bool) -> None:
+    """Count how often a supplier says that it is done and shows nothing."""
+    if withheld:
+        attempt.withheld_since = attempt.withheld_since or clock.now()
+        attempt.withheld_answers = min(attempt.withheld_answers + 1, MOST_COUNTED)
+    else:
+        attempt.withheld_since, attempt.withheld_answers = None, 0
+
+
+async def _tell_withheld(
+    conn: Connection, line: orders.LockedLine, attempt: FulfilmentAttempt
 ) -> None:
-    """A supplier brings what it had surely rejected, or never had."""
-    if line.delivery_kind not in CARD_KINDS:
-        await topup_late(conn, line, attempt, result)
-    elif fresh is not None:
-        await _park(conn, line, attempt, result, "came_late", fresh)
-
-
-async def _park(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    why: str,
-    fresh: cards.FreshKey,
-) -> None:
-    """Goods that nobody waits for any more: paid for, so they become stock, and are told."""
-    stored = await _store(conn, line, attempt, result, fresh)
-    await _finish_parked(conn, line, attempt, result, len(stored.card_ids), why)
-
-
-async def _store(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    fresh: cards.FreshKey,
-) -> cards.StoredPurchase:
-    return await cards.store_purchased(
-        conn,
-        fresh,
-        variant_id=line.variant_id,
-        attempt_id=attempt.id,
-        source="supplier",
-        codes=[(code.number, code.secret) for code in result.codes],
-        unit_cost=_unit_cost(result),
-        currency=attempt.currency,
-        supplier_id=attempt.supplier_id,
-    )
-
-
-async def _finish_parked(
-    conn: Connection,
-    line: orders.LockedLine,
-    attempt: FulfilmentAttempt,
-    result: Completed,
-    stored: int,
-    why: str,
-) -> None:
-    attempt.parked = True
-    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
-    worth = _unit_cost(result) * stored
-    await post_supply(conn, attempt, inventory=worth, lost=result.cost - worth)
-    await tell_incident(conn, attempt, line, why)
-
-
-def _unit_cost(result: Completed) -> int:
-    """What one delivered piece cost, rounded down: the rest is the line's, or lost."""
-    return result.cost // max(1, len(result.codes))
+    """Once a supplier has said often and long enough that it is done and shown nothing, people are
+    told, once of each attempt."""
+    since = attempt.withheld_since
+    if since is None or not is_withheld(attempt.withheld_answers, since, clock.now()):
+        return
+    about = {"attempt_id": attempt.id, "kind": IncidentKind.WITHHELD}
+    if not await SupplyIncident.filter(**about).exists():
+        await tell_incident(conn, attempt, line, IncidentKind.WITHHELD)
 
 
 async def _stay_open(
@@ -369,11 +432,17 @@ async def _stay_open(
     attempt: FulfilmentAttempt,
     status: AttemptStatus,
     asked: int | None = None,
+    latest: datetime | None = None,
 ) -> None:
-    """Ask again later. What a supplier once took is taken, whatever a later query cannot tell."""
+    """Ask again later, and not after `latest`. What a supplier once took is taken, whatever a later
+    query cannot tell."""
     if attempt.status is AttemptStatus.SUBMITTING and status is AttemptStatus.UNCERTAIN:
         await tell_uncertain(conn, attempt, line)
     if attempt.status is not AttemptStatus.ACCEPTED:
         attempt.status = status
-    attempt.next_query_at = clock.now() + next_query_in(attempt.queries if asked is None else asked)
-    await attempt.save()
+    moment, since = clock.now(), attempt.withheld_since
+    again = moment + next_query_in(attempt.queries if asked is None else asked)
+    if since is not None and is_withheld(attempt.withheld_answers, since, moment):
+        again = moment + WITHHELD_PAUSE
+    attempt.next_query_at = again if latest is None else min(again, latest)
+    await save_attempt(conn, attempt)

@@ -7,34 +7,17 @@ was closed, is paid for and lost. A part of a top-up ends the line: asking the n
 of it would give twice.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from uuid import UUID
-
 from domain import orders
 from domain.fulfilment.events import tell_incident
-from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt
+from domain.fulfilment.models import AttemptStatus, FulfilmentAttempt, IncidentKind
 from domain.fulfilment.outcomes import finish, post_supply
 from domain.fulfilment.rules import lacking_of
-from domain.fulfilment.sale import PARTLY_DELIVERED, book_refund, book_sale
+from domain.fulfilment.sale import PARTLY_DELIVERED, above, book_refund, book_sale
 from domain.kernel import SCALE, Connection, minor_step
 from domain.ledger import AccountKind
 from domain.suppliers import Completed
 
 MAX_RECEIPT_LETTERS = 200
-# Of a delivered line of an order an amount in units: in the caller's transaction, which has locked
-# the order.
-GiveBack = Callable[[Connection, UUID, UUID, int], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Above:
-    """What a context above does for this one; set once by the wiring."""
-
-    give_back: GiveBack | None = None
-
-
-above = Above()
 
 
 async def topup_completed(
@@ -48,12 +31,12 @@ async def topup_completed(
     share = SCALE if result.whole else result.share
     lacking = lacking_of(total, share, minor_step(line.currency))
     if not result.whole:
-        await tell_incident(conn, attempt, line, "not_whole")
+        await tell_incident(conn, attempt, line, IncidentKind.NOT_WHOLE)
     if not share or lacking >= total > 0:
         await _finish_lost(conn, attempt, result)
         await book_refund(conn, line, PARTLY_DELIVERED)
         return False
-    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    await finish(conn, attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     receipt = (result.receipt or result.upstream_id or attempt.reference)[:MAX_RECEIPT_LETTERS]
     await book_sale(conn, line, result.cost, attempt.supplier_id, receipt=receipt, lacking=lacking)
     if lacking:
@@ -61,9 +44,9 @@ async def topup_completed(
             raise RuntimeError("nobody is registered to give back what was not delivered")
         await above.give_back(conn, line.order_id, line.id, lacking)
     if result.cost > total - lacking:
-        await tell_incident(conn, attempt, line, "above_price")
+        await tell_incident(conn, attempt, line, IncidentKind.ABOVE_PRICE)
     if result.codes:
-        await tell_incident(conn, attempt, line, "surplus")
+        await tell_incident(conn, attempt, line, IncidentKind.SURPLUS)
     return False
 
 
@@ -72,10 +55,10 @@ async def topup_late(
 ) -> None:
     """A top-up after its line was closed: the supplier is owed for it, and it is a loss."""
     await _finish_lost(conn, attempt, result)
-    await tell_incident(conn, attempt, line, "came_late")
+    await tell_incident(conn, attempt, line, IncidentKind.CAME_LATE)
 
 
 async def _finish_lost(conn: Connection, attempt: FulfilmentAttempt, result: Completed) -> None:
     attempt.parked = True
-    await finish(attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
+    await finish(conn, attempt, AttemptStatus.SUCCEEDED, result.cost, result.upstream_id)
     await post_supply(conn, attempt, inventory=0, lost=result.cost, to=AccountKind.LOSS)

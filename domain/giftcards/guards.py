@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain import audit
+from domain import audit, cards
 from domain.giftcards.events import LOCKED_OUT, locked_out
 from domain.giftcards.models import GuardKind
 from domain.giftcards.refusals import GiftCardLocked
@@ -65,8 +65,11 @@ class Try:
     until: datetime
 
 
-async def count_try(actor: Actor, code_index: bytes) -> Try:
+async def count_try(actor: Actor, code: str, code_index: bytes) -> Try:
     """Count a try of the code, the user, the session and the address, and commit that.
+
+    A canary's code raises the alarm with it; that the count is committed anyway hides how long it
+    takes.
 
     Refuses (GIFT_CARD_LOCKED) while one of them is locked out; such a try counts for nobody.
     """
@@ -89,6 +92,7 @@ async def count_try(actor: Actor, code_index: bytes) -> Try:
             for row in rows
             if (duration := lock_for(GuardKind(row["kind"]), row["tries"])) is not None
         }
+        await cards.note_code(conn, actor, code, "redeem")
         if locks:
             await conn.execute(_LOCK, list(locks), [until for _, until in locks.values()])
     return Try(

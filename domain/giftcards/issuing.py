@@ -7,7 +7,7 @@ from uuid import UUID
 from domain import audit, cards
 from domain.giftcards.models import GiftCardProgram
 from domain.giftcards.programs import WRITE_SCOPE
-from domain.giftcards.rules import MAX_ISSUED, new_code, new_number, read_code
+from domain.giftcards.rules import MAX_ISSUED, new_number
 from domain.kernel import (
     Actor,
     Connection,
@@ -106,7 +106,8 @@ async def _issue(
     )
     for start in range(0, quantity, CHUNK):
         codes = [
-            (new_number(program.prefix), new_code()) for _ in range(min(CHUNK, quantity - start))
+            (new_number(program.prefix), cards.new_code())
+            for _ in range(min(CHUNK, quantity - start))
         ]
         ids = await cards.issue_cards(conn, batch, codes)
         await _insert(conn, actor, program, batch.id, ids, codes)
@@ -137,7 +138,7 @@ async def _insert(
 
 
 def _letters(code: str) -> str:
-    letters = read_code(code)
+    letters = cards.read_code(code)
     assert letters is not None, "a code that we made is sound"
     return letters
 

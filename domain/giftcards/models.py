@@ -6,9 +6,8 @@ from uuid import UUID
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import Money, new_id
+from domain.kernel import Model, Money, new_id
 
 
 class GiftCardValue(StrEnum):

@@ -7,7 +7,7 @@ count taken back.
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from domain.giftcards.refusals import (
     GiftCardShort,
     GiftCardUnusable,
 )
-from domain.giftcards.rules import Standing, read_code
+from domain.giftcards.rules import Standing
 from domain.kernel import (
     Actor,
     Connection,
@@ -52,6 +52,7 @@ USE_SCOPE = "giftcards:redeem"
 TO_WALLET = "giftCardRedeem"
 ONE_USE = "giftCardUse"
 _NO_INDEX = b"\0" * 32
+MAX_TYPED = 500  # of what may be the code of any card
 
 _FIND = """
 SELECT g.card_id, g.code_index, g.number, g.status, g.currency, g.balance_units, g.uses_left,
@@ -89,6 +90,7 @@ class _Wish:
 
     operation: str
     wanted: GiftCardValue
+    code: str = field(repr=False)  # seventeen letters
     index: bytes
     key: str
     hashed: bytes
@@ -103,16 +105,17 @@ async def redeem(actor: Actor, code: str, amount: Money | None, idempotency_key:
     """Move what a gift card holds, or a part of it, into the caller's wallet.
 
     Once for each key, and never more than the card holds, whoever else uses it at the moment.
-    Refuses a code that was mistyped (GIFT_CARD_MISTYPED, before any look-up), one that is not good
-    (GIFT_CARD_UNUSABLE with the reason to the card's buyer, else GIFT_CARD_NOT_ACCEPTED), more than
-    is left (GIFT_CARD_BALANCE_INSUFFICIENT), and anything after too many tries (GIFT_CARD_LOCKED).
+    Refuses a code that was mistyped (GIFT_CARD_MISTYPED, no gift card is looked for), one that is
+    not good (GIFT_CARD_UNUSABLE with the reason to the card's buyer, else GIFT_CARD_NOT_ACCEPTED),
+    more than is left (GIFT_CARD_BALANCE_INSUFFICIENT), and anything after too many tries
+    (GIFT_CARD_LOCKED).
     """
     user = actor.require_user()
     if amount is not None:
         payable = amount.units > 0 and is_payable(amount.units, amount.currency)
         refuse_unless(payable, Invalid(reason="amount_not_payable", field=("amount",)))
     asked = None if amount is None else [amount.units, amount.currency]
-    wish = _wish(TO_WALLET, GiftCardValue.BALANCE, code, idempotency_key, asked)
+    wish = await _wish(actor, TO_WALLET, GiftCardValue.BALANCE, code, idempotency_key, asked)
 
     async def take(conn: Connection, row: Any, redemption_id: UUID) -> GiftCardRedemption:
         units = _units(row, amount)
@@ -135,7 +138,7 @@ async def use_once(actor: Actor, code: str, idempotency_key: str) -> Redeemed:
     """
     actor.require_scope(USE_SCOPE)
     wish = replace(
-        _wish(ONE_USE, GiftCardValue.COUNT, code, idempotency_key, None),
+        await _wish(actor, ONE_USE, GiftCardValue.COUNT, code, idempotency_key, None),
         at_till=True,
         insider=actor.is_staff(USE_SCOPE),
     )
@@ -151,12 +154,16 @@ async def use_once(actor: Actor, code: str, idempotency_key: str) -> Redeemed:
     return await _use(actor, wish, take)
 
 
-def _wish(operation: str, wanted: GiftCardValue, code: str, key: str, asked: Any) -> _Wish:
-    letters = read_code(code)
+async def _wish(
+    actor: Actor, operation: str, wanted: GiftCardValue, code: str, key: str, asked: Any
+) -> _Wish:
+    letters = cards.read_code(code)
     if letters is None:
+        async with transaction() as conn:  # none of ours, and yet a canary of another pool perhaps
+            await cards.note_code(conn, actor, code[:MAX_TYPED], "redeem")
         raise Refused(GiftCardMistyped(field=("code",)))
     index = code_index(letters)
-    return _Wish(operation, wanted, index, key, input_hash([index.hex(), asked]))
+    return _Wish(operation, wanted, letters, index, key, input_hash([index.hex(), asked]))
 
 
 async def _use(actor: Actor, wish: _Wish, take: Take) -> Redeemed:
@@ -165,7 +172,7 @@ async def _use(actor: Actor, wish: _Wish, take: Take) -> Redeemed:
         earlier = await look_up_key(conn, by, wish.operation, wish.key, wish.hashed)
     if earlier is not None:
         return await _replay(earlier)  # no try: it says nothing that was not said before
-    tried = await count_try(actor, wish.index)
+    tried = await count_try(actor, wish.code, wish.index)
     crash_point("giftcards.try_counted")
     try:
         done = await _take_once(actor, by, wish, tried, take)

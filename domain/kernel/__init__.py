@@ -12,6 +12,13 @@ from domain.kernel.actor import (
     SignInNeeded,
 )
 from domain.kernel.age import Recipient
+from domain.kernel.callbacks import (
+    MAX_CALLBACK_BYTES,
+    MOST_BEGUN_BYTES,
+    CallbackBook,
+    callback_digest,
+    plain_reference,
+)
 from domain.kernel.crash import crash_point
 from domain.kernel.database import (
     Connection,
@@ -19,6 +26,7 @@ from domain.kernel.database import (
     alone,
     connection,
     in_a_transaction,
+    refuse_inside_a_transaction,
     transaction,
 )
 from domain.kernel.housekeeping import forget_old_rows
@@ -59,6 +67,7 @@ from domain.kernel.refusals import (
     Spoken,
     refuse_unless,
 )
+from domain.kernel.resealing import SealedColumn, reseal_column
 from domain.kernel.sealing import (
     KeyMissing,
     KeyProvider,
@@ -74,11 +83,15 @@ from domain.kernel.sealing import (
     key_provider,
     keyed_digest,
     keys,
+    know_keys_of,
     new_data_key,
+    open_sealed,
     purpose_key,
+    recent_keys,
     refresh_keys,
     seal,
     seal_all,
+    seal_current,
     seal_small,
     sign,
     signature_holds,
@@ -87,16 +100,21 @@ from domain.kernel.sealing import (
     unseal,
     unseal_small,
 )
+from domain.kernel.tables import Model
+from domain.kernel.texts import is_text
 
 __all__ = [
     "ANONYMOUS",
     "MAIN_SITE_ID",
+    "MAX_CALLBACK_BYTES",
+    "MOST_BEGUN_BYTES",
     "REGISTRY",
     "SCALE",
     "SYSTEM",
     "Actor",
     "ActorKind",
     "Busy",
+    "CallbackBook",
     "Conflict",
     "Connection",
     "Event",
@@ -112,6 +130,7 @@ __all__ = [
     "KeyServiceDown",
     "KeyWrong",
     "KeysUnusable",
+    "Model",
     "Money",
     "Named",
     "NotFound",
@@ -124,11 +143,13 @@ __all__ = [
     "Refused",
     "RingKeys",
     "SealBroken",
+    "SealedColumn",
     "SignInNeeded",
     "Spoken",
     "WrappedKey",
     "act_as",
     "alone",
+    "callback_digest",
     "claim_key",
     "claim_unpublished",
     "clock",
@@ -141,9 +162,11 @@ __all__ = [
     "input_hash",
     "install_keys",
     "is_payable",
+    "is_text",
     "key_provider",
     "keyed_digest",
     "keys",
+    "know_keys_of",
     "look_up_key",
     "mark_published",
     "minor_digits",
@@ -152,16 +175,22 @@ __all__ = [
     "new_data_key",
     "new_id",
     "on_committed",
+    "open_sealed",
     "page_of",
     "page_request",
     "parse_units",
     "plain",
+    "plain_reference",
     "purpose_key",
+    "recent_keys",
     "record_events",
     "refresh_keys",
+    "refuse_inside_a_transaction",
     "refuse_unless",
+    "reseal_column",
     "seal",
     "seal_all",
+    "seal_current",
     "seal_small",
     "share_out",
     "sign",

@@ -14,10 +14,16 @@ def now() -> datetime:
 
 @contextmanager
 def fixed(source: Callable[[], datetime]) -> Iterator[None]:
-    """Replace the clock inside the block; process-wide, so for tests only."""
+    """Replace the clock inside the block; process-wide, so for tests only.
+
+    Blocks may stand in one another, never overlap, as those of tasks side by side would: whoever
+    leaves last would leave a moved clock behind.
+    """
     global _source
     before, _source = _source, source
     try:
         yield
     finally:
-        _source = before
+        mine, _source = _source is source, before
+    if not mine:
+        raise RuntimeError("two moved clocks overlap: move it once, around both")

@@ -6,15 +6,15 @@ must never outlive or share it (stack.md 1.5, items 7 and 9).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias, cast
 
 import asyncpg
-from tortoise.backends.asyncpg.client import TransactionWrapper
-from tortoise.connection import get_connection
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import IntegrityError
-from tortoise.transactions import in_transaction
 
 from domain.kernel.refusals import Busy, Refused
 
@@ -28,13 +28,24 @@ __all__ = [
     "alone",
     "connection",
     "in_a_transaction",
+    "refuse_inside_a_transaction",
     "transaction",
 ]
 
 
+_inside: ContextVar[bool] = ContextVar("inside_a_transaction", default=False)
+
+
 def in_a_transaction() -> bool:
     """Whether the calling task holds an open transaction."""
-    return isinstance(get_connection("default"), TransactionWrapper)
+    return _inside.get()
+
+
+def refuse_inside_a_transaction() -> None:
+    """For whoever talks to somebody outside: no row is locked while a stranger takes his time, and
+    nothing that was done there is forgotten by a rollback here (field bug 9)."""
+    if in_a_transaction():
+        raise RuntimeError("nobody outside is called inside a transaction")
 
 
 @asynccontextmanager
@@ -45,22 +56,36 @@ async def transaction() -> AsyncIterator[Connection]:
     """
     if in_a_transaction():
         raise RuntimeError("a use case is one transaction: do not nest them")
-    context = in_transaction("default")
+    client = cast(AsyncpgDBClient, get_connection("default"))
+    from_the_pool = client.acquire_connection()
     try:
         async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
-            wrapper = await context.__aenter__()
+            raw = await from_the_pool.__aenter__()
     except TimeoutError:
         raise Refused(Busy()) from None
     try:
-        yield wrapper._connection
+        with _joined_by_the_orm(client, raw):
+            async with raw.transaction():
+                yield raw
     except asyncpg.LockNotAvailableError as error:
-        await context.__aexit__(type(error), error, error.__traceback__)
         raise Refused(Busy()) from error
-    except BaseException as error:
-        await context.__aexit__(type(error), error, error.__traceback__)
-        raise
-    else:
-        await context.__aexit__(None, None, None)
+    finally:
+        await from_the_pool.__aexit__(None, None, None)
+
+
+@contextmanager
+def _joined_by_the_orm(client: AsyncpgDBClient, raw: Connection) -> Iterator[None]:
+    """What Tortoise's own transaction does, which loses the connection for good when its caller
+    leaves, or the database does not answer, while it begins."""
+    wrapper = TransactionWrapper(client)
+    wrapper._connection = raw
+    orm = get_connections().set("default", wrapper)
+    inside = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(inside)
+        get_connections().reset(orm)
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ The row is written in the transaction of the effect itself. A second call with t
 on the unique index until the first has ended: committed means replay, rolled back means go ahead.
 """
 
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from domain.kernel import clock
 from domain.kernel.database import Connection
 from domain.kernel.ids import new_id
 from domain.kernel.refusals import IdempotencyKeyReused, Invalid, Refused
+from domain.kernel.sealing import keyed_digest
 
 MAX_KEY_LETTERS = 255
 
@@ -28,8 +28,12 @@ SELECT input_hash, result FROM idempotency_keys WHERE actor = $1 AND operation =
 
 
 def input_hash(value: Any) -> bytes:
-    """Digest of an input: equal inputs give equal digests, whatever the order of their keys."""
-    return sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+    """Keyed digest of an input: equal inputs give equal digests, whatever the order of their keys.
+
+    Keyed, because inputs hold what can be guessed: phone numbers, short codes, what buyers write.
+    """
+    plain = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+    return keyed_digest("idempotent-input", plain)
 
 
 def check_key(key: str) -> str:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from domain.kernel.ids import new_id
+from domain.kernel.tables import Model
 
 
 class OutboxEvent(Model):

@@ -7,8 +7,10 @@ service on the network. Nothing here logs, and no repr shows a key.
 
 import hmac
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Protocol
@@ -25,6 +27,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from domain.kernel.refusals import Refusal, Refused
 
 KEY_BYTES = 32
+RECENT_SECONDS = 60.0
+VERSION_BYTES = 4
+MOST_VERSIONS = 1 << 16  # a head beyond it is no version, but what was sealed before there were any
 NONCE_BYTES = 12
 
 
@@ -131,6 +136,21 @@ async def refresh_keys() -> None:
     if ring != _ring:
         _ring = ring
         _purposes.clear()
+
+
+_asked_at = -RECENT_SECONDS
+
+
+async def recent_keys() -> None:
+    """Know versions that are older than a minute, before something is sealed; asks seldom.
+
+    What cannot be asked now is asked in a minute: a key that is in memory seals as well.
+    """
+    global _asked_at
+    if time.monotonic() - _asked_at >= RECENT_SECONDS:
+        _asked_at = time.monotonic()
+        with suppress(Refused):
+            await refresh_keys()
 
 
 def key_provider() -> KeyProvider:
@@ -242,6 +262,43 @@ class RingKeys(ABC):
         if wrapped.version not in ring.versions:
             raise Refused(KeyMissing(version=wrapped.version))
         return unseal(ring.derive("wrap", wrapped.version), wrapped.wrapped, bound_to)
+
+
+def version_head(version: int) -> bytes:
+    """What stands in front of a seal of `seal_current`."""
+    return version.to_bytes(VERSION_BYTES, "big")
+
+
+def seal_current(purpose: str, plaintext: bytes, bound_to: bytes) -> bytes:
+    """Seal under the purpose's key of the newest root key, whose version stands in front."""
+    version = keys().current
+    head = version_head(version)
+    return head + seal(purpose_key(purpose, version), plaintext, head + bound_to)
+
+
+def open_sealed(purpose: str, sealed: bytes, bound_to: bytes) -> bytes:
+    """The plaintext behind `seal_current`, or what was sealed by the first key, without a version
+    in front; `SealBroken`, or a refusal when its key is not here (KEY_MISSING)."""
+    head = sealed[:VERSION_BYTES]
+    version = int.from_bytes(head, "big")
+    if version in keys().versions:
+        with suppress(SealBroken):
+            content = sealed[VERSION_BYTES:]
+            return unseal(purpose_key(purpose, version), content, head + bound_to)
+    try:
+        return unseal(purpose_key(purpose), sealed, bound_to)
+    except SealBroken:
+        if 0 < version < MOST_VERSIONS and version not in keys().versions:
+            raise Refused(KeyMissing(version=version)) from None
+        raise
+
+
+async def know_keys_of(*sealed: bytes) -> None:
+    """Before these are opened: know a version that another process has made meanwhile. Not inside
+    a transaction."""
+    heads = {int.from_bytes(each[:VERSION_BYTES], "big") for each in sealed}
+    if any(0 < head < MOST_VERSIONS and head not in keys().versions for head in heads):
+        await refresh_keys()
 
 
 def seal_small(purpose: str, plaintext: str, bound_to: str) -> bytes:

@@ -1,10 +1,24 @@
 """The ledger's face."""
 
-from domain.ledger.funds import CLIENT_KINDS, FUND_OF, USES, Fund, use_of
+from domain.ledger.funds import CLIENT_KINDS, FUND_OF, USES, Fund, use_of, uses_sql
 from domain.ledger.models import Account, AccountKind, Entry, Transfer, TransferKind
-from domain.ledger.queries import AccountEntry, Wallet, balance_of, entries_of, wallet_of
+from domain.ledger.queries import (
+    AccountEntry,
+    Wallet,
+    balance_of,
+    balances_of,
+    client_funds_at,
+    entries_of,
+    wallet_of,
+)
 from domain.ledger.refusals import BalanceShort
-from domain.ledger.rules import PLATFORM_KINDS, Posting, account_id, posting_columns
+from domain.ledger.rules import (
+    EXCHANGED_KINDS,
+    PLATFORM_KINDS,
+    Posting,
+    account_id,
+    posting_columns,
+)
 from domain.ledger.sealer import ChainReport, digest_at, head_of, seal_committed, verify
 from domain.ledger.service import (
     INSERT_ENTRIES,
@@ -19,6 +33,7 @@ from domain.ledger.service import (
 
 __all__ = [
     "CLIENT_KINDS",
+    "EXCHANGED_KINDS",
     "FUND_OF",
     "INSERT_ENTRIES",
     "INSERT_TRANSFERS",
@@ -37,6 +52,8 @@ __all__ = [
     "Wallet",
     "account_id",
     "balance_of",
+    "balances_of",
+    "client_funds_at",
     "digest_at",
     "entries_of",
     "head_of",
@@ -49,6 +66,7 @@ __all__ = [
     "take_checkpoints",
     "top_up",
     "use_of",
+    "uses_sql",
     "verify",
     "wallet_of",
 ]

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 
@@ -18,8 +18,16 @@ class AccountKind(StrEnum):
 
     WALLET = "wallet"  # a buyer's spending money: kept balance, never negative
     DEPOSIT = "deposit"  # an agent's refundable deposit: kept balance, never negative
-    COMMISSION = "commission"  # what an agent has earned; append-only
+    COMMISSION = "commission"  # what an agent has earned and waits for; append-only
+    COMMISSION_AVAILABLE = "commission_available"  # an agent may take it out: kept, never negative
+    COMMISSION_DEBT = "commission_debt"  # what an agent owes for refunds: kept, never above zero
+    PAYOUT_HELD = "payout_held"  # asked for by agents, not sent yet
+    PAYOUT_TRANSIT = "payout_transit"  # sent to a payout channel, whose last word is awaited
+    PAYOUT_FEE = "payout_fee"  # what the house keeps of payouts
+    TAX_WITHHELD = "tax_withheld"  # kept back of payouts for the tax office
     SUPPLIER = "supplier"  # what we owe a supplier (or have prepaid, then negative)
+    PROVIDER = "provider"  # what we owe a service provider by its statements
+    PROVIDER_TRANSIT = "provider_transit"  # in a file for a bank, whose word is awaited
     SUPPLIER_CLAIM = "supplier_claim"  # what a supplier is to make good: negative, an asset
     BANK = "bank"  # money outside
     PREPAYMENT = "prepayment"  # paid by buyers, not yet delivered
@@ -27,10 +35,16 @@ class AccountKind(StrEnum):
     COST = "cost"  # cost of goods sold
     INVENTORY = "inventory"
     COMMISSION_EXPENSE = "commission_expense"
+    PROVIDER_EXPENSE = "provider_expense"  # what service providers cost
+    CASHBACK = "cashback"  # what buyers got back for goods that they kept
+    BONUS_EXPENSE = "bonus_expense"  # what the house gives by plans: awards
     LOSS = "loss"
     CHANNEL = "channel"  # what a payment channel holds for us: negative, an asset; append-only
     SUSPENSE = "suspense"  # money that came without an order that needs it
     REFUND_DUE = "refund_due"  # owed to buyers until their channel has given it back
+    CHANNEL_FEE = "channel_fee"  # what payment channels kept for their service
+    PENALTY = "penalty"  # taken from agents' deposits by penalty cases
+    EXCHANGE = "exchange"  # where money of one currency meets that of another; one a currency
     GIFT_CARD = "gift_card"  # what we owe on our own gift cards that were sold
 
 
@@ -57,8 +71,13 @@ class Account(Model):
                 check="keeps_balance OR balance = 0", name="account_balance_only_if_kept"
             ),
             CheckConstraint(
-                check="keeps_balance = (kind IN ('wallet', 'deposit'))",
+                check="keeps_balance = (kind IN"
+                " ('wallet', 'deposit', 'commission_available', 'commission_debt'))",
                 name="account_kind_keeps_balance",
+            ),
+            CheckConstraint(
+                check="kind <> 'commission_debt' OR balance <= 0",
+                name="account_debt_not_above_zero",
             ),
             UniqueConstraint(
                 fields=("kind", "owner_id", "currency"),
@@ -84,6 +103,7 @@ class TransferKind(StrEnum):
     CARD_PURCHASE = "card_purchase"  # reference: card batch
     CARD_PURCHASE_UNDONE = "card_purchase_undone"  # reference: card batch
     SUPPLY = "supply"  # reference: fulfilment attempt
+    SUPPLY_REFUND = "supply_refund"  # by a supplier, without goods; reference: supply incident
     GIFT_CARD_REDEMPTION = "gift_card_redemption"  # reference: redemption
     GIFT_CARD_VOID = "gift_card_void"  # reference: card
     GIFT_CARD_BREAKAGE = "gift_card_breakage"  # reference: card
@@ -96,6 +116,31 @@ class TransferKind(StrEnum):
     REPLACEMENT = "replacement"  # of a disputed card; reference: dispute
     SUPPLIER_CLAIM = "supplier_claim"  # reference: supplier claim
     SUPPLIER_CLAIM_SETTLED = "supplier_claim_settled"  # reference: supplier claim
+    CHANNEL_FEE = "channel_fee"  # reference: statement line
+    CHANNEL_SETTLED = "channel_settled"  # to the bank; reference: the vendor's payout of a channel
+    EXCHANGE = "exchange"  # out of a wallet of another currency; reference: order
+    EXCHANGE_BACK = "exchange_back"  # and back into it; reference: order line, or refund
+    COMMISSION_RELEASED = "commission_released"  # its time is over; reference: commission release
+    COMMISSION_TO_WALLET = "commission_to_wallet"  # reference: idempotent operation
+    CASHBACK_CREDITED = "cashback_credited"  # reference: cashback
+    CASHBACK_TAKEN_BACK = "cashback_taken_back"  # reference: cashback return
+    BONUS_AWARDED = "bonus_awarded"  # reference: commission award
+    BONUS_TAKEN_BACK = "bonus_taken_back"  # by refunds; reference: award clawback
+    DEPOSIT_PAID = "deposit_paid"  # by an agent's wallet; reference: deposit movement
+    DEPOSIT_RETURNED = "deposit_returned"  # to it; reference: deposit movement
+    DEPOSIT_DEDUCTED = "deposit_deducted"  # by a penalty case; reference: deposit movement
+    DEPOSIT_RESTORED = "deposit_restored"  # after an appeal; reference: deposit movement
+    PAYOUT_REQUESTED = "payout_requested"  # reference: payout; so for the five below
+    PAYOUT_GIVEN_UP = "payout_given_up"  # before it was sent
+    PAYOUT_SUBMITTED = "payout_submitted"
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_FAILED = "payout_failed"  # surely not paid
+    PAYOUT_RETURNED = "payout_returned"  # paid, and it came back
+    PROVIDER_STATEMENT = "provider_statement"  # approved; reference: provider statement
+    PROVIDER_SUBMITTED = "provider_submitted"  # reference: provider payment; so for the three below
+    PROVIDER_PAID = "provider_paid"
+    PROVIDER_FAILED = "provider_failed"  # surely not paid
+    PROVIDER_RETURNED = "provider_returned"  # paid, and it came back
 
 
 class Transfer(Model):

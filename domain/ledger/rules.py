@@ -9,14 +9,24 @@ from domain.kernel import new_id
 from domain.ledger.models import AccountKind, TransferKind
 
 _ACCOUNTS = UUID("6a0c1f5e-2d0b-5b52-9f0e-6f1f0f6f7a01")
-KEPT_KINDS = frozenset({AccountKind.WALLET, AccountKind.DEPOSIT})
+KEPT_KINDS = frozenset(
+    {
+        AccountKind.WALLET,
+        AccountKind.DEPOSIT,
+        AccountKind.COMMISSION_AVAILABLE,
+        AccountKind.COMMISSION_DEBT,
+    }
+)
 OWNED_KINDS = KEPT_KINDS | {
     AccountKind.CHANNEL,
     AccountKind.COMMISSION,
+    AccountKind.PROVIDER,
     AccountKind.SUPPLIER,
     AccountKind.SUPPLIER_CLAIM,
 }
 PLATFORM_KINDS = tuple(kind for kind in AccountKind if kind not in OWNED_KINDS)
+# What a currency needs beside its wallets, once something is sold in it.
+EXCHANGED_KINDS = (AccountKind.BANK, AccountKind.EXCHANGE)
 FIRST_DIGEST = b"\0" * 32
 
 _known: dict[tuple[AccountKind, UUID | None, str], UUID] = {}

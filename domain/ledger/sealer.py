@@ -85,10 +85,13 @@ def _floor_of(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-async def seal_committed() -> int:
-    """Extend the chain over transfers committed since; returns how many links were added."""
+async def seal_committed(*, wait: bool = False) -> int:
+    """Extend the chain over transfers committed since; returns how many links were added. While
+    somebody else is at it there is nothing to do, unless the caller waits to find it done."""
     async with transaction() as conn:
-        if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+        if wait:
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        elif not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
             return 0
         last = await conn.fetchrow(_LAST)
         transfers = await conn.fetch(_UNSEALED, await _floor(conn, last), BATCH_TRANSFERS)

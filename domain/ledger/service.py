@@ -28,8 +28,16 @@ from domain.kernel import (
     wake_relay,
 )
 from domain.ledger.models import AccountKind, TransferKind
-from domain.ledger.rules import KEPT_KINDS, PLATFORM_KINDS, Posting, account_id, posting_columns
+from domain.ledger.rules import (
+    EXCHANGED_KINDS,
+    KEPT_KINDS,
+    PLATFORM_KINDS,
+    Posting,
+    account_id,
+    posting_columns,
+)
 
+LARGEST_DEBT = 10**18  # of an account that may run below zero; more than there is money
 MAX_TOPUP_UNITS = 10_000_000 * 10_000  # ten million of the currency unit in one operation
 
 INSERT_TRANSFERS = """
@@ -41,11 +49,12 @@ INSERT_ENTRIES = """
 INSERT INTO entries (transfer_id, account_id, amount)
 SELECT * FROM unnest(:entry_transfers::uuid[], :entry_accounts::uuid[], :entry_amounts::bigint[])
 """
-_TRANSFERS, _ENTRIES = named(INSERT_TRANSFERS), named(INSERT_ENTRIES)
+_POST = named(f"WITH made AS ({INSERT_TRANSFERS}) {INSERT_ENTRIES}")
 _OPEN = """
 INSERT INTO accounts
     (id, kind, owner_id, currency, keeps_balance, credit_limit, balance, created_at)
-SELECT id, kind, owner, currency, kept, 0, 0, $6
+SELECT id, kind, owner, currency, kept,
+    CASE kind WHEN 'commission_debt' THEN $7::bigint ELSE 0 END, 0, $6
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[])
     AS wanted (id, kind, owner, currency, kept)
 ON CONFLICT DO NOTHING
@@ -80,8 +89,7 @@ async def post(conn: Connection, postings: list[Posting]) -> None:
     transfers, entries = posting_columns(postings, clock.now())
     if not entries["entry_amounts"]:
         return
-    await conn.execute(_TRANSFERS.text, *_TRANSFERS.values(transfers))
-    await conn.execute(_ENTRIES.text, *_ENTRIES.values(entries))
+    await conn.execute(_POST.text, *_POST.values({**transfers, **entries}))
 
 
 async def open_accounts(
@@ -97,6 +105,7 @@ async def open_accounts(
         [currency for _, _, currency in rows],
         [kind in KEPT_KINDS for kind, _, _ in rows],
         clock.now(),
+        LARGEST_DEBT,
     )
 
 
@@ -107,12 +116,19 @@ async def open_platform_accounts(currency: str) -> None:
 
 
 async def top_up(
-    actor: Actor, user_id: UUID, money: Money, note: str, idempotency_key: str
+    actor: Actor,
+    user_id: UUID,
+    money: Money,
+    note: str,
+    idempotency_key: str,
+    *,
+    opens: bool = False,
 ) -> bool:
     """An operator credits a buyer's wallet with money received outside; True when replayed.
 
     Needs the scope `ledger:write`; audited. Refuses amounts that are not payable or above
-    MAX_TOPUP_UNITS, and users without a wallet.
+    MAX_TOPUP_UNITS, and users without a wallet, unless it `opens` one: in a currency that a site
+    sells in.
     """
     actor.require_scope("ledger:write")
     payable = 0 < money.units <= MAX_TOPUP_UNITS and is_payable(money.units, money.currency)
@@ -124,6 +140,9 @@ async def top_up(
         if await claim_key(conn, by, "walletTopup", idempotency_key, hashed, operation):
             return True
         wallet = account_id(AccountKind.WALLET, user_id, money.currency)
+        if opens:
+            wanted = [(AccountKind.WALLET, user_id), *((kind, None) for kind in EXCHANGED_KINDS)]
+            await open_accounts(conn, [(*each, money.currency) for each in wanted])
         if not await conn.fetchval("SELECT 1 FROM accounts WHERE id = $1", wallet):
             raise Refused(NotFound(what="wallet", field=("userId",)))
         legs = [

@@ -9,7 +9,7 @@ from domain.notifications.models import (
     NotificationTemplate,
 )
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
-from domain.notifications.queries import list_channels, list_notifications, list_templates
+from domain.notifications.queries import costs_of, list_channels, list_notifications, list_templates
 from domain.notifications.refusals import (
     ChannelAddressInvalid,
     ChannelTaken,
@@ -18,7 +18,14 @@ from domain.notifications.refusals import (
     PlaceholderUnknown,
 )
 from domain.notifications.rules import EVENTS, MOVES, Text
-from domain.notifications.sending import fan_out, list_due, reaches, register_sender, send
+from domain.notifications.sending import (
+    fan_out,
+    list_due,
+    message_prices,
+    reaches,
+    register_sender,
+    send,
+)
 from domain.notifications.service import (
     ChannelWish,
     TemplateWish,
@@ -53,11 +60,13 @@ __all__ = [
     "TemplateWish",
     "Text",
     "allowed",
+    "costs_of",
     "fan_out",
     "list_channels",
     "list_due",
     "list_notifications",
     "list_templates",
+    "message_prices",
     "preview_template",
     "reaches",
     "register_sender",

@@ -6,9 +6,8 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 
 
 class Medium(StrEnum):
@@ -110,8 +109,8 @@ class Notification(Model):
     """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
-    subject = fields.UUIDField()  # of the event: an order, or a challenge of a claim link
-    order_id = fields.UUIDField()
+    subject = fields.UUIDField()  # of the event: an order, a challenge of a claim link, a case
+    order_id = fields.UUIDField(null=True)  # None: it tells an agent of its case
     site_id = fields.UUIDField()
     event = fields.CharField(max_length=64)
     channel: fields.ForeignKeyRelation[NotificationChannel] = fields.ForeignKeyField(
@@ -127,6 +126,7 @@ class Notification(Model):
     lease_ends_at = fields.DatetimeField(null=True)
     last_error = fields.CharField(max_length=64, null=True)
     provider_reference = fields.CharField(max_length=128, null=True)
+    cost = fields.BigIntField(default=0, db_default=0)  # of the tries that left, or perhaps did
     created_at = fields.DatetimeField()
     finished_at = fields.DatetimeField(null=True)
 

@@ -1,8 +1,9 @@
 """Reads of messages, for the back office. None of them shows a recipient, an address or a text."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from domain.kernel import Actor, Page, PageRequest, page_of
+from domain.kernel import Actor, Page, PageRequest, connection, page_of
 from domain.notifications.models import (
     Notification,
     NotificationChannel,
@@ -10,6 +11,10 @@ from domain.notifications.models import (
     NotificationTemplate,
 )
 from domain.notifications.service import READ
+
+_COSTS = """
+SELECT order_id, sum(cost)::bigint AS cost FROM notifications WHERE order_id = ANY($1) GROUP BY 1
+"""
 
 
 async def list_notifications(
@@ -41,3 +46,10 @@ async def list_templates(actor: Actor) -> list[NotificationTemplate]:
     actor.require_scope(READ)
     rows = NotificationTemplate.all()
     return await rows.order_by("site_id", "event", "medium", "language")
+
+
+async def costs_of(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What the messages of orders have cost, in units; one statement for all."""
+    async with connection() as conn:
+        rows = await conn.fetch(_COSTS, list(order_ids))
+    return {row["order_id"]: row["cost"] for row in rows}

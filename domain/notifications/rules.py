@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from domain.claims import CHALLENGED
 from domain.giftcards import REDEEMED
 from domain.notifications.models import Medium, NotificationState
+from domain.notifications.of_agents import EVENTS as OF_AGENTS
+from domain.notifications.of_agents import PLACES as AGENT_PLACES
 from domain.orders import events
 
 PENDING, SENDING = NotificationState.PENDING, NotificationState.SENDING
@@ -41,7 +43,7 @@ ORDER_EVENTS = (
 )
 # An order has as many of them as there are, each with a message of its own.
 EACH_TIME = (events.REFUNDED, events.DISPUTE_DECIDED)
-EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED)
+EVENTS = (*ORDER_EVENTS, REDEEMED, CHALLENGED, *OF_AGENTS)
 LANGUAGES = ("zh", "en")
 MAX_SUBJECT_LETTERS, MAX_BODY_LETTERS = 200, 4_000
 MAX_ADDRESS_LETTERS = 1_000
@@ -89,6 +91,7 @@ def known_placeholders(event: str, medium: Medium) -> tuple[str, ...]:
     """What a template may name; a group of staff is told nothing that opens the goods."""
     own = {CHALLENGED: OF_CODES, REDEEMED: OF_REDEMPTIONS, events.REFUNDED: OF_REFUNDS}
     own[events.DISPUTE_DECIDED] = OF_DISPUTES
+    own |= dict.fromkeys(OF_AGENTS, AGENT_PLACES)
     names = own.get(event, OF_ORDERS)
     return tuple(name for name in names if medium is not Medium.GROUP or name not in OPENING)
 

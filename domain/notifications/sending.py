@@ -6,7 +6,7 @@ have left is *uncertain* and stays so, because a second text message costs money
 looks like fraud. Whoever dies in between leaves an uncertain one, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from domain.kernel import (
     clock,
     connection,
     crash_point,
+    decode_id,
     encode_id,
     parse_units,
     plain,
@@ -33,6 +34,8 @@ from domain.kernel import (
 )
 from domain.notifications import statements
 from domain.notifications.models import Medium, NotificationState
+from domain.notifications.of_agents import EVENTS as OF_AGENTS
+from domain.notifications.of_agents import fan_out_to_agents, of_case
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
 from domain.notifications.rules import (
     EACH_TIME,
@@ -49,6 +52,18 @@ from domain.orders import Contact, ContactKind, OrderLine, events, unsealed_cont
 
 MEDIA = {ContactKind.EMAIL: Medium.EMAIL, ContactKind.PHONE: Medium.SMS}
 MAX_REASON_LETTERS = 64
+# Which statement makes the messages of an event, and what it is told besides.
+_FAN_OUT_OF = {
+    **dict.fromkeys(EACH_TIME, statements.FAN_OUT_EACH_TIME),
+    CHALLENGED: statements.FAN_OUT_CODES,
+    REDEEMED: statements.FAN_OUT_REDEMPTIONS,
+}
+_ABOUT: dict[str, list[str] | str] = {
+    statements.FAN_OUT_ORDERS: list(EACH_TIME),
+    statements.FAN_OUT_EACH_TIME: list(EACH_TIME),
+    statements.FAN_OUT_CODES: CHALLENGED,
+    statements.FAN_OUT_REDEMPTIONS: REDEEMED,
+}
 
 
 class CannotSend(Exception):
@@ -61,7 +76,7 @@ class _Claimed:
 
     id: UUID
     subject: UUID
-    order_id: UUID
+    order_id: UUID | None  # None: it tells an agent of its case
     site_id: UUID
     event: str
     medium: str
@@ -72,7 +87,16 @@ class _Claimed:
     address_sealed: bytes = field(repr=False)
     enabled: bool
 
+    @property
+    def order(self) -> UUID:
+        """The order that it tells of, which is what most messages do."""
+        if self.order_id is None:
+            raise LookupError("a message to an agent has no order")
+        return self.order_id
 
+
+# What one message costs, by medium, in units of the house's currency; set once by the wiring.
+message_prices: dict[str, int] = {}
 _sender: MessageSender | None = None
 
 
@@ -82,15 +106,21 @@ def register_sender(sender: MessageSender) -> None:
     _sender = sender
 
 
-async def fan_out(conn: Connection, event_ids: Sequence[UUID]) -> list[UUID]:
-    """Make the messages of some events, in the caller's transaction; a second time makes none."""
-    ids, moment = list(event_ids), clock.now()
-    each_time = list(EACH_TIME)
-    made = await conn.fetch(statements.FAN_OUT_ORDERS, ids, sites.MAIN_ID, moment, each_time)
-    more = await conn.fetch(statements.FAN_OUT_EACH_TIME, ids, sites.MAIN_ID, moment, each_time)
-    codes = await conn.fetch(statements.FAN_OUT_CODES, ids, sites.MAIN_ID, moment, CHALLENGED)
-    uses = await conn.fetch(statements.FAN_OUT_REDEMPTIONS, ids, sites.MAIN_ID, moment, REDEEMED)
-    return [row["id"] for row in (*made, *more, *codes, *uses)]
+async def fan_out(conn: Connection, told: Mapping[UUID, str]) -> list[UUID]:
+    """Make the messages of some events, ids with their types, in the caller's transaction; a second
+    time makes none. Nothing is asked about types that are not among them."""
+    moment = clock.now()
+    made: list[UUID] = []
+    of_agents = [event_id for event_id, type_ in told.items() if type_ in OF_AGENTS]
+    by_kind: dict[str, list[UUID]] = {}
+    for event_id, type_ in told.items():
+        if type_ not in OF_AGENTS:
+            kind = _FAN_OUT_OF.get(type_, statements.FAN_OUT_ORDERS)
+            by_kind.setdefault(kind, []).append(event_id)
+    for statement, ids in by_kind.items():
+        rows = await conn.fetch(statement, ids, sites.MAIN_ID, moment, _ABOUT[statement])
+        made += [row["id"] for row in rows]
+    return made + (await fan_out_to_agents(conn, of_agents) if of_agents else [])
 
 
 async def reaches(site_id: UUID, kind: ContactKind) -> bool:
@@ -106,7 +136,8 @@ async def list_due(limit: int) -> list[UUID]:
     """Messages that somebody must send now; those whose sender died become uncertain."""
     moment = clock.now()
     async with transaction() as conn:
-        await conn.fetch(statements.LOST, moment, limit)
+        prices = orjson.dumps(message_prices).decode()
+        await conn.fetch(statements.LOST, moment, limit, prices)
         return [row["id"] for row in await conn.fetch(statements.DUE, moment, limit)]
 
 
@@ -145,6 +176,7 @@ async def _book(claimed: _Claimed, report: SendReport) -> None:
         SendResult.NOT_SENT: NotificationState.PENDING if pause else NotificationState.FAILED,
         SendResult.UNCERTAIN: NotificationState.UNCERTAIN,
     }[report.result]
+    left = report.result in (SendResult.SENT, SendResult.UNCERTAIN)
     async with transaction() as conn:
         await conn.execute(
             statements.BOOK,
@@ -155,6 +187,7 @@ async def _book(claimed: _Claimed, report: SendReport) -> None:
             report.reason[:MAX_REASON_LETTERS] or None,
             report.reference[:128] if report.reference else None,
             None if pause else moment,
+            message_prices.get(claimed.medium, 0) if left else 0,
         )
 
 
@@ -167,6 +200,9 @@ async def _composed(claimed: _Claimed) -> OutgoingMessage:
         recipient, values = await _of_code(claimed)
     elif claimed.event == REDEEMED:
         recipient, values = await _of_redemption(claimed)
+    elif claimed.event in OF_AGENTS:
+        case = (claimed.subject, claimed.event, medium, claimed.language)
+        recipient, values = await of_case(*case)
     else:
         recipient, values = await _of_order(claimed, medium)
     template = await _template(claimed, medium, bool(values.get("cards")))
@@ -210,9 +246,9 @@ async def _of_code(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
 
 async def _of_order(claimed: _Claimed, medium: Medium) -> tuple[Contact | None, dict[str, str]]:
     async with connection() as conn:
-        row = await conn.fetchrow(statements.ORDER, claimed.order_id)
+        row = await conn.fetchrow(statements.ORDER, claimed.order)
     recipient = None if medium is Medium.GROUP else _recipient(row, claimed)
-    lines = (await orders.lines_of([claimed.order_id]))[claimed.order_id]
+    lines = (await orders.lines_of([claimed.order]))[claimed.order]
     news = await _of_news(claimed) if claimed.event in EACH_TIME else {}
     return recipient, {
         **news,
@@ -233,7 +269,9 @@ async def _of_news(claimed: _Claimed) -> dict[str, str]:
     if claimed.event == events.DISPUTE_DECIDED:
         return {"outcome": OUTCOMES[payload["dispute"]["state"], claimed.language]}
     refund = payload["refund"]
-    amount = Money(parse_units(refund["amount"]), refund["currency"])
+    refund_id = decode_id(Prefix.REFUND, refund["refundId"])
+    paid = (await orders.given_back([refund_id])).get(refund_id)
+    amount = paid or Money(parse_units(refund["amount"]), refund["currency"])
     return {"amount": _money(amount), "way": WAYS[refund["destination"], claimed.language]}
 
 
@@ -241,7 +279,7 @@ async def _of_redemption(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
     """A gift card was written off, wholly or in part: its buyer hears of it."""
     async with connection() as conn:
         row = await conn.fetchrow(statements.REDEMPTION, claimed.subject)
-        order = await conn.fetchrow(statements.ORDER, claimed.order_id)
+        order = await conn.fetchrow(statements.ORDER, claimed.order)
     counted, zh = row["uses"] > 0, claimed.language == "zh"
 
     def worth(uses: int, units: int) -> str:
@@ -259,7 +297,7 @@ async def _of_redemption(claimed: _Claimed) -> tuple[Contact, dict[str, str]]:
 def _recipient(order: Any, claimed: _Claimed) -> Contact:
     if order["kind"] is None:
         raise CannotSend("recipient_gone")  # forgotten since
-    return unsealed_contact(ContactKind(order["kind"]), order["contact_sealed"], claimed.order_id)
+    return unsealed_contact(ContactKind(order["kind"]), order["contact_sealed"], claimed.order)
 
 
 async def _on_demand(claimed: _Claimed, asked: set[str]) -> dict[str, str]:
@@ -270,8 +308,8 @@ async def _on_demand(claimed: _Claimed, asked: set[str]) -> dict[str, str]:
     settings = await settings_of(claimed.site_id)
     if "link" in asked:
         ends = clock.now() + timedelta(days=settings.link_days)
-        made = await claims.link_for_message(claimed.order_id, claimed.id, ends, claimed.language)
-        values["link"] = made.url if made else claims.base_of(await sites.get_site(claimed.site_id))
+        made = await claims.link_for_message(claimed.order, claimed.id, ends, claimed.language)
+        values["link"] = made.url if made else sites.base_of(await sites.get_site(claimed.site_id))
     if "secrets" in asked:
         if not settings.notify_codes:
             raise CannotSend("codes_not_allowed")
@@ -283,7 +321,7 @@ async def _secrets(claimed: _Claimed) -> str:
     """The codes, by the audited path; they leave with the message and stay nowhere."""
     details = {"by": "message", "notificationId": str(claimed.id)}
     try:
-        opened = await orders.reveal_found(SYSTEM, claimed.order_id, None, details)
+        opened = await orders.reveal_found(SYSTEM, claimed.order, None, details)
     except Refused as refused:
         raise CannotSend(f"codes:{refused.refusals[0].code}") from refused
     return "\n".join(" ".join(filter(None, (card.number, card.secret))) for card in opened)

@@ -244,6 +244,10 @@ SAMPLES = {
     "amount": "¥49.00",
     "left": "¥51.00",
     "way": "…",
+    "agent": "AGENT123",
+    "violation": "…",
+    "step": "…",
+    "until": "2026-01-31 12:00",
 }
 
 

@@ -59,6 +59,21 @@ JOIN notification_channels ch ON {_SERVES.format(site="o.site_id")}
 WHERE e.id = ANY($1) AND e.type = $4
 {_ONCE}
 """
+# Who of the agents hears of its case, and which groups of staff do; by the main site's channels.
+TOLD_AGENTS = f"""
+SELECT e.type, e.subject, u.login, ch.id AS channel, ch.medium, ch.code, s.language
+FROM outbox_events e JOIN penalty_cases c ON c.id = e.subject JOIN agents a ON a.id = c.agent_id
+JOIN users u ON u.id = a.user_id JOIN sites s ON s.id = $2
+JOIN notification_channels ch ON {_SERVES.format(site="$2")} AND e.type = ANY(ch.events)
+    AND (ch.medium = 'group' OR (ch.medium = 'email' AND u.disabled_at IS NULL
+        AND u.login ~ '^[^@]+@[^@]+[.][^@.]+$'))
+WHERE e.id = ANY($1) AND e.type = ANY($3::text[]) ORDER BY e.id, ch.id
+"""
+TELL_AGENT = f"""
+{_INSERT}
+VALUES ($1, $2, NULL, $3, $4, $5, $6, $7, $8, $9, 'pending', 0, $10, $10)
+{_ONCE}
+"""
 REACHES = f"""
 SELECT EXISTS (SELECT 1 FROM notification_channels ch
     WHERE ch.medium = $3 AND $4 = ANY(ch.events) AND {_SERVES.format(site="$1")})
@@ -76,13 +91,15 @@ RETURNING n.id, n.subject, n.order_id, n.site_id, n.event, n.medium, n.language,
 # The truth may come late: after the lease it still says more than "uncertain".
 BOOK = """
 UPDATE notifications SET state = $3, next_attempt_at = $4, lease_ends_at = NULL, last_error = $5,
-    provider_reference = coalesce($6, provider_reference), finished_at = $7
+    provider_reference = coalesce($6, provider_reference), finished_at = $7,
+    cost = CASE WHEN state = 'sending' THEN cost + $8 ELSE cost END
 WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'uncertain')
 """
 LOST = """
 UPDATE notifications SET state = 'uncertain', lease_ends_at = NULL, last_error = 'sender_died',
-    finished_at = $1
-WHERE id IN (SELECT id FROM notifications WHERE lease_ends_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+    finished_at = $1, cost = cost + coalesce(($3::jsonb ->> medium)::bigint, 0)
+WHERE id = ANY (ARRAY(
+    SELECT id FROM notifications WHERE lease_ends_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
     AND state = 'sending'
 RETURNING id
 """
@@ -91,8 +108,10 @@ UPDATE notifications SET state = 'pending', next_attempt_at = $2, finished_at = 
 WHERE id = $1 AND state IN ('failed', 'uncertain') RETURNING attempts
 """
 ORDER = """
-SELECT o.number, o.total, o.currency, o.site_id, k.kind, k.contact_sealed
-FROM orders o LEFT JOIN order_keepsakes k ON k.order_id = o.id WHERE o.id = $1
+SELECT o.number, coalesce(x.total, o.total) AS total, coalesce(x.currency, o.currency) AS currency,
+    o.site_id, k.kind, k.contact_sealed
+FROM orders o LEFT JOIN order_exchanges x ON x.order_id = o.id
+LEFT JOIN order_keepsakes k ON k.order_id = o.id WHERE o.id = $1
 """
 TEMPLATE = """
 SELECT subject, body FROM notification_templates

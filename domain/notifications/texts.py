@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from domain import penalties
 from domain.claims import CHALLENGED
 from domain.giftcards import REDEEMED
 from domain.notifications.models import Medium
@@ -76,6 +77,52 @@ _SHORT: Mapping[tuple[str, str], Text] = MappingProxyType(
             "Gift card {number} was used",
             "{site}: {amount} of the gift card {number} that you bought was used, {left} is left.",
         ),
+        (penalties.NOTICED, "zh"): Text(
+            "代理 {agent}：处罚通知",
+            "【{site}】代理账户 {agent} 涉嫌{violation}，拟处理：{step}。"
+            "请在 {until} 前登录查看证据并答复。",
+        ),
+        (penalties.NOTICED, "en"): Text(
+            "Agent {agent}: a case was opened",
+            "{site}: a case was opened against the agent account {agent}: {violation}. "
+            "Proposed: {step}. Sign in to see the evidence, and answer until {until}.",
+        ),
+        (penalties.IMPOSED, "zh"): Text(
+            "代理 {agent}：处罚决定",
+            "【{site}】针对代理账户 {agent} 的案件已决定：{step}。"
+            "如有异议，请在 {until} 前登录申诉。",
+        ),
+        (penalties.IMPOSED, "en"): Text(
+            "Agent {agent}: the case was decided",
+            "{site}: the case against the agent account {agent} was decided: {step}. You "
+            "may sign in and appeal until {until}.",
+        ),
+        (penalties.DISMISSED, "zh"): Text(
+            "代理 {agent}：案件撤销",
+            "【{site}】针对代理账户 {agent} 的案件不成立，已撤销，不作任何处理。",
+        ),
+        (penalties.DISMISSED, "en"): Text(
+            "Agent {agent}: the case was dismissed",
+            "{site}: the case against the agent account {agent} was dismissed; nothing "
+            "follows from it.",
+        ),
+        (penalties.UPHELD, "zh"): Text(
+            "代理 {agent}：申诉结果",
+            "【{site}】代理账户 {agent} 的申诉未通过，维持：{step}。",
+        ),
+        (penalties.UPHELD, "en"): Text(
+            "Agent {agent}: your appeal",
+            "{site}: the appeal of the agent account {agent} did not succeed; it stays at: {step}.",
+        ),
+        (penalties.OVERTURNED, "zh"): Text(
+            "代理 {agent}：申诉结果",
+            "【{site}】代理账户 {agent} 的申诉成立，原处罚已撤销，已扣除的款项已退回。",
+        ),
+        (penalties.OVERTURNED, "en"): Text(
+            "Agent {agent}: your appeal",
+            "{site}: the appeal of the agent account {agent} succeeded; the penalty is "
+            "undone, and what was deducted is back.",
+        ),
         (CHALLENGED, "zh"): Text(
             "{site} 验证码",
             "【{site}】领取卡密的验证码：{code}，{minutes} 分钟内有效。请勿告诉他人。",
@@ -100,10 +147,10 @@ WAYS: Mapping[tuple[str, str], str] = MappingProxyType(
 # How a case ended, within the sentence of its text.
 OUTCOMES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("REPLACED", "zh"): "已换新卡密",
-        ("REPLACED", "en"): "you have another card",
+        ("REPLACED", "zh"): "已换货",
+        ("REPLACED", "en"): "it was replaced",
         ("REFUNDED", "zh"): "已退款",
-        ("REFUNDED", "en"): "the card was refunded",
+        ("REFUNDED", "en"): "it was refunded",
         ("REJECTED", "zh"): "未通过，可在期限内申诉",
         ("REJECTED", "en"): "it was rejected; you may appeal for some days",
         ("UPHELD", "zh"): "申诉未通过",

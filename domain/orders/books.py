@@ -86,12 +86,17 @@ def refund_posting(
     total: int,
     buyer_id: UUID,
     to_channel: bool = False,
+    to_exchange: bool = False,
 ) -> Posting:
     """A line that nobody could deliver: its price goes back to the buyer's wallet, or is owed to
-    the buyer until the channel has given it back."""
+    the buyer until the channel has given it back, or goes into the exchange with the currency that
+    it was paid in."""
     kind = AccountKind.REFUND_DUE if to_channel else AccountKind.WALLET
+    if to_exchange:
+        kind = AccountKind.EXCHANGE
+    owner = buyer_id if kind is AccountKind.WALLET else None
     legs = [
         (account_id(AccountKind.PREPAYMENT, None, currency), -total),
-        (account_id(kind, None if to_channel else buyer_id, currency), total),
+        (account_id(kind, owner, currency), total),
     ]
     return Posting(TransferKind.REFUND, line_id, currency, legs, number)

@@ -13,6 +13,7 @@ FAILED = "order.failed"
 HELD = "order.held"  # paid, and waiting for a second look
 PAID = "order.paid"
 DELIVERING = "order.delivering"
+PART_ARRIVED = "order.part_arrived"  # some pieces of a line are here, the rest is being bought
 LINE_DELIVERED = "order.line_delivered"
 LINE_REFUNDED = "order.line_refunded"
 DELIVERED = "order.delivered"
@@ -21,6 +22,7 @@ DELIVERY_FAILED = "order.delivery_failed"
 REFUNDED = "order.refunded"  # after it was delivered, in part or whole
 DISPUTE_OPENED, DISPUTE_DECIDED = "order.dispute_opened", "order.dispute_decided"
 DISPUTE_APPEALED = "order.dispute_appealed"
+DISPUTE_EVIDENCE_ADDED = "order.dispute_evidence_added"
 MANUAL_WAITING, MANUAL_OVERDUE = "manual.waiting", "manual.overdue"
 
 

@@ -5,6 +5,7 @@ rows of the refund itself: a trigger moves the two counters, and nobody else can
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from domain.orders.moves import OPEN_LINES
 from domain.orders.unpaid import LockedOrder
 
 _LINES = """
-SELECT id, sku, delivery_kind, status, quantity, unit_price, cost, refunded_amount,
-    refunded_quantity
+SELECT id, sku, delivery_kind, status, quantity, delivered_quantity, unit_price, cost,
+    refunded_amount, refunded_quantity, delivered_at
 FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
 """
 _REFUNDED = """
@@ -35,10 +36,12 @@ class SoldLine:
     delivery_kind: DeliveryKind
     status: LineStatus
     quantity: int
+    delivered_quantity: int
     unit_price: int
     cost: int
     refunded_amount: int
     refunded_quantity: int
+    delivered_at: datetime | None
 
     @property
     def total(self) -> int:
@@ -54,7 +57,7 @@ class SoldLine:
     def pieces_left(self) -> int:
         """How many pieces are its buyer's."""
         delivered = self.status is LineStatus.DELIVERED
-        return self.quantity - self.refunded_quantity if delivered else 0
+        return self.delivered_quantity - self.refunded_quantity if delivered else 0
 
 
 async def sold_lines(conn: Connection, order_id: UUID) -> list[SoldLine]:
@@ -66,10 +69,12 @@ async def sold_lines(conn: Connection, order_id: UUID) -> list[SoldLine]:
             delivery_kind=DeliveryKind(row["delivery_kind"]),
             status=LineStatus(row["status"]),
             quantity=row["quantity"],
+            delivered_quantity=row["delivered_quantity"],
             unit_price=row["unit_price"],
             cost=row["cost"],
             refunded_amount=row["refunded_amount"],
             refunded_quantity=row["refunded_quantity"],
+            delivered_at=row["delivered_at"],
         )
         for row in await conn.fetch(_LINES, order_id)
     ]

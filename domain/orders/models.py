@@ -6,10 +6,9 @@ from typing import Any
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
 from domain.catalog import DeliveryKind
-from domain.kernel import MAIN_SITE_ID, new_id
+from domain.kernel import MAIN_SITE_ID, Model, new_id
 from domain.orders.keepsakes import ContactKind
 
 
@@ -56,6 +55,9 @@ class Order(Model):
     tier = fields.CharField(max_length=16)
     consumer = fields.BooleanField()  # False: an agent buys for own stock, and nobody earns on it
     agent_chain = ArrayField(element_type="uuid", default=list)  # nearest agent first, at the time
+    promo_link_id = fields.UUIDField(null=True)  # the agent's link by which the buyer came
+    # Who of them earns nothing on it, and why: agentId, level, reason. None: everybody earns.
+    barred = fields.JSONField[list[dict[str, Any]] | None](null=True)
     event_count = fields.IntField(default=0)
     version = fields.IntField(default=1)
     placed_at = fields.DatetimeField()
@@ -105,12 +107,18 @@ class OrderLine(Model):
     variant_id = fields.UUIDField()
     sku = fields.CharField(max_length=64)
     quantity = fields.IntField()
-    unit_price = fields.BigIntField()
+    unit_price = fields.BigIntField()  # what is paid for one, after coupons
+    discount = fields.BigIntField(default=0, db_default=0)  # what they took off all pieces together
     max_unit_cost = fields.BigIntField()  # no purchase upstream above this (price guard, row D7)
     delivery_kind = fields.CharEnumField(DeliveryKind, max_length=16)
     type_id = fields.UUIDField()  # what was asked of the buyer: this version of this type. No
     type_version = fields.IntField()  # foreign key: each purchase would lock the version's row
-    account: dict[str, Any] | None = fields.JSONField(null=True)  # what the buyer filled in, typed
+    # What the buyer filled in: sealed with its key's version in front (filled_in.py), and masked
+    # values by key for whoever is not the buyer. `account` holds it of lines older than the seals.
+    account: dict[str, Any] | None = fields.JSONField(null=True)
+    account_sealed = fields.BinaryField(null=True)
+    account_masked = fields.JSONField[dict[str, str]](null=True)
+    account_erased_at = fields.DatetimeField(null=True)
     bundle_sku = fields.CharField(max_length=64, null=True)  # of which bundle it is a part, and
     bundle_position = fields.SmallIntField(null=True)  # which one
     gift = fields.BooleanField(default=False, db_default=False)  # comes with it, and has no price
@@ -145,6 +153,7 @@ class OrderLine(Model):
         constraints = (
             CheckConstraint(check="quantity > 0", name="line_quantity_above_zero"),
             CheckConstraint(check="unit_price > 0 OR gift", name="line_price_above_zero"),
+            CheckConstraint(check="discount >= 0", name="line_discount_not_negative"),
             CheckConstraint(
                 check="(bundle_sku IS NULL) = (bundle_position IS NULL)", name="line_bundle_whole"
             ),
@@ -153,8 +162,12 @@ class OrderLine(Model):
                 name="line_gift_of_a_bundle",
             ),
             CheckConstraint(
-                check="(status = 'DELIVERED')"
-                " = (delivered_quantity = quantity AND delivered_at IS NOT NULL)",
+                check="(status = 'DELIVERED') = (delivered_quantity > 0)"
+                " AND (status = 'DELIVERED') = (delivered_at IS NOT NULL)"
+                " AND (delivered_quantity IN (0, quantity)"
+                " OR failure_code IS NOT DISTINCT FROM 'PARTLY_DELIVERED'"
+                " AND delivered_quantity BETWEEN 0 AND quantity"
+                " AND delivery_kind IN ('CARD_CODE', 'LINK'))",
                 name="line_delivered_whole",
             ),
             CheckConstraint(
@@ -169,6 +182,15 @@ class OrderLine(Model):
             CheckConstraint(
                 check="account IS NULL OR jsonb_typeof(account) = 'object'",
                 name="line_account_of_fields",
+            ),
+            CheckConstraint(
+                check="(account_sealed IS NULL) = (account_masked IS NULL)"
+                " AND (account_sealed IS NULL OR account IS NULL)",
+                name="line_account_sealed_and_masked",
+            ),
+            CheckConstraint(
+                check="account_erased_at IS NULL OR (account IS NULL AND account_sealed IS NULL)",
+                name="line_account_erased",
             ),
             CheckConstraint(
                 check="(receipt IS NOT NULL)"
@@ -215,4 +237,45 @@ class OrderKeepsake(Model):
                 check="kind IS NOT NULL OR lookup_hash IS NOT NULL", name="keepsake_keeps_something"
             ),
             CheckConstraint(check="lookup_hash LIKE '$argon2id$%'", name="keepsake_lookup_hashed"),
+        )
+
+
+class OrderExchange(Model):
+    """What an order that was paid in another currency costs its buyer. Never changed.
+
+    `total` and `prices` (unit price by line) in 1/10000 of `currency`; `rate` in millionths.
+    """
+
+    order_id = fields.UUIDField(primary_key=True, default=new_id)
+    currency = fields.CharField(max_length=3)
+    total = fields.BigIntField()
+    rate = fields.BigIntField()
+    rate_id = fields.UUIDField()
+    prices = fields.JSONField[dict[str, int]]()
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "order_exchanges"
+        constraints = (
+            CheckConstraint(check="total > 0 AND rate > 0", name="order_exchange_above_zero"),
+        )
+
+
+class OrderExchangeReturn(Model):
+    """A part of it that went back; together never more than there was. Never changed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    order_id = fields.UUIDField()
+    reference = fields.UUIDField(unique=True)  # the refund, or the line that nobody could deliver
+    house_amount = fields.BigIntField()
+    amount = fields.BigIntField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "order_exchange_returns"
+        indexes = (("order_id",),)
+        constraints = (
+            CheckConstraint(
+                check="house_amount > 0 AND amount >= 0", name="exchange_return_above_zero"
+            ),
         )

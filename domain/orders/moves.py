@@ -45,6 +45,7 @@ LINE_MOVES: Mapping[LineStatus, frozenset[LineStatus]] = MappingProxyType(
     }
 )
 OPEN_LINES = frozenset({LineStatus.QUEUED, LineStatus.DELIVERING})
+CLOSED_LINES = frozenset({LineStatus.DELIVERED, LineStatus.REFUNDED, LineStatus.CANCELLED})
 # Nobody has paid it, and nobody is asked to any more.
 ENDED_UNPAID = frozenset({_FAILED, _CANCELLED, _EXPIRED})
 UNPAID = ENDED_UNPAID | {_PENDING}

@@ -6,14 +6,47 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.kernel import Actor, Page, PageRequest, connection, page_of, unseal_small
+import orjson
+
+from domain.kernel import (
+    Actor,
+    Page,
+    PageRequest,
+    Refused,
+    connection,
+    page_of,
+    unseal_small,
+)
+from domain.orders.filled_in import masked_account, opened_account
 from domain.orders.models import Order, OrderLine
+from domain.orders.refusals import AccountSealBroken
 from domain.orders.service import NOTE_PURPOSE
 
 _OWNERS = """
 SELECT l.id AS line_id, o.id AS order_id, o.number, o.placed_at, o.buyer_id, o.agent_chain
 FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE l.id = ANY($1::uuid[])
 """
+_BARRED = """
+SELECT o.id, o.number, o.placed_at, b.level, b.reason
+FROM orders o CROSS JOIN LATERAL jsonb_to_recordset(o.barred)
+    AS b ("agentId" uuid, level int, reason text)
+WHERE o.barred IS NOT NULL
+    AND o.barred @> jsonb_build_array(jsonb_build_object('agentId', $1::text))
+    AND b."agentId" = $1::uuid AND ($2::uuid IS NULL OR o.id < $2)
+ORDER BY o.id DESC LIMIT $3
+"""
+_ACCOUNT = "SELECT account, account_sealed, account_erased_at FROM order_lines WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class BarredSale:
+    """An order in whose chain an agent stands and on which it earns nothing, and why."""
+
+    order_id: UUID
+    number: str
+    placed_at: datetime
+    level: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +69,10 @@ class OrderState:
 
 
 _VERSIONS = "SELECT id, version FROM orders WHERE id = ANY($1::uuid[])"
+_AGENTS_AMONG = """
+SELECT DISTINCT a.id FROM orders o CROSS JOIN LATERAL unnest(o.agent_chain) a (id)
+WHERE o.id = ANY($1::uuid[]) AND a.id = ANY($2::uuid[])
+"""
 _SOLD = """
 SELECT variant_id, sum(delivered_quantity)::bigint AS pieces FROM order_lines
 WHERE id >= $1 AND delivered_quantity > 0 GROUP BY variant_id
@@ -51,6 +88,14 @@ async def sold_since(moment: datetime) -> dict[UUID, int]:
     async with connection() as conn:
         rows = await conn.fetch(_SOLD, first)
     return {row["variant_id"]: row["pieces"] for row in rows}
+
+
+async def list_barred(agent_id: UUID, page: PageRequest) -> Page[BarredSale]:
+    """Orders on which an agent earns nothing though it stands in their chain, newest first."""
+    after = UUID(page.after[0]) if page.after else None
+    async with connection() as conn:
+        rows = await conn.fetch(_BARRED, str(agent_id), after, page.first + 1)
+    return page_of(page, [BarredSale(*row) for row in rows], lambda sale: (sale.order_id,))
 
 
 async def find_order(actor: Actor, order_id: UUID) -> Order | None:
@@ -88,9 +133,36 @@ async def find_any_order(actor: Actor, order_id: UUID) -> Order | None:
     return await Order.filter(id=order_id).first()
 
 
-async def account_of(line_id: UUID) -> dict[str, Any]:
-    """What the buyer filled in for a line, for whoever tops it up; empty when nothing was asked."""
-    return (await OrderLine.get(id=line_id)).account or {}
+async def account_of(line_id: UUID) -> dict[str, Any] | None:
+    """What the buyer filled in for a line, for whoever tops it up; empty when nothing was asked.
+
+    None: it was erased, or does not open, and the line cannot be delivered any more.
+    """
+    async with connection() as conn:
+        row = await conn.fetchrow(_ACCOUNT, line_id)
+    if row is None:
+        return {}  # whoever locks it hears that it is not there
+    if row["account_erased_at"] is not None:
+        return None
+    try:
+        if row["account"]:
+            found: dict[str, Any] = orjson.loads(row["account"])
+            return found
+        return await opened_account(line_id, row["account_sealed"])
+    except Refused as refused:
+        if not isinstance(refused.refusals[0], AccountSealBroken):
+            raise
+        return None
+
+
+async def account_in(line: OrderLine) -> dict[str, Any]:
+    """What was filled in, opened; never inside a transaction."""
+    return line.account or await opened_account(line.id, line.account_sealed)
+
+
+def masked_in(line: OrderLine) -> dict[str, str]:
+    """What others than its buyer may see of what was filled in; nothing is opened for it."""
+    return line.account_masked or masked_account(line.account) or {}
 
 
 async def get_line(line_id: UUID) -> OrderLine:
@@ -101,6 +173,12 @@ async def get_line(line_id: UUID) -> OrderLine:
 async def buyers_of(order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Who bought each order; one statement for all."""
     rows = await Order.filter(id__in=list(order_ids)).values_list("id", "buyer_id")
+    return dict(rows)
+
+
+async def currencies_of(order_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The currency of each order; one statement for all."""
+    rows = await Order.filter(id__in=list(order_ids)).values_list("id", "currency")
     return dict(rows)
 
 
@@ -135,6 +213,13 @@ async def states_of(order_ids: Sequence[UUID]) -> list[OrderState]:
     found = await Order.filter(id__in=list(order_ids))
     lines = await lines_of([order.id for order in found])
     return [OrderState(order, lines[order.id]) for order in found]
+
+
+async def agents_among(order_ids: Sequence[UUID], agent_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these agents stand in the chains of these orders; one statement."""
+    async with connection() as conn:
+        rows = await conn.fetch(_AGENTS_AMONG, list(order_ids), list(agent_ids))
+    return {row["id"] for row in rows}
 
 
 async def owners_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, LineOwner]:

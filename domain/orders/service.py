@@ -6,7 +6,7 @@ Everything here runs in the caller's transaction and locks the order before its 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import orjson
@@ -17,47 +17,62 @@ from domain.kernel import (
     Actor,
     Conflict,
     Connection,
+    Event,
     NotFound,
     Refused,
     act_as,
     clock,
     connection,
-    record_events,
+    named,
     refuse_unless,
     seal_small,
     transaction,
 )
+from domain.kernel.outbox import INSERT_EVENTS, event_columns
 from domain.orders import events
 from domain.orders.models import LineStatus, OrderStatus
+from domain.orders.refusals import CardNotShown
 from domain.orders.rules import status_of
 
-_LOCK_ORDER = """
-SELECT o.id, o.number, o.buyer_id, o.status, o.currency, o.total, o.tier, o.external_id,
-    o.event_count
-FROM orders o WHERE o.id = (SELECT order_id FROM order_lines WHERE id = $1) FOR UPDATE
+# Rows are locked in the order in which FROM names their tables, and each row that was waited for is
+# read again as it is then. Lines are never added to an order, so all of them are found.
+_LOCK = """
+SELECT o.id AS order_id, o.number, o.buyer_id, o.status AS order_status, o.currency, o.total,
+    o.tier, o.external_id, o.event_count,
+    l.id, l.sku, l.quantity, l.status, l.unit_price, l.max_unit_cost, l.variant_id, l.consumer,
+    l.terms, l.delivery_kind, l.due_at,
+    l.refunded_amount > 0 AND l.refunded_amount = l.unit_price * l.quantity AS paid_back,
+    l.status = 'DELIVERED' AND l.delivered_quantity < l.quantity AS partly
+FROM orders o JOIN order_lines l ON l.order_id = o.id
+WHERE o.id = (SELECT order_id FROM order_lines WHERE id = $1) ORDER BY l.position FOR UPDATE
 """
-_LINES = """
-SELECT id, sku, quantity, status, unit_price, max_unit_cost, variant_id, consumer, terms,
-    delivery_kind, due_at,
-    refunded_amount > 0 AND refunded_amount = unit_price * quantity AS paid_back
-FROM order_lines WHERE order_id = $1 ORDER BY position FOR UPDATE
-"""
-_DELIVERING = "UPDATE order_lines SET status = 'DELIVERING', due_at = $2 WHERE id = $1"
 _DUE = "UPDATE order_lines SET due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
-_DELIVERED = """
-UPDATE order_lines SET status = 'DELIVERED', delivered_quantity = quantity, cost = $2,
-    delivered_at = $3, due_at = NULL, receipt = $4, note_sealed = $5, failure_code = $6
-WHERE id = $1
-"""
-_REFUNDED = """
-UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = $2 WHERE id = $1
-"""
 _MOVE_ORDER = """
-UPDATE orders SET status = $2::varchar, event_count = $3, version = version + 1,
-    closed_at = CASE WHEN $2::varchar IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')
-        THEN $4::timestamptz END
-WHERE id = $1
+UPDATE orders SET status = :status::varchar, event_count = :event_count, version = version + 1,
+    closed_at = CASE WHEN :status::varchar IN ('DELIVERED', 'PARTIALLY_DELIVERED', 'REFUNDED')
+        THEN :moment::timestamptz END
+WHERE id = :order_id
 """
+
+
+class _Move:
+    """How a line's row moves: alone, and together with its order and the event that tells it."""
+
+    def __init__(self, line: str) -> None:
+        self.line = named(line)
+        self.told = named(f"WITH line AS ({line}), told AS ({INSERT_EVENTS}) {_MOVE_ORDER}")
+
+
+_DELIVERING = _Move("UPDATE order_lines SET status = 'DELIVERING', due_at = :due WHERE id = :line")
+_DELIVERED = _Move("""
+UPDATE order_lines SET status = 'DELIVERED', delivered_quantity = coalesce(:pieces::int, quantity),
+    cost = :cost, delivered_at = :at, due_at = NULL, receipt = :receipt, note_sealed = :note,
+    failure_code = :lacking
+WHERE id = :line
+""")
+_REFUNDED = _Move("""
+UPDATE order_lines SET status = 'REFUNDED', due_at = NULL, failure_code = :code WHERE id = :line
+""")
 _CARDS_TO_REVEAL = """
 SELECT id FROM (
     SELECT c.id, l.position, c.unit_number FROM cards c JOIN order_lines l ON l.id = c.order_line_id
@@ -68,6 +83,10 @@ SELECT id FROM (
         AND l.refunded_quantity < l.quantity
 ) shown
 WHERE $2::uuid[] IS NULL OR id = ANY($2) ORDER BY position, unit_number
+"""
+_HIDDEN = """
+SELECT c.masked, c.state FROM cards c JOIN order_lines l ON l.id = c.order_line_id
+WHERE l.order_id = $1 AND c.id = ANY($2) ORDER BY c.id
 """
 NOTE_PURPOSE = "line-note"
 CLOSING_EVENTS = {
@@ -113,6 +132,7 @@ class SiblingLine:
     quantity: int
     status: LineStatus
     paid_back: bool  # delivered, and then refunded whole
+    partly: bool = False  # fewer pieces were delivered than were ordered
 
     @property
     def adds(self) -> LineStatus:
@@ -132,19 +152,18 @@ class _Facts:
 
 async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
     """Lock a line's order, then its lines, and read both; refuses an unknown line."""
-    order = await conn.fetchrow(_LOCK_ORDER, line_id)
-    if order is None:
+    lines = await conn.fetch(_LOCK, line_id)
+    if not lines:
         raise Refused(NotFound(what="order line"))
-    lines = await conn.fetch(_LINES, order["id"])
     own = next(line for line in lines if line["id"] == line_id)
     return LockedLine(
         id=line_id,
-        order_id=order["id"],
-        number=order["number"],
-        buyer_id=order["buyer_id"],
-        external_id=order["external_id"],
-        order_status=OrderStatus(order["status"]),
-        total=order["total"],
+        order_id=own["order_id"],
+        number=own["number"],
+        buyer_id=own["buyer_id"],
+        external_id=own["external_id"],
+        order_status=OrderStatus(own["order_status"]),
+        total=own["total"],
         status=LineStatus(own["status"]),
         delivery_kind=DeliveryKind(own["delivery_kind"]),
         variant_id=own["variant_id"],
@@ -152,12 +171,12 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
         quantity=own["quantity"],
         unit_price=own["unit_price"],
         max_unit_cost=own["max_unit_cost"],
-        currency=order["currency"],
+        currency=own["currency"],
         consumer=own["consumer"],
         terms=orjson.loads(own["terms"]) if own["terms"] else None,
         due_at=own["due_at"],
-        tier=order["tier"],
-        event_count=order["event_count"],
+        tier=own["tier"],
+        event_count=own["event_count"],
         siblings=[
             SiblingLine(
                 line["id"],
@@ -165,6 +184,7 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
                 line["quantity"],
                 LineStatus(line["status"]),
                 line["paid_back"],
+                line["partly"],
             )
             for line in lines
         ],
@@ -173,9 +193,15 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
 
 async def line_delivering(conn: Connection, line: LockedLine, due_at: datetime) -> None:
     """Somebody works on the line; look at it again at `due_at` at the latest."""
-    await conn.execute(_DELIVERING, line.id, due_at)
     first = line.order_status is OrderStatus.PAID
-    await _move(conn, line, LineStatus.DELIVERING, events.DELIVERING if first else None)
+    event = events.DELIVERING if first else None
+    await _move(conn, line, LineStatus.DELIVERING, event, _DELIVERING, {"due": due_at})
+
+
+async def line_part_arrived(conn: Connection, line: LockedLine, due_at: datetime) -> None:
+    """Some of its pieces are here and wait for the rest; look at it again at `due_at`."""
+    told = events.PART_ARRIVED
+    await _move(conn, line, LineStatus.DELIVERING, told, _DELIVERING, {"due": due_at})
 
 
 async def look_again(conn: Connection, line: LockedLine, due_at: datetime) -> None:
@@ -191,32 +217,58 @@ async def line_delivered(
     receipt: str | None = None,
     note: str | None = None,
     lacking: str | None = None,
+    pieces: int | None = None,
 ) -> None:
     """The line's goods are the buyer's; `cost` in units is what all of them cost us.
 
     A direct top-up has the supplier's receipt, a manual line the operator's note, which is sealed.
-    `lacking` is the code that tells the buyer why a part of it did not come.
+    `lacking` is the code that tells the buyer why a part of it did not come; `pieces` how many are
+    the buyer's, None: all of them.
     """
-    sealed = None if note is None else seal_small(NOTE_PURPOSE, note, str(line.id))
-    await conn.execute(_DELIVERED, line.id, cost, clock.now(), receipt, sealed, lacking)
-    await _move(conn, line, LineStatus.DELIVERED, events.LINE_DELIVERED)
+    written = {
+        "cost": cost,
+        "at": clock.now(),
+        "receipt": receipt,
+        "note": None if note is None else seal_small(NOTE_PURPOSE, note, str(line.id)),
+        "lacking": lacking,
+        "pieces": pieces,
+    }
+    for sibling in line.siblings:
+        if sibling.id == line.id:
+            sibling.partly = pieces is not None and pieces < line.quantity
+    await _move(conn, line, LineStatus.DELIVERED, events.LINE_DELIVERED, _DELIVERED, written)
 
 
 async def line_refunded(conn: Connection, line: LockedLine, failure_code: str) -> None:
     """Nobody could deliver the line, and its price went back to the wallet."""
-    await conn.execute(_REFUNDED, line.id, failure_code)
-    await _move(conn, line, LineStatus.REFUNDED, events.LINE_REFUNDED)
+    told, written = events.LINE_REFUNDED, {"code": failure_code}
+    await _move(conn, line, LineStatus.REFUNDED, told, _REFUNDED, written)
 
 
-async def _move(conn: Connection, line: LockedLine, to: LineStatus, event: str | None) -> None:
-    """Book the line's new status, what it makes of the order, and the one event that tells it."""
+async def _move(
+    conn: Connection,
+    line: LockedLine,
+    to: LineStatus,
+    event: str | None,
+    move: _Move,
+    written: dict[str, Any],
+) -> None:
+    """Book the line's new status, what it makes of the order, and the one event that tells it: one
+    statement. `written` are the further columns of the line."""
+    written["line"] = line.id
     line.status = to
     for sibling in line.siblings:
         if sibling.id == line.id:
             sibling.status = to
     before, line.order_status = line.order_status, status_of(s.adds for s in line.siblings)
+    if line.order_status is OrderStatus.DELIVERED and any(s.partly for s in line.siblings):
+        line.order_status = OrderStatus.PARTIALLY_DELIVERED
     if line.order_status is not before:
         event = CLOSING_EVENTS.get(line.order_status, event)
+    if event is None and line.order_status is before:
+        await conn.execute(move.line.text, *move.line.values(written))
+        return  # nothing of the order has changed
+    told: list[Event] = []
     if event is not None:
         line.event_count += 1
         facts = _Facts(
@@ -227,10 +279,15 @@ async def _move(conn: Connection, line: LockedLine, to: LineStatus, event: str |
             line.total,
             line.external_id,
         )
-        await record_events(
-            conn, [events.order_event(event, line.event_count, facts, line.siblings)]
-        )
-    await conn.execute(_MOVE_ORDER, line.order_id, line.order_status, line.event_count, clock.now())
+        told = [events.order_event(event, line.event_count, facts, line.siblings)]
+    of_order = {
+        "order_id": line.order_id,
+        "status": line.order_status,
+        "event_count": line.event_count,
+        "moment": clock.now(),
+    }
+    values = move.told.values({**written, **of_order, **event_columns(told)})
+    await conn.execute(move.told.text, *values)
 
 
 async def reveal_cards(
@@ -240,7 +297,8 @@ async def reveal_cards(
 
     One audit row per card is committed before anything is decrypted. An order that is not the
     caller's, and a card that is not the order's, sound like one that does not exist. Refuses a card
-    that does not open (CARD_SEAL_BROKEN), and keys that are wrong or missing.
+    of the order that is not shown now (CARD_NOT_SHOWN), one that does not open (CARD_SEAL_BROKEN),
+    and keys that are wrong or missing.
     """
     buyer = actor.require_user()
     async with connection() as conn:
@@ -275,11 +333,26 @@ async def audited_cards(
     """
     found = await openable_cards(conn, order_id, card_ids)
     if card_ids is not None and set(found) != set(card_ids):
-        raise Refused(NotFound(what="card", field=("cardIds",)))
+        await _refuse_hidden(conn, order_id, sorted(set(card_ids) - set(found)))
     told = {"orderId": str(order_id), **details}
     for card in found:
         await audit.record(conn, actor, "card.reveal", card, told)
     return await cards.find_sealed(conn, found)
+
+
+async def _refuse_hidden(conn: Connection, order_id: UUID, card_ids: list[UUID]) -> NoReturn:
+    """Say why cards are not shown, when all of them are the order's; else there are none such."""
+    rows = await conn.fetch(_HIDDEN, order_id, card_ids)
+    if len(rows) < len(card_ids):
+        raise Refused(NotFound(what="card", field=("cardIds",)))
+    raise Refused(
+        *(
+            CardNotShown(
+                card=row["masked"], reason=f"card_not_shown_{row['state']}", field=("cardIds",)
+            )
+            for row in rows
+        )
+    )
 
 
 async def open_audited(

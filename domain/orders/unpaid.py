@@ -47,14 +47,17 @@ ORDER BY expires_at LIMIT $2
 """
 _INSERT_ORDER = """
 INSERT INTO orders (id, number, buyer_id, api_key_id, external_id, status, currency, total, tier,
-    consumer, agent_chain, event_count, version, placed_at, site_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, 1, 1, $11, $12, $13)
+    consumer, agent_chain, event_count, version, placed_at, site_id, expires_at, barred,
+    promo_link_id)
+VALUES ($1, $2, $3, $4, $5, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, 1, 1, $11, $12, $13, $14,
+    $15)
 """
 _INSERT_LINE = """
 INSERT INTO order_lines (id, order_id, position, variant_id, sku, quantity, unit_price,
     max_unit_cost, status, consumer, delivered_quantity, cost, terms, delivery_kind, type_id,
-    type_version, account, bundle_sku, bundle_position, gift)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'WAITING', $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17)
+    type_version, account_sealed, account_masked, bundle_sku, bundle_position, gift, discount)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'WAITING', $9, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17,
+    $18, $19)
 """
 _REJECT = """
 UPDATE order_lines SET status = 'REFUNDED', failure_code = $2
@@ -135,6 +138,8 @@ async def insert_unpaid(conn: Connection, order: Order, lines: list[OrderLine]) 
         order.placed_at,
         order.site_id,
         order.expires_at,
+        orjson.dumps(order.barred).decode() if order.barred else None,
+        order.promo_link_id,
     )
     await conn.executemany(_INSERT_LINE, [_line_columns(order.id, line) for line in lines])
     await record_events(conn, [order_event(events.PLACED, 1, order, lines)])
@@ -221,8 +226,10 @@ def _line_columns(order_id: UUID, line: OrderLine) -> list[Any]:
         line.delivery_kind.value,
         line.type_id,
         line.type_version,
-        orjson.dumps(line.account).decode() if line.account else None,
+        line.account_sealed,
+        orjson.dumps(line.account_masked).decode() if line.account_masked else None,
         line.bundle_sku,
         line.bundle_position,
         line.gift,
+        line.discount,
     ]

@@ -53,6 +53,7 @@ from domain.payments.queries import (
     find_by_reference,
     find_payment,
     get_payment,
+    paid_payments_of,
     payments_of_order,
     refunds_of_payment,
     suspended_payments,
@@ -81,11 +82,12 @@ from domain.payments.refusals import (
 from domain.payments.registry import adapter_names, port_of, register
 from domain.payments.rules import (
     HELD_BEYOND,
-    MAX_BODY_BYTES,
+    MILLION,
     SETTLED_AFTER,
     UNCLOSABLE_FOR,
     Expected,
     disagreement,
+    fee_of,
     is_stale,
 )
 from domain.payments.service import (
@@ -102,10 +104,11 @@ from domain.payments.service import (
     start_payment,
     times,
 )
+from domain.payments.settled import Settled, book_settlement
 
 __all__ = [
     "HELD_BEYOND",
-    "MAX_BODY_BYTES",
+    "MILLION",
     "MONEY_IS_HERE",
     "OPEN_PAYMENTS",
     "PAYMENT_MOVES",
@@ -137,6 +140,7 @@ __all__ = [
     "Redirect",
     "RefundStatus",
     "RefundWish",
+    "Settled",
     "StartWish",
     "TooManyPayments",
     "Way",
@@ -146,6 +150,7 @@ __all__ = [
     "ask_now",
     "ask_refund_now",
     "book_money",
+    "book_settlement",
     "book_unpaid",
     "callback_url",
     "channel_of",
@@ -157,6 +162,7 @@ __all__ = [
     "due_payments",
     "due_refunds",
     "events",
+    "fee_of",
     "find_by_provider_id",
     "find_by_reference",
     "find_channel",
@@ -170,6 +176,7 @@ __all__ = [
     "list_callbacks",
     "list_channels",
     "lock_payment",
+    "paid_payments_of",
     "payments_of_order",
     "places",
     "port_of",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import audit, ledger
+from domain import audit, ledger, sites
 from domain.kernel import (
     Actor,
     Invalid,
@@ -25,6 +25,7 @@ from domain.payments.models import PaymentChannel
 from domain.payments.ports import Connection, Way
 from domain.payments.refusals import ChannelAdapterUnknown
 from domain.payments.registry import adapter_names, port_of
+from domain.payments.rules import MILLION
 
 WRITE_SCOPE, READ_SCOPE = "payments:write", "payments:read"
 SECRET_PURPOSE = "payment-channel-secrets"
@@ -33,9 +34,8 @@ MAX_SETTING_LETTERS = 8_000
 
 @dataclass(slots=True)
 class Places:
-    """Where vendors reach us; set once by the wiring."""
+    """How long a vendor may take; set once by the wiring."""
 
-    public_url: str = "http://127.0.0.1:8000"
     timeout_seconds: float = 8.0
 
 
@@ -60,6 +60,8 @@ class ChannelWish:
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     enabled: bool = True
     priority: int = 100
+    fee_rate: int = 0  # what the channel keeps, in millionths, until its statement tells
+    fee_fixed: int = 0  # and of each payment, in units
 
 
 async def save_channel(actor: Actor, wish: ChannelWish) -> PaymentChannel:
@@ -120,7 +122,7 @@ async def find_channel(channel_id: UUID) -> PaymentChannel | None:
 
 def callback_url(channel: PaymentChannel) -> str:
     """Where the vendor of a channel calls us back."""
-    return f"{places.public_url.rstrip('/')}/callbacks/payments/{channel.id}"
+    return sites.door(f"/callbacks/payments/{channel.id}")
 
 
 def connection_of(channel: PaymentChannel) -> Connection:
@@ -151,6 +153,7 @@ def _put(channel: PaymentChannel, wish: ChannelWish) -> None:
     channel.base_url, channel.site_id, channel.currency = wish.base_url, wish.site_id, wish.currency
     channel.ways, channel.settings = [way.value for way in wish.ways], dict(wish.settings)
     channel.enabled, channel.priority = wish.enabled, wish.priority
+    channel.fee_rate, channel.fee_fixed = wish.fee_rate, wish.fee_fixed
     channel.split_capable = port_of(wish.adapter).capabilities.split
     channel.version += 1
     if wish.secrets is not None:
@@ -168,6 +171,8 @@ def _check(wish: ChannelWish) -> None:
         wish.adapter in known,
         ChannelAdapterUnknown(adapter=wish.adapter[:32], known=known, field=("adapter",)),
     )
+    fee = 0 <= wish.fee_rate <= MILLION and wish.fee_fixed >= 0
+    refuse_unless(fee, Invalid(reason="payment_fee", field=("feeRate",)))
     refuse_unless(_fits(wish.merchant, 64), Invalid(reason="payment_merchant", field=("merchant",)))
     named = _fits(wish.name_zh, 64) and _fits(wish.name_en, 64)
     refuse_unless(named, Invalid(reason="name", field=("nameZh",)))

@@ -6,9 +6,8 @@ from typing import Any
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 
 
 class PaymentStatus(StrEnum):
@@ -60,6 +59,9 @@ class PaymentChannel(Model):
     settings = fields.JSONField[dict[str, Any]]()
     secrets_sealed = fields.BinaryField()
     split_capable = fields.BooleanField()
+    # What it keeps of a payment, until its statement tells: so many millionths, and so many units.
+    fee_rate = fields.IntField(default=0, db_default=0)
+    fee_fixed = fields.BigIntField(default=0, db_default=0)
     enabled = fields.BooleanField(default=True)
     priority = fields.IntField(default=100)
     version = fields.IntField(default=1)
@@ -69,6 +71,10 @@ class PaymentChannel(Model):
         table = "payment_channels"
         constraints = (
             CheckConstraint(check="cardinality(ways) > 0", name="payment_channel_has_a_way"),
+            CheckConstraint(
+                check="fee_rate BETWEEN 0 AND 1000000 AND fee_fixed >= 0",
+                name="payment_channel_fee",
+            ),
         )
 
 
@@ -84,6 +90,7 @@ class Payment(Model):
     currency = fields.CharField(max_length=3)
     status = fields.CharEnumField(PaymentStatus, max_length=16)
     provider_id = fields.CharField(max_length=96, null=True)
+    fee_estimate = fields.BigIntField(default=0, db_default=0)
     paid_amount = fields.BigIntField(null=True)
     paid_at = fields.DatetimeField(null=True)  # as the vendor says
     action_sealed = fields.BinaryField(null=True)

@@ -26,9 +26,9 @@ What the vendors map to:
 A trade that was paid and then refunded is still `Paid`: refunds are asked for by `refund_query`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -58,6 +58,7 @@ class Capabilities:
     callback_signed: bool
     callback_encrypted: bool
     statement: bool = False
+    statement_offset: timedelta = timedelta(0)  # of the vendor's days, east of UTC
     callback_max_age_seconds: int = 300  # an older one is asked about, never believed by itself
 
 
@@ -275,6 +276,7 @@ class StatementKind(StrEnum):
 
     PAYMENT = "payment"
     REFUND = "refund"
+    OTHER = "other"  # a withdrawal, a service of the vendor, an adjustment
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,14 +291,19 @@ class StatementRow:
     currency: str
     at: datetime
     refund_reference: str = ""
+    raw: str = field(default="", repr=False, compare=False)  # as it came
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """All movements of one day at the vendor, in the vendor's time zone."""
+    """All movements of one day at the vendor, in the vendor's time zone.
+
+    `rows` can be gone through several times and need not be in memory; what is handed out was read
+    to its end once, so that it is known to be whole.
+    """
 
     day: date
-    rows: tuple[StatementRow, ...]
+    rows: Iterable[StatementRow]
 
 
 StartResult = Started | Refused | Uncertain

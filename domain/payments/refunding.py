@@ -78,7 +78,7 @@ async def request_refund(conn: Connection, payment: Payment, wish: RefundWish) -
     """
     given = await conn.fetchval(_GIVEN_BACK, payment.id)
     left = (payment.paid_amount or 0) - given
-    refuse_unless(0 < wish.amount <= left, PaymentNotRefundable(field=("amount",)))
+    refuse_unless(0 < wish.amount <= left, PaymentNotRefundable(field=("paymentId",)))
     refund_id = new_id()
     refund = await PaymentRefund.create(
         id=refund_id,

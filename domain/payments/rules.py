@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.kernel import to_minor
 from domain.payments.ports import Notice, Paid
 
+MILLION = 1_000_000
 UNPAID_FOR = timedelta(minutes=15)  # an order waits so long for its payment
 HELD_BEYOND = timedelta(minutes=2)  # its cards a little longer, so that the order's end frees them
 MAX_TRIES = 10  # payments of one order
@@ -18,7 +20,6 @@ SETTLED_AFTER = timedelta(minutes=5)
 UNCLOSABLE_FOR = timedelta(days=1)
 REFUND_LEASE = timedelta(seconds=30)
 REFUND_PAUSES = (10, 30, 60, 300, 900, 3_600)  # seconds
-MAX_BODY_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -46,6 +47,13 @@ def disagreement(expected: Expected, told: Notice | Paid) -> str:
     if told.currency != expected.currency:
         return "currency"
     return "" if told.amount == expected.amount else "amount"
+
+
+def fee_of(amount: int, currency: str, rate: int, fixed: int) -> int:
+    """What a channel is expected to keep of a payment, in units: so many millionths, to the cent,
+    and a fixed part; never more than the payment."""
+    share = to_minor((amount * rate + MILLION // 2) // MILLION, currency)
+    return min(amount, share + fixed)
 
 
 def is_stale(at: datetime, moment: datetime, most_seconds: int) -> bool:

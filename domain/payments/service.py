@@ -48,6 +48,7 @@ from domain.payments.rules import (
     QUERY_LEASE,
     QUERY_PAUSES,
     Times,
+    fee_of,
     pause,
 )
 
@@ -157,6 +158,7 @@ async def _open(actor: Actor, wish: StartWish, channel: PaymentChannel) -> tuple
             way=wish.way.value,
             amount=order.total,
             currency=order.currency,
+            fee_estimate=fee_of(order.total, order.currency, channel.fee_rate, channel.fee_fixed),
             status=PaymentStatus.STARTING,
             started_at=moment,
             expires_at=order.expires_at or moment,

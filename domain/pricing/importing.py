@@ -2,25 +2,28 @@
 
 from collections import defaultdict
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from domain import audit, catalog
+from domain import audit, catalog, priceguard
 from domain.kernel import (
     Actor,
     Connection,
     Invalid,
+    Refusal,
     Refused,
     new_id,
     record_events,
     transaction,
     wake_relay,
 )
+from domain.priceguard import Below, InversionCause, Judge
 from domain.pricing.models import PriceList
 from domain.pricing.queries import standing_prices
 from domain.pricing.rules import CURRENCIES, TIERS, TierPrice, price_faults
-from domain.pricing.service import WRITE_SCOPE, price_changed, save_prices
+from domain.pricing.service import WRITE_SCOPE, offered_in, price_changed, save_prices
 
 FILE = "prices.csv"
 FOLDER_FILES = ("categories.csv", "products.csv", "variants.csv", FILE)
@@ -72,9 +75,10 @@ async def import_prices(
 ) -> catalog.ImportReport:
     """Create or update the prices of a file (CSV in UTF-8, or a workbook), in one transaction.
 
-    Needs `prices:write`. A row is left out and reported when it is wrong by itself or when the
-    variant's price list would be (row E2). Prices of other lists than the base list name theirs in
-    the column `list`. Running the file again changes nothing. Audited once.
+    Needs `prices:write`. A row is left out and reported when it is wrong by itself, when the
+    variant's price list would be (row E2), or when it does not cover its cost (row D7). Prices of
+    other lists than the base list name theirs in the column `list`. Running the file again changes
+    nothing. Audited once.
     `dry_run` writes nothing, and knows the SKUs in `coming` as if they were there; `all_or_nothing`
     stores nothing when a row is left out.
     """
@@ -90,18 +94,24 @@ async def import_prices(
             _sort_in(row, ids, lists, by_place)
         except Refused as refused:
             report.errors.append(row.error(refused.refusals[0]))
+    below: dict[UUID | None, list[Below]] = defaultdict(list)
     with suppress(catalog.TakenBack):
         async with transaction() as conn:
             await conn.execute(catalog.LOCK_IMPORT)
             for (code, currency), listed in sorted(by_place.items()):
-                list_id = lists[code].id if code else None
-                changed = await _changed(conn, currency, list_id, listed, report)
+                list_id, site_id = (lists[code].id, lists[code].site_id) if code else (None, None)
+                judge = await priceguard.judge_of(conn, list(listed), currency, site_id)
+                place = (currency, list_id)
+                changed, low = await _changed(conn, place, listed, judge, report)
+                below[site_id] += low
                 if not dry_run:
                     await _save(conn, actor, changed, currency, list_id)
             counts = catalog.counts_of({FILE: report})
             await audit.record(conn, actor, "price.import", None, counts)
             catalog.take_back_if(dry_run or (all_or_nothing and bool(report.errors)))
     report.errors.sort(key=lambda error: error.line)
+    for site_id, low in below.items() if not dry_run else ():
+        await priceguard.note_refused(site_id, InversionCause.SAVE, low)
     wake_relay()
     return report
 
@@ -138,17 +148,26 @@ def _sort_in(
 
 async def _changed(
     conn: Connection,
-    currency: str,
-    list_id: UUID | None,
+    place: tuple[str, UUID | None],
     listed: Listed,
+    judge: Judge,
     report: catalog.ImportReport,
-) -> list[tuple[UUID, TierPrice]]:
-    """The prices that are new or other than those that stand; all are counted."""
+) -> tuple[list[tuple[UUID, TierPrice]], list[Below]]:
+    """The prices that are new or other than those that stand, all of them counted; and those that
+    were left out because they are below their floor."""
+    currency, list_id = place
     standing = await standing_prices(conn, list(listed), currency, list_id)
     changed: list[tuple[UUID, TierPrice]] = []
+    low: list[Below] = []
     for variant_id, given in sorted(listed.items()):
         before = standing.get(variant_id, {})
-        for tier, price in _sound(given, before, currency, report).items():
+        fresh = [price for tier, (price, _) in given.items() if before.get(tier) != price]
+        refusals, below = judge.refusals(variant_id, offered_in(fresh))
+        low += below
+        kept = dict(given)
+        for tier, refusal in refusals.items():
+            report.errors.append(_error(kept.pop(tier)[1], refusal))
+        for tier, price in _sound(kept, before, currency, report).items():
             if tier not in before:
                 report.created += 1
             elif before[tier] == price:
@@ -157,7 +176,7 @@ async def _changed(
             else:
                 report.updated += 1
             changed.append((variant_id, price))
-    return changed
+    return changed, low
 
 
 async def _save(
@@ -194,7 +213,11 @@ def _sound(
         for tier, fault in wrong.items():
             _, row = kept.pop(tier)
             reason = fault or Invalid(reason="price_tiers_rise", field=("amount",))
-            columns = {"compareAt": "compare_at"}
-            field = tuple(columns.get(name, name) for name in reason.field)
-            report.errors.append(row.error(Invalid(reason=reason.reason, field=field)))
+            report.errors.append(_error(row, reason))
     return {tier: price for tier, (price, _) in kept.items()}
+
+
+def _error(row: catalog.CsvRow, refusal: Refusal) -> catalog.RowError:
+    """The refusal of a price in the report, at the file's own name of the column."""
+    columns = {"compareAt": "compare_at"}
+    return row.error(replace(refusal, field=tuple(columns.get(n, n) for n in refusal.field)))

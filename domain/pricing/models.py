@@ -2,8 +2,8 @@
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 
@@ -84,3 +84,23 @@ class PriceChange(Model):
     class Meta:
         table = "price_changes"
         indexes = (("variant_id", "id"),)
+
+
+class ExchangeRate(Model):
+    """What one unit of a currency is worth in the house's, in millionths, for a time; kept."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    currency = fields.CharField(max_length=3)
+    rate = fields.BigIntField()
+    valid_from = fields.DatetimeField()
+    valid_until = fields.DatetimeField()
+    note = fields.CharField(max_length=200, default="")
+    set_by = fields.UUIDField(null=True)  # None: the command line
+
+    class Meta:
+        table = "exchange_rates"
+        indexes = (("currency", "valid_from"),)
+        constraints = (
+            CheckConstraint(check="rate > 0", name="exchange_rate_above_zero"),
+            CheckConstraint(check="valid_until > valid_from", name="exchange_rate_for_a_time"),
+        )

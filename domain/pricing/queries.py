@@ -3,7 +3,7 @@
 Which price a buyer pays (mission row A9): of all lists in the site's currency that are the site's
 own or of all sites, and that are in force, those that have a retail price of the variant; of these
 the site's own come first, then the higher priority, then the code in order of the alphabet. On the
-first one it is the price of the buyer's tier, or retail where the tier has none.
+first one it is the price of the buyer's tier, or that of the next dearer tier that has one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ async def prices_of(
     currency: str = SHOP_CURRENCY,
     site_id: UUID = MAIN_SITE_ID,
 ) -> dict[UUID, UnitPrice]:
-    """The unit price of each variant for a tier at a site, or retail where the tier has none (E1).
+    """The unit price of each variant for a tier at a site, or for the next dearer one (E1).
 
     A variant without any price in the currency is missing in the answer: it cannot be sold.
     """

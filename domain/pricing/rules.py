@@ -8,6 +8,7 @@ from domain.kernel import Invalid, is_payable
 SHOP_CURRENCY = "CNY"
 RETAIL = "retail"
 TIERS = (RETAIL, "bronze", "silver", "gold")  # dearest first
+RATE_SCALE = 1_000_000  # of an exchange rate: millionths
 CURRENCIES = frozenset({"CNY", "USD", "EUR", "GBP", "HKD", "JPY", "KRW"})
 
 
@@ -40,6 +41,12 @@ def price_faults(prices: Mapping[str, TierPrice], currency: str) -> dict[str, In
             field = "compareAt" if reason == "price_compare_at" else "amount"
             faults[tier] = Invalid(reason=reason, field=(field,))
     return faults
+
+
+def in_house(units: int, rate: int) -> int:
+    """An amount of another currency in the house's own, by a rate in millionths; half a unit
+    goes up, so that nothing that has a price becomes free."""
+    return (units * rate * 2 + RATE_SCALE) // (2 * RATE_SCALE)
 
 
 def _fault(price: TierPrice, currency: str, ceiling: int | None) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from domain import audit, catalog
+from domain import audit, catalog, priceguard
 from domain.kernel import (
     Actor,
     Connection,
@@ -13,6 +13,7 @@ from domain.kernel import (
     Invalid,
     NotFound,
     Prefix,
+    Refusal,
     Refused,
     clock,
     encode_id,
@@ -23,12 +24,21 @@ from domain.kernel import (
     transaction,
     wake_relay,
 )
+from domain.priceguard import Below, InversionCause, Judge, Offered
 from domain.pricing.models import PriceList
 from domain.pricing.queries import standing_prices
 from domain.pricing.rules import CURRENCIES, SHOP_CURRENCY, TIERS, TierPrice, price_faults
 from domain.pricing.statements import SAVE
 
 WRITE_SCOPE = "prices:write"
+
+
+class _TooLow(Refused):
+    """Prices are refused, some of which stand below their floor."""
+
+    def __init__(self, faults: Sequence[Refusal], site_id: UUID | None, below: Sequence[Below]):
+        super().__init__(*faults)
+        self.site_id, self.below = site_id, below
 
 
 async def set_prices(
@@ -42,19 +52,38 @@ async def set_prices(
 
     They stand on the list of this code (mission row A9), or on the base list of the currency.
     Needs `prices:write`. Units of 1/10000. Refuses an unknown list or variant, a price that is not
-    above zero, a retail price that cannot be charged, and tiers that do not fall from retail to
-    gold, with the price at fault. Returns all prices that stand on the list afterwards.
+    above zero, a retail price that cannot be charged, tiers that do not fall from retail to gold,
+    with the price at fault, and what does not cover cost and minimum margin or is shown with too
+    large a discount (rows D7, E5). Returns all prices that stand on the list afterwards.
     """
     actor.require_scope(WRITE_SCOPE)
     refuse_unless(currency in CURRENCIES, Invalid(reason="currency", field=("currency",)))
     _check_tiers(prices)
+    try:
+        after = await _set(actor, variant_id, prices, currency, list_code)
+    except _TooLow as refused:
+        await priceguard.note_refused(refused.site_id, InversionCause.SAVE, refused.below)
+        raise
+    wake_relay()
+    return [after[tier] for tier in TIERS if tier in after]
+
+
+async def _set(
+    actor: Actor,
+    variant_id: UUID,
+    prices: Sequence[TierPrice],
+    currency: str,
+    list_code: str | None,
+) -> dict[str, TierPrice]:
+    """All prices on the list afterwards, by tier."""
     async with transaction() as conn:
         list_id: UUID | None = None
+        site_id: UUID | None = None
         if list_code is not None:
             listed = await PriceList.filter(code=list_code).first()
             if listed is None:
                 raise Refused(NotFound(what="price list", field=("list",)))
-            list_id, currency = listed.id, listed.currency
+            list_id, currency, site_id = listed.id, listed.currency, listed.site_id
         prices = [replace(price, currency=currency) for price in prices]
         # Counting the change first locks the variant: two price lists never mix.
         versions = await catalog.touch_variants(conn, [variant_id])
@@ -64,6 +93,8 @@ async def set_prices(
         before = standing.get(variant_id, {})
         after = {**before, **{price.tier: price for price in prices}}
         _check_prices(prices, after, currency)
+        judge = await priceguard.judge_of(conn, [variant_id], currency, site_id)
+        _check_floors(judge, variant_id, prices, site_id)
         given = [(variant_id, price) for price in prices]
         await save_prices(conn, actor, given, currency, list_id)
         details = {
@@ -74,8 +105,7 @@ async def set_prices(
         }
         await audit.record(conn, actor, "price.set", variant_id, details)
         await record_events(conn, [price_changed(variant_id, versions[variant_id], currency)])
-    wake_relay()
-    return [after[tier] for tier in TIERS if tier in after]
+    return after
 
 
 async def save_prices(
@@ -129,6 +159,23 @@ def _check_prices(prices: Sequence[TierPrice], after: dict[str, TierPrice], curr
         faults.append(Invalid(reason=fault.reason, field=place))
     if faults:
         raise Refused(*faults)
+
+
+def _check_floors(
+    judge: Judge, variant_id: UUID, prices: Sequence[TierPrice], site_id: UUID | None
+) -> None:
+    refusals, below = judge.refusals(variant_id, offered_in(prices))
+    if refusals:
+        places = {price.tier: ("prices", str(index)) for index, price in enumerate(prices)}
+        faults = [
+            replace(each, field=(*places[tier], *each.field)) for tier, each in refusals.items()
+        ]
+        raise _TooLow(faults, site_id, below)
+
+
+def offered_in(prices: Iterable[TierPrice]) -> list[Offered]:
+    """Prices in the words of the guard."""
+    return [Offered(price.tier, price.units, price.compare_at) for price in prices]
 
 
 def _told(prices: Iterable[TierPrice]) -> dict[str, str]:

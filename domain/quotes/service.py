@@ -29,10 +29,10 @@ SELECT count(*) FROM quotes q WHERE q.buyer_id = $1 AND q.valid_until > $2
     AND NOT EXISTS (SELECT 1 FROM quote_uses u WHERE u.quote_id = q.id)
 """
 _FORGET = """
-DELETE FROM quotes WHERE id IN (
+DELETE FROM quotes WHERE id = ANY (ARRAY(
     SELECT q.id FROM quotes q WHERE q.valid_until < $1::timestamptz - make_interval(days => $2)
         AND NOT EXISTS (SELECT 1 FROM quote_uses u WHERE u.quote_id = q.id)
-    ORDER BY q.valid_until LIMIT $3)
+    ORDER BY q.valid_until LIMIT $3))
 """
 _USE = named(USE_QUOTE)
 

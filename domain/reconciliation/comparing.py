@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import cardbook
-from domain.kernel import Connection, clock, new_id, transaction
+from domain.kernel import Connection, clock, crash_point, new_id, transaction
 from domain.reconciliation import statements
 from domain.reconciliation.models import Matter
 from domain.reconciliation.rules import (
@@ -46,6 +46,7 @@ async def compare_next(place: Place) -> int:
         else:
             place.cards = until
         await conn.execute(statements.ADVANCE, place.scope, place.money, place.cards)
+        crash_point("reconciliation.window_written")
     return len(found) or 1
 
 

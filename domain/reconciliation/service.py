@@ -24,6 +24,7 @@ from domain.kernel import (
     alone,
     clock,
     connection,
+    crash_point,
     encode_id,
     new_id,
     plain,
@@ -127,9 +128,9 @@ async def settle_finding(actor: Actor, finding_id: UUID, note: str) -> Reconcili
 
 
 async def _begin(scope: UUID) -> tuple[Place, Any]:
-    while await ledger.seal_committed():
+    while await ledger.seal_committed(wait=True):
         pass
-    await cards.seal_card_events()
+    await cards.seal_card_events(wait=True)
     while await cardbook.fold_next():
         pass
     async with transaction() as conn:
@@ -141,6 +142,7 @@ async def _compare(place: Place) -> int:
     compared = 0
     while more := await compare_next(place):
         compared += more
+        crash_point("reconciliation.window_committed")
     return compared
 
 
@@ -152,19 +154,26 @@ async def _quiet(conn: Connection, place: Place) -> bool:
 
 
 async def _decide(place: Place) -> int:
-    """Tell what has no other side: at once when nothing is on the way, else after a while."""
-    found = 0
-    async with transaction() as conn:
-        quiet = await _quiet(conn, place)
-        oldest = clock.now() - timedelta(seconds=GRACE_SECONDS)
-        while rows := await conn.fetch(statements.UNDECIDED, place.scope, oldest, quiet):
+    """Tell what has no other side: at once when nothing is on the way, else after a while.
+
+    In slices, each a transaction of its own: however much there is to tell, none of it takes longer
+    than a transaction may, and whoever is killed goes on behind the last slice.
+    """
+    found, oldest = 0, clock.now() - timedelta(seconds=GRACE_SECONDS)
+    while True:
+        async with transaction() as conn:
+            quiet = await _quiet(conn, place)
+            rows = await conn.fetch(statements.UNDECIDED, place.scope, oldest, quiet)
             for row in rows:
                 matter = Matter(row["matter"])
                 each = _found(matter, row["reference"], row["currency"], side_of(row))
                 finding_id, new = await _tell(conn, each)
                 await conn.execute(statements.MARK_TOLD, row["id"], finding_id)
                 found += new
-    return found
+            crash_point("reconciliation.slice_written")
+        if not rows:
+            return found
+        crash_point("reconciliation.slice_committed")
 
 
 def _found(matter: Matter, reference: UUID, currency: str, side: Side, **details: Any) -> _Found:

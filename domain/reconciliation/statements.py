@@ -14,11 +14,14 @@ CROSS JOIN LATERAL (
         coalesce(sum(e.amount) FILTER (WHERE a.kind = 'supplier'), 0)::bigint AS supplier
     FROM entries e JOIN accounts a ON a.id = e.account_id WHERE e.transfer_id = t.id) g
 LEFT JOIN LATERAL (
-    SELECT o.delivery_kind, o.quantity, (
+    SELECT o.delivery_kind, o.delivered_quantity AS quantity, (
         SELECT count(*) FROM shared_deliveries d WHERE d.order_line_id = o.id) AS shared
     FROM order_lines o WHERE t.kind = 'sale' AND o.id = t.reference LIMIT 1) l ON true
 LEFT JOIN LATERAL (
     (SELECT a.id, a.cost FROM fulfilment_attempts a
+        WHERE t.kind = 'supply' AND a.id = t.reference LIMIT 1)
+    UNION ALL
+    (SELECT a.id, a.cost FROM stock_purchases a
         WHERE t.kind = 'supply' AND a.id = t.reference LIMIT 1)
     UNION ALL
     (SELECT a.id, a.cost FROM fulfilment_attempts a WHERE t.kind = 'sale' AND g.supplier <> 0

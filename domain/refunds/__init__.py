@@ -5,7 +5,7 @@ from domain.refunds.planning import RefundWish
 from domain.refunds.promises import PROMISES
 from domain.refunds.queries import (
     AgentShare,
-    CardRefund,
+    GoodsRefund,
     RefundProgress,
     RefundQuote,
     ShownPart,
@@ -14,22 +14,25 @@ from domain.refunds.queries import (
     get_refund,
     parts_of,
     refund_of_card,
+    refund_of_line,
     refunds_of_orders,
 )
 from domain.refunds.refusals import LineNotRefundable, OrderNotRefundable, RefundTooLarge
+from domain.refunds.rules import cost_of_pieces
 from domain.refunds.service import (
     Refunded,
     quote_refund,
     refund_cards,
     refund_lines,
     refund_order,
+    refund_pieces,
 )
 from domain.refunds.undelivered import refund_undelivered
 
 __all__ = [
     "PROMISES",
     "AgentShare",
-    "CardRefund",
+    "GoodsRefund",
     "LineNotRefundable",
     "OrderNotRefundable",
     "Refund",
@@ -44,13 +47,16 @@ __all__ = [
     "ShownPart",
     "ShownRefund",
     "clawbacks_of",
+    "cost_of_pieces",
     "get_refund",
     "parts_of",
     "quote_refund",
     "refund_cards",
     "refund_lines",
     "refund_of_card",
+    "refund_of_line",
     "refund_order",
+    "refund_pieces",
     "refund_undelivered",
     "refunds_of_orders",
 ]

@@ -8,7 +8,7 @@ from domain.ledger import AccountKind, Posting, TransferKind, account_id
 from domain.refunds.planning import Plan, PlannedPart
 
 
-def refund_posting(refund_id: UUID, plan: Plan) -> Posting:
+def refund_posting(refund_id: UUID, plan: Plan, *, to_exchange: bool = False) -> Posting:
     """The buyer's money out of the revenue, or out of what was owed on gift cards; what the pieces
     had cost is a loss, because nobody sells them again; commissions go back in proportion."""
     order, currency = plan.order, plan.order.currency
@@ -18,8 +18,10 @@ def refund_posting(refund_id: UUID, plan: Plan) -> Posting:
             legs[account] += amount
     for account, amount in commissions.legs_of_clawbacks(list(plan.clawbacks), currency):
         legs[account] += amount
-    owner = None if plan.payment else order.buyer_id
     kind = AccountKind.REFUND_DUE if plan.payment else AccountKind.WALLET
+    if to_exchange:
+        kind = AccountKind.EXCHANGE
+    owner = order.buyer_id if kind is AccountKind.WALLET else None
     legs[account_id(kind, owner, currency)] += plan.amount
     return Posting(
         TransferKind.DELIVERED_REFUND, refund_id, currency, list(legs.items()), order.number

@@ -4,9 +4,8 @@ from enum import StrEnum
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 
 
 class RefundReason(StrEnum):

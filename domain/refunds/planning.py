@@ -18,7 +18,7 @@ from domain.orders import LineStatus, LockedOrder, SoldLine
 from domain.payments import Payment
 from domain.refunds.models import RefundDestination, RefundReason
 from domain.refunds.refusals import LineNotRefundable, OrderNotRefundable, RefundTooLarge
-from domain.refunds.rules import cost_of_pieces, price_of_rest, share_of_piece
+from domain.refunds.rules import cost_of_pieces, price_of_rest, share_of_pieces
 
 _CLAWED_BASE = """
 SELECT p.line_id, sum(p.amount)::bigint AS amount FROM refund_parts p
@@ -30,7 +30,8 @@ WHERE p.line_id = ANY($1::uuid[]) GROUP BY p.line_id
 @dataclass(frozen=True, slots=True)
 class RefundWish:
     """What to give back: some cards, some lines (an amount in units of 1/10000; None: the line with
-    its goods), or, with neither, all that is left of the order."""
+    its goods), some pieces of lines without cards of their own, or, with none of these, all that is
+    left of the order."""
 
     order_id: UUID
     reason: RefundReason
@@ -38,6 +39,7 @@ class RefundWish:
     note: str = ""
     lines: Mapping[UUID, int | None] = field(default_factory=dict)
     card_ids: tuple[UUID, ...] = ()
+    pieces: Mapping[UUID, int] = field(default_factory=dict)
     clawback: bool = True
 
 
@@ -89,7 +91,7 @@ class _Course:
 
     @property
     def before(self) -> int:
-        return self.line.quantity - self.pieces_left
+        return self.line.delivered_quantity - self.pieces_left
 
     @property
     def by_card(self) -> bool:
@@ -100,9 +102,10 @@ async def plan_refund(conn: Connection, wish: RefundWish) -> Plan:
     """Work out a refund; refuses, never in part, what cannot be refunded.
 
     ORDER_NOT_REFUNDABLE: unpaid, or nothing is left. LINE_NOT_REFUNDABLE: not delivered yet, a card
-    that went back before or is redeemed, a free amount on a gift card. REFUND_TOO_LARGE: more than
-    is left of a line. GIFT_CARD_MOVE_NOT_ALLOWED: a used up one. NOT_FOUND: not of this order.
-    INVALID: sold over a counter to nobody by name, whose gift cards are voided instead.
+    that went back before or is redeemed, a free amount on a gift card, a gift that nothing was paid
+    for. REFUND_TOO_LARGE: more than is left of a line. GIFT_CARD_MOVE_NOT_ALLOWED: a used up one.
+    NOT_FOUND: not of this order. INVALID: sold over a counter to nobody by name, whose gift cards
+    are voided instead.
     """
     order = await orders.lock_order(conn, wish.order_id)
     paid = order.status not in orders.UNPAID
@@ -112,6 +115,10 @@ async def plan_refund(conn: Connection, wish: RefundWish) -> Plan:
     courses = await _courses(conn, order, lines, wish)
     parts = tuple(part for course in courses for part in course.parts)
     amount = sum(part.amount for part in parts)
+    if parts and not amount and (wish.lines or wish.card_ids or wish.pieces):
+        field = ("cardIds",) if wish.card_ids else ("lines",)
+        sku = parts[0].line.sku
+        raise Refused(LineNotRefundable(sku=sku, reason="refund_nothing_left", field=field))
     refuse_unless(amount > 0, OrderNotRefundable(status=order.status.value, field=("orderId",)))
     by_hand = await giftcards.sold_to_walk_in(conn, order.id)
     refuse_unless(not by_hand, Invalid(reason="refund_walk_in", field=("orderId",)))
@@ -125,8 +132,11 @@ async def _courses(
 ) -> list[_Course]:
     if wish.card_ids:
         return await _of_cards(conn, lines, wish.card_ids)
-    unknown = [line_id for line_id in wish.lines if line_id not in lines]
+    unknown = [each for each in (*wish.lines, *wish.pieces) if each not in lines]
     refuse_unless(not unknown, NotFound(what="order line", field=("lines",)))
+    if wish.pieces:
+        _refuse_open([lines[each] for each in wish.pieces])
+        return [_of_pieces(lines[each], pieces) for each, pieces in wish.pieces.items()]
     free = {line_id: amount for line_id, amount in wish.lines.items() if amount is not None}
     whole = [line_id for line_id, amount in wish.lines.items() if amount is None]
     if not wish.lines:
@@ -165,6 +175,15 @@ def _free_amount(line: SoldLine, amount: int, currency: str) -> _Course:
         raise Refused(RefundTooLarge(sku=line.sku, requested=asked, left=left, field=("lines",)))
     part = PlannedPart(line, None, 0, amount, 0)
     return _Course(line, line.left - amount, line.pieces_left, [part])
+
+
+def _of_pieces(line: SoldLine, pieces: int) -> _Course:
+    """Pieces that no card stands for: the caller knows that the line has none of its own."""
+    went = LineNotRefundable(sku=line.sku, reason="refund_went_back", field=("lines",))
+    refuse_unless(0 < pieces <= line.pieces_left, went)
+    course = _Course(line, line.left, line.pieces_left)
+    _take(course, pieces)
+    return course
 
 
 def _refuse_stored_value(line: SoldLine) -> None:
@@ -231,9 +250,8 @@ def _take(
     if owed is not None:
         amount, lost = price_of_rest(line.unit_price, owed.left, owed.held), 0
     else:
-        whole = pieces == course.pieces_left
-        amount = course.left if whole else share_of_piece(course.left, course.pieces_left)
-        lost = cost_of_pieces(line.cost, line.quantity, course.before, pieces)
+        amount = share_of_pieces(course.left, course.pieces_left, pieces)
+        lost = cost_of_pieces(line.cost, line.delivered_quantity, course.before, pieces)
     course.parts.append(PlannedPart(line, card, pieces, amount, lost, owed))
     course.left -= amount
     course.pieces_left -= pieces

@@ -18,8 +18,10 @@ PROMISES = (
                 LEFT JOIN transfers t ON t.kind = 'delivered_refund' AND t.reference = r.id
                 LEFT JOIN payment_refunds g ON g.id = r.payment_refund_id
                 LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM entries e
-                    JOIN accounts a ON a.id = e.account_id WHERE e.transfer_id = t.id AND a.kind =
-                    CASE r.destination WHEN 'WALLET' THEN 'wallet' ELSE 'refund_due' END) b ON true
+                    JOIN accounts a ON a.id = e.account_id WHERE e.transfer_id = t.id
+                        AND a.kind = ANY (CASE r.destination WHEN 'WALLET'
+                            THEN ARRAY['wallet', 'exchange'] ELSE ARRAY['refund_due'] END)) b
+                    ON true
                 WHERE b.amount IS DISTINCT FROM r.amount
                     OR r.destination = 'CHANNEL' AND g.amount IS DISTINCT FROM r.amount
                     OR r.amount IS DISTINCT FROM
@@ -51,12 +53,19 @@ PROMISES = (
                     OR b.amount > c.amount::numeric * l.refunded_amount
                         / (l.unit_price * l.quantity))
             + (SELECT count(*) FROM accounts a
-                LEFT JOIN (SELECT c.agent_id, c.currency, sum(b.amount) AS amount
-                    FROM commission_clawbacks b JOIN commissions c ON c.id = b.commission_id
-                    GROUP BY 1, 2) b ON b.agent_id = a.owner_id AND b.currency = a.currency
-                WHERE a.kind = 'commission' AND coalesce(b.amount, 0) <> -coalesce((
+                LEFT JOIN (SELECT agent_id, currency, sum(pending) AS pending,
+                        sum(available) AS available, sum(owed) AS owed
+                    FROM commission_clawbacks GROUP BY 1, 2) b
+                    ON b.agent_id = a.owner_id AND b.currency = a.currency
+                WHERE a.kind IN ('commission', 'commission_available', 'commission_debt')
+                    AND coalesce(CASE a.kind WHEN 'commission' THEN b.pending
+                        WHEN 'commission_debt' THEN b.owed ELSE b.available END, 0) <> -coalesce((
                     SELECT sum(e.amount) FROM entries e JOIN transfers t ON t.id = e.transfer_id
                     WHERE e.account_id = a.id AND t.kind = 'delivered_refund'), 0))
+            + (SELECT count(*) FROM commission_clawbacks b
+                JOIN commissions c ON c.id = b.commission_id
+                WHERE (b.agent_id, b.currency, b.release_at)
+                    IS DISTINCT FROM (c.agent_id, c.currency, c.release_at))
         """,
     ),
 )

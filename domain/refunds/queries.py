@@ -38,9 +38,16 @@ FROM refund_parts p JOIN refunds r ON r.id = p.refund_id WHERE p.card_id = $1
 """
 
 
+_OF_LINE = """
+SELECT p.refund_id, p.amount, p.lost_cost, r.currency
+FROM refund_parts p JOIN refunds r ON r.id = p.refund_id
+WHERE p.line_id = $1 AND p.card_id IS NULL ORDER BY p.id DESC LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
-class CardRefund:
-    """What went back for one card, and what the card had cost; units of 1/10000."""
+class GoodsRefund:
+    """What went back for a card, or of a line, and what it had cost; units of 1/10000."""
 
     refund_id: UUID
     amount: int
@@ -139,10 +146,16 @@ async def get_refund(refund_id: UUID) -> ShownRefund:
         return _shown(await conn.fetchrow(_ONE, refund_id))
 
 
-async def refund_of_card(conn: Connection, card_id: UUID) -> CardRefund | None:
+async def refund_of_card(conn: Connection, card_id: UUID) -> GoodsRefund | None:
     """The refund that a card went back with, in the caller's transaction; None: it did not."""
     row = await conn.fetchrow(_OF_CARD, card_id)
-    return CardRefund(**row) if row else None
+    return GoodsRefund(**row) if row else None
+
+
+async def refund_of_line(conn: Connection, line_id: UUID) -> GoodsRefund | None:
+    """The last refund of a line without cards of its own, in the caller's transaction."""
+    row = await conn.fetchrow(_OF_LINE, line_id)
+    return GoodsRefund(**row) if row else None
 
 
 async def parts_of(refund_ids: Sequence[UUID]) -> dict[UUID, list[ShownPart]]:

@@ -5,13 +5,13 @@ MAX_LINES = 100
 MAX_NOTE_LETTERS = 500
 
 
-def share_of_piece(left: int, pieces_left: int) -> int:
-    """What one of the pieces that are left is worth, of what is left of their line, in units.
+def share_of_pieces(left: int, pieces_left: int, pieces: int) -> int:
+    """What some of the pieces that are left are worth, of what is left of their line, in units.
 
-    Without free amounts before, it is the price of a piece. The last one takes all that is left, so
-    that the pieces of a line sum to what was paid for it.
+    Without free amounts before, it is the price of a piece each. The last ones take all that is
+    left, so that the pieces of a line sum to what was paid for it.
     """
-    return left // pieces_left
+    return left * pieces // pieces_left
 
 
 def cost_of_pieces(cost: int, quantity: int, before: int, pieces: int) -> int:

@@ -97,6 +97,24 @@ async def refund_lines(
     return await _refund(conn, actor, wish)
 
 
+async def refund_pieces(
+    conn: Connection,
+    actor: Actor,
+    order_id: UUID,
+    pieces: Mapping[UUID, int],
+    reason: RefundReason,
+    destination: RefundDestination,
+    note: str = "",
+) -> Refund:
+    """Give back so many pieces of lines without cards of their own, in the caller's transaction.
+
+    By line id; each piece's share is exact, as a card's is. Else as `refund_cards`; refuses more
+    pieces than are left of a line (LINE_NOT_REFUNDABLE).
+    """
+    wish = RefundWish(order_id, reason, destination, note, pieces=dict(pieces))
+    return await _refund(conn, actor, wish)
+
+
 async def refund_order(actor: Actor, wish: RefundWish, idempotency_key: str) -> Refunded:
     """Give back delivered goods: an order, some of its lines or cards, or an amount (row H10).
 
@@ -156,10 +174,12 @@ async def _refund(
     refund = await _write(conn, actor, wish, plan, refund_id or new_id())
     await _take_goods(conn, actor, refund, plan.parts)
     await commissions.write_clawbacks(conn, refund.id, list(plan.clawbacks))
-    if plan.payment is None:
+    back = await orders.exchange_back(conn, plan.order.id, plan.amount, refund.id)
+    if plan.payment is None and back is None:
         wallet = (AccountKind.WALLET, plan.order.buyer_id, plan.order.currency)
         await ledger.open_accounts(conn, [wallet])
-    await ledger.post(conn, [refund_posting(refund.id, plan)])
+    posting = refund_posting(refund.id, plan, to_exchange=back is not None)
+    await ledger.post(conn, [posting, *(back or [])])
     await orders.order_refunded(conn, plan.order, _told(refund))
     details = {
         **_told(refund),

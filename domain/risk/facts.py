@@ -6,7 +6,7 @@ A try is noted before it is counted, so of many at once each sees those before i
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -58,20 +58,21 @@ FROM unnest($1::uuid[], $2::uuid[], $3::int[], $7::bool[], $8::jsonb[])
 ON CONFLICT (rule_id, version, deed) DO NOTHING
 """
 _FORGET = """
-DELETE FROM risk_sightings WHERE id IN (
+DELETE FROM risk_sightings WHERE id = ANY (ARRAY(
     SELECT id FROM risk_sightings WHERE seen_at < $1::timestamptz - make_interval(days => $2)
-    ORDER BY seen_at LIMIT $3)
+    ORDER BY seen_at LIMIT $3))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class OrderedLine:
-    """A line of an order, as rules see it; `account` is what the buyer filled in."""
+    """A line of an order, as rules see it; `account` is what the buyer filled in, of a new order:
+    later it is known by its sightings."""
 
     variant_id: UUID
     quantity: int
     unit_price: int
-    account: Mapping[str, Any] | None
+    account: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,81 @@
 """The face of routing: which offer a line is bought from."""
 
-from domain.routing.models import PolicyKind, PolicyScope, RouteDecision, RoutingPolicy
+from domain.routing.health import (
+    SupplierHealth,
+    due_polls,
+    forget_readings,
+    health_of,
+    list_readings,
+    poll_supplier,
+    set_low_balance,
+    sources,
+)
+from domain.routing.models import (
+    Demotion,
+    PolicyKind,
+    PolicyScope,
+    Reach,
+    RouteDecision,
+    RoutingPolicy,
+    SupplierReading,
+)
 from domain.routing.policies import PolicyWish, delete_policy, save_policy
-from domain.routing.queries import CountOpen, list_policies
-from domain.routing.rules import Exclusion, Wanted
-from domain.routing.service import Choice, Heard, Need, choose, learn
+from domain.routing.queries import CountOpen, list_policies, policy_of
+from domain.routing.rules import PASSING, Exclusion, Route, Wanted, fresh_balance, opens_again
+from domain.routing.service import (
+    Choice,
+    Heard,
+    Need,
+    Planned,
+    choose,
+    learn,
+    next_in_order,
+    note_balance,
+    plan,
+    take_seat,
+)
 from domain.routing.showing import Considered, RoutePlan, plans_of, route_plan
 
 __all__ = [
+    "PASSING",
     "Choice",
     "Considered",
     "CountOpen",
+    "Demotion",
     "Exclusion",
     "Heard",
     "Need",
+    "Planned",
     "PolicyKind",
     "PolicyScope",
     "PolicyWish",
+    "Reach",
+    "Route",
     "RouteDecision",
     "RoutePlan",
     "RoutingPolicy",
+    "SupplierHealth",
+    "SupplierReading",
     "Wanted",
     "choose",
     "delete_policy",
+    "due_polls",
+    "forget_readings",
+    "fresh_balance",
+    "health_of",
     "learn",
     "list_policies",
+    "list_readings",
+    "next_in_order",
+    "note_balance",
+    "opens_again",
+    "plan",
     "plans_of",
+    "policy_of",
+    "poll_supplier",
     "route_plan",
     "save_policy",
+    "set_low_balance",
+    "sources",
+    "take_seat",
 ]

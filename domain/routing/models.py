@@ -6,8 +6,8 @@ from uuid import UUID
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 
@@ -41,6 +41,8 @@ class RoutingPolicy(Model):
     cost_tolerance: int | None = fields.IntField(null=True)
     # How long a line waits for an offer that is only busy, before its price goes back.
     wait_seconds = fields.IntField(default=120)
+    # Whether cards that a supplier brings in part are kept for their line; else all or nothing.
+    parts = fields.BooleanField(default=True, db_default=True)
     version = fields.IntField(default=1)
     updated_at = fields.DatetimeField()
 
@@ -94,6 +96,21 @@ class Gate(Model):
         abstract = True
 
 
+class Reach(StrEnum):
+    """Whether a supplier answered when it was asked how it is."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"  # it cannot be asked
+
+
+class Demotion(StrEnum):
+    """Why a supplier is asked after all others."""
+
+    SCORE = "score"  # too much goes wrong there
+    UNREACHABLE = "unreachable"
+
+
 class SupplierGate(Gate):
     """Of one supplier's connection. Its row is locked by whoever is about to buy there."""
 
@@ -103,6 +120,18 @@ class SupplierGate(Gate):
     balance_at = fields.DatetimeField(null=True)
     # Told, and not above the line since.
     balance_low = fields.BooleanField(default=False, db_default=False)
+    low_balance: int | None = fields.BigIntField(null=True)  # the operator's line; None: by use
+    reminded_at = fields.DatetimeField(null=True)  # of a low balance, told last
+    next_poll_at = fields.DatetimeField(null=True)
+    downs = fields.IntField(default=0, db_default=0)  # in a row, when it was asked how it is
+    # What makes its score, beside success and latency; rates in 1/10000.
+    invalid_rate = fields.IntField(default=0, db_default=0)
+    refund_hours: int | None = fields.IntField(null=True)
+    score = fields.IntField(default=10_000, db_default=10_000)
+    demoted_at = fields.DatetimeField(null=True)
+    demotion: Demotion | None = fields.CharEnumField(  # type: ignore[assignment]
+        Demotion, max_length=16, null=True
+    )
 
     class Meta:
         table = "supplier_gates"
@@ -111,6 +140,30 @@ class SupplierGate(Gate):
                 check="success BETWEEN 0 AND 10000 AND failures >= 0 AND trips >= 0",
                 name="supplier_gate_within_limits",
             ),
+            CheckConstraint(
+                check="score BETWEEN 0 AND 10000 AND downs >= 0 AND coalesce(low_balance, 0) >= 0"
+                " AND (demoted_at IS NULL) = (demotion IS NULL)",
+                name="supplier_gate_health",
+            ),
+        )
+
+
+class SupplierReading(Model):
+    """What a supplier told when it was asked how it is, and how it stood then. Kept for a while."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    supplier_id = fields.UUIDField()
+    at = fields.DatetimeField()
+    reach = fields.CharEnumField(Reach, max_length=8)
+    took_ms = fields.IntField()
+    balance: int | None = fields.BigIntField(null=True)  # units; None: not told
+    score = fields.IntField()
+
+    class Meta:
+        table = "supplier_readings"
+        indexes = (("supplier_id", "id"), ("at",))
+        constraints = (
+            CheckConstraint(check="reach IN ('up', 'down', 'unknown')", name="reading_reach_known"),
         )
 
 
@@ -141,7 +194,9 @@ class RouteDecision(Model):
     kind = fields.CharEnumField(PolicyKind, max_length=16)
     scope = fields.CharEnumField(PolicyScope, max_length=8)
     offer_id: UUID | None = fields.UUIDField(null=True)
-    candidates = fields.JSONField[list[dict[str, Any]]]()
+    # All in their order; of one that simply went on in that order, by their offers those alone that
+    # stand otherwise than in the line's first decision.
+    candidates = fields.JSONField[list[dict[str, Any]] | dict[str, dict[str, Any]]]()
     decided_at = fields.DatetimeField()
 
     class Meta:

@@ -33,6 +33,7 @@ class PolicyWish:
     failure_cost_rate: int = 500
     cost_tolerance: int | None = None
     wait_seconds: int = 120
+    parts: bool = True  # what comes in part is kept for its line, and the rest bought elsewhere
 
 
 async def save_policy(actor: Actor, wish: PolicyWish) -> RoutingPolicy:
@@ -51,6 +52,7 @@ async def save_policy(actor: Actor, wish: PolicyWish) -> RoutingPolicy:
         policy = policy or RoutingPolicy(id=new_id(), scope=scope, scope_id=scope_id, version=0)
         policy.kind, policy.failure_cost_rate = wish.kind, wish.failure_cost_rate
         policy.cost_tolerance, policy.wait_seconds = wish.cost_tolerance, wish.wait_seconds
+        policy.parts = wish.parts
         policy.version, policy.updated_at = policy.version + 1, clock.now()
         await policy.save(force_create=policy.version == 1)
         details = {
@@ -60,6 +62,7 @@ async def save_policy(actor: Actor, wish: PolicyWish) -> RoutingPolicy:
             "failureCostRate": wish.failure_cost_rate,
             "costTolerance": wish.cost_tolerance,
             "waitSeconds": wish.wait_seconds,
+            "parts": wish.parts,
         }
         await audit.record(conn, actor, "routing_policy.save", policy.id, details)
     return policy

@@ -22,7 +22,7 @@ WITH RECURSIVE shelf AS (
     UNION ALL SELECT c.parent_id, s.height + 1
     FROM shelf s JOIN categories c ON c.id = s.id WHERE c.parent_id IS NOT NULL
 )
-SELECT r.kind, r.scope, r.failure_cost_rate, r.cost_tolerance, r.wait_seconds
+SELECT r.kind, r.scope, r.failure_cost_rate, r.cost_tolerance, r.wait_seconds, r.parts
 FROM routing_policies r LEFT JOIN shelf ON r.scope = 'category' AND shelf.id = r.scope_id
 WHERE r.scope = 'default' OR (r.scope = 'variant' AND r.scope_id = $1) OR shelf.id IS NOT NULL
 ORDER BY r.scope = 'variant' DESC, shelf.height NULLS LAST LIMIT 1
@@ -30,11 +30,28 @@ ORDER BY r.scope = 'variant' DESC, shelf.height NULLS LAST LIMIT 1
 STANDING = (
     "failures, trips, open_until, probe_until, reason, success, samples, latency_ms, measured_at"
 )
-_SUPPLIER_GATES = f"""
-SELECT supplier_id, {STANDING}, paced_until, balance, balance_at FROM supplier_gates
+_GATES = f"""
+SELECT supplier_id, {STANDING}, paced_until, balance, balance_at, score, demoted_at IS NOT NULL
+FROM supplier_gates
 WHERE supplier_id = ANY($1)
 """  # noqa: S608 - words of this house
-_OFFER_GATES = f"SELECT offer_id, {STANDING} FROM offer_gates WHERE offer_id = ANY($1)"  # noqa: S608
+_OFFERS = f"SELECT offer_id, {STANDING} FROM offer_gates WHERE offer_id = ANY($1)"  # noqa: S608
+_GATES_LOCKED, _OFFERS_LOCKED = f"{_GATES} FOR UPDATE", f"{_OFFERS} FOR UPDATE"
+_OF_SUPPLIER = (
+    f"{STANDING}, paced_until, balance, balance_at, score, demoted_at IS NOT NULL AS demoted"
+)
+# The policy, which there need not be, and how each offer and its supplier stand, in the order of
+# what was asked for; one row without a place where nothing was.
+_FACTS = f"""
+WITH policy AS ({_POLICY})
+SELECT policy.*, asked.place, s.*, o.* FROM (SELECT 1) one
+LEFT JOIN policy ON true
+LEFT JOIN unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS asked (supplier, offer, place) ON true
+LEFT JOIN (SELECT supplier_id, {_OF_SUPPLIER} FROM supplier_gates) s ON s.supplier_id = supplier
+LEFT JOIN (SELECT offer_id, {STANDING} FROM offer_gates) o ON o.offer_id = offer
+ORDER BY asked.place
+"""  # noqa: S608 - words of this house
+_POLICY_COLUMNS, _GATE_COLUMNS = 6, 14
 _ORDER_OF_LINE = """
 SELECT candidates FROM route_decisions WHERE line_id = $1 ORDER BY number LIMIT 1
 """
@@ -42,11 +59,34 @@ SELECT candidates FROM route_decisions WHERE line_id = $1 ORDER BY number LIMIT 
 
 async def policy_of(conn: Connection, variant_id: UUID) -> Policy:
     """The narrowest policy for a variant; by priority when there is none."""
-    row = await conn.fetchrow(_POLICY, variant_id)
-    if row is None:
+    return _policy(await conn.fetchrow(_POLICY, variant_id))
+
+
+def _policy(row: Sequence[Any] | None) -> Policy:
+    if row is None or row[0] is None:
         return Policy()
     kind, scope, *rest = row
     return Policy(PolicyKind(kind), PolicyScope(scope), *rest)
+
+
+async def facts_of(
+    conn: Connection, variant_id: UUID, candidates: Sequence[Candidate], count_open: CountOpen
+) -> tuple[Policy, list[Route]]:
+    """`policy_of` and `routes_of` in one statement: what a choice is made by."""
+    suppliers = [each.supplier_id for each in candidates]
+    offers = [each.offer_id for each in candidates]
+    rows = [tuple(row) for row in await conn.fetch(_FACTS, variant_id, suppliers, offers)]
+    policy = _policy(rows[0][:_POLICY_COLUMNS])
+    open_ = await _open_of(conn, candidates, count_open)
+    found = [row[_POLICY_COLUMNS + 1 :] for row in rows if row[_POLICY_COLUMNS] is not None]
+    routes = []
+    for candidate, row in zip(candidates, found, strict=True):
+        gate, of_offer = row[: _GATE_COLUMNS + 1], row[_GATE_COLUMNS + 1 :]
+        known = gate[1:] if gate[0] is not None else None
+        standing = of_offer[1:] if of_offer[0] is not None else None
+        opened = open_.get(candidate.supplier_id, 0)
+        routes.append(_route(candidate, known, standing, opened))
+    return policy, routes
 
 
 async def routes_of(
@@ -57,37 +97,57 @@ async def routes_of(
     locked: bool = False,
 ) -> list[Route]:
     """Offers with how they and their suppliers stand; `locked`: nobody else changes that now."""
-    lock = " FOR UPDATE" if locked else ""
+    gates_now, offers_now = (_GATES_LOCKED, _OFFERS_LOCKED) if locked else (_GATES, _OFFERS)
     asked = list({each.supplier_id for each in candidates})
-    gates = {row[0]: row[1:] for row in await conn.fetch(_SUPPLIER_GATES + lock, asked)}
+    gates = {row[0]: row[1:] for row in await conn.fetch(gates_now, asked)}
     offers = [each.offer_id for each in candidates]
-    of_offers = {row[0]: row[1:] for row in await conn.fetch(_OFFER_GATES + lock, offers)}
+    of_offers = {row[0]: row[1:] for row in await conn.fetch(offers_now, offers)}
+    open_ = await _open_of(conn, candidates, count_open)
+    return [
+        _route(
+            each,
+            gates.get(each.supplier_id),
+            of_offers.get(each.offer_id),
+            open_.get(each.supplier_id, 0),
+        )
+        for each in candidates
+    ]
+
+
+async def _open_of(
+    conn: Connection, candidates: Sequence[Candidate], count_open: CountOpen
+) -> Mapping[UUID, int]:
+    """How many attempts are open at suppliers that have a bound."""
     bounded = {each.supplier_id for each in candidates if each.max_open is not None}
-    open_ = await count_open(conn, list(bounded)) if bounded else {}
-    return [_route(each, gates, of_offers, open_) for each in candidates]
+    return await count_open(conn, list(bounded)) if bounded else {}
 
 
 def _route(
     candidate: Candidate,
-    gates: Mapping[UUID, Any],
-    of_offers: Mapping[UUID, Any],
-    open_: Mapping[UUID, int],
+    gate: Sequence[Any] | None,
+    of_offer: Sequence[Any] | None,
+    opened: int,
 ) -> Route:
-    gate, of_offer = gates.get(candidate.supplier_id), of_offers.get(candidate.offer_id)
-    opened = open_.get(candidate.supplier_id, 0)
+    """An offer with the rows of both gates, where there are any."""
     return Route(
         candidate,
         Standing(*gate[:9]) if gate else Standing(),
         Standing(*of_offer) if of_offer else Standing(),
-        Account(*(*(gate[9:] if gate else (None, None, None)), opened)),
+        Account(*(*gate[9:], opened)) if gate else Account(open_attempts=opened),
     )
 
 
 async def order_of_line(conn: Connection, line_id: UUID) -> dict[UUID, int]:
     """The order of offers that a line began with, each with its place; empty at its first turn."""
-    told = await conn.fetchval(_ORDER_OF_LINE, line_id)
-    rows = orjson.loads(told) if told else []
+    rows = await first_plan(conn, line_id)
     return {UUID(row["offer_id"]): place for place, row in enumerate(rows)}
+
+
+async def first_plan(conn: Connection, line_id: UUID) -> list[dict[str, Any]]:
+    """The rows of the decision that a line began with, in their order; none at its first turn."""
+    told = await conn.fetchval(_ORDER_OF_LINE, line_id)
+    found: list[dict[str, Any]] = orjson.loads(told) if told else []
+    return found
 
 
 async def list_policies(actor: Actor) -> list[RoutingPolicy]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.kernel import SCALE
 from domain.routing.models import PolicyKind, PolicyScope
-from domain.suppliers import Candidate, Category, RateLimit
+from domain.suppliers import Availability, Candidate, Category, RateLimit
 
 SUPPLIER_FAILURES, OFFER_FAILURES = 5, 3  # in a row, and the breaker opens
 FIRST_COOLDOWN, LAST_COOLDOWN = timedelta(seconds=30), timedelta(minutes=10)
@@ -24,6 +24,7 @@ HALF_LIFE = timedelta(hours=6)  # bad experience fades, so that a demoted offer 
 MEMORY = 50  # about so many attempts make an offer's experience
 BEST = SCALE
 MOST_SHOWN = 50
+NEXT_FEW = 5  # offers that a line looks at when it goes on after a rejection
 
 
 class Exclusion(StrEnum):
@@ -31,6 +32,8 @@ class Exclusion(StrEnum):
 
     DISABLED = "disabled"
     SUPPLIER_PAUSED = "supplier_paused"
+    NOT_AVAILABLE = "not_available"  # the supplier's own list says that it is not to be had
+    EXCLUSIVE = "exclusive"  # a contract says that it is bought from another supplier
     NOT_AUTHORISED = "not_authorised"
     TRIED = "tried"  # it has surely rejected this line already
     ABOVE_MAX_COST = "above_max_cost"
@@ -84,6 +87,7 @@ class Policy:
     failure_cost_rate: int = 500
     cost_tolerance: int | None = None
     wait_seconds: int = 120
+    parts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Account:
     paced_until: datetime | None = None
     balance: int | None = None
     balance_at: datetime | None = None
+    health: int = BEST  # the score of the supplier
+    demoted: bool = False  # it is asked after all others
     open_attempts: int = 0
 
 
@@ -140,6 +146,10 @@ def _never(candidate: Candidate, wanted: Wanted) -> Exclusion | None:
         return Exclusion.DISABLED
     if not candidate.active:
         return Exclusion.SUPPLIER_PAUSED
+    if candidate.availability is not Availability.ON_SALE:
+        return Exclusion.NOT_AVAILABLE
+    if candidate.barred:
+        return Exclusion.EXCLUSIVE
     if not candidate.authorised:
         return Exclusion.NOT_AUTHORISED
     if candidate.offer_id in wanted.tried:
@@ -168,9 +178,15 @@ def _not_now(route: Route, wanted: Wanted, moment: datetime) -> Exclusion | None
 
 
 def _is_short(account: Account, needed: int, moment: datetime) -> bool:
+    balance = fresh_balance(account, moment)
+    return balance is not None and balance < needed
+
+
+def fresh_balance(account: Account, moment: datetime) -> int | None:
+    """What we have left at a supplier, when it told that lately."""
     if account.balance is None or account.balance_at is None:
-        return False
-    return moment - account.balance_at < BALANCE_FRESH and account.balance < needed
+        return None
+    return account.balance if moment - account.balance_at < BALANCE_FRESH else None
 
 
 def breaker(standing: Standing, moment: datetime) -> str | None:
@@ -310,6 +326,7 @@ def rank(
             found.sort(key=lambda each: (-(each.success // 100), *_second_choice(each)))
         case PolicyKind.WEIGHTED:
             found.sort(key=lambda each: (_lot(each.route.candidate, key), *_by_priority(each)))
+    found.sort(key=lambda each: each.route.account.demoted)  # stable: the order stays within each
     return _scored(policy.kind, found)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.kernel import Actor, NotFound, Refused, connection
 from domain.routing.models import PolicyKind, PolicyScope, RouteDecision
 from domain.routing.queries import READ_SCOPE, CountOpen
-from domain.routing.rules import Exclusion, Wanted
+from domain.routing.rules import BEST, Exclusion, Wanted
 from domain.routing.service import plan
 
 
@@ -16,8 +16,9 @@ from domain.routing.service import plan
 class Considered:
     """One offer at its place. Amounts in units for one piece, `success` and `score` in 1/10000.
 
-    `landed_cost` is price, fee and the failures to be expected; `excluded_because` why it was not
-    asked, None of whatever might have been.
+    `landed_cost` is price, fee and the failures to be expected; `health` the score of its supplier,
+    which is asked after all others while it is `demoted`; `excluded_because` why it was not asked,
+    None of whatever might have been.
     """
 
     offer_id: UUID
@@ -30,6 +31,8 @@ class Considered:
     currency: str
     success: int
     score: int
+    health: int
+    demoted: bool
     excluded_because: Exclusion | None
 
 
@@ -62,13 +65,25 @@ async def plans_of(
 ) -> dict[tuple[UUID, int], RoutePlan | None]:
     """The plans that attempts were made by, each by its line and number; of very many offers the
     first fifty. One statement."""
-    rows = await RouteDecision.filter(line_id__in=[line_id for line_id, _ in attempts])
+    wanted = [line_id for line_id, _ in attempts]
+    rows = await RouteDecision.filter(line_id__in=wanted).order_by("number")
+    first: dict[UUID, RouteDecision] = {}
+    for row in rows:
+        first.setdefault(row.line_id, row)
     return {
         (row.line_id, row.number): RoutePlan(
-            row.kind, row.scope, [_considered(each) for each in row.candidates]
+            row.kind, row.scope, [_considered(each) for each in shown_rows(row, first[row.line_id])]
         )
         for row in rows
     }
+
+
+def shown_rows(decision: RouteDecision, first: RouteDecision) -> list[dict[str, Any]]:
+    """The offers of a decision in their order, where it is kept as what differs from the first."""
+    kept = decision.candidates
+    if isinstance(kept, list):
+        return kept
+    return [kept.get(row["offer_id"], row) for row in shown_rows(first, first)]
 
 
 def _considered(row: dict[str, Any]) -> Considered:
@@ -84,5 +99,7 @@ def _considered(row: dict[str, Any]) -> Considered:
         currency=row["currency"],
         success=row["success"],
         score=row["score"],
+        health=row.get("health", BEST),  # kept before there was any
+        demoted=row.get("demoted", False),
         excluded_because=Exclusion(why) if why else None,
     )

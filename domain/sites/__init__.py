@@ -1,6 +1,13 @@
 """The face of the sites: the storefronts of one installation."""
 
-from domain.sites.directory import forget_sites, get_site, site_of_request
+from domain.sites.addresses import addresses, base_of, door
+from domain.sites.directory import (
+    all_sell_in,
+    forget_sites,
+    get_site,
+    site_of_request,
+    sold_in,
+)
 from domain.sites.models import Assortment, Site, SiteStatus
 from domain.sites.queries import find_site, list_sites
 from domain.sites.refusals import SiteClosed, SiteUnknown
@@ -15,6 +22,10 @@ __all__ = [
     "SiteDraft",
     "SiteStatus",
     "SiteUnknown",
+    "addresses",
+    "all_sell_in",
+    "base_of",
+    "door",
     "find_site",
     "forget_sites",
     "get_site",
@@ -23,4 +34,5 @@ __all__ = [
     "save_site",
     "set_assortment",
     "site_of_request",
+    "sold_in",
 ]

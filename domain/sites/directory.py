@@ -48,6 +48,16 @@ async def get_site(site_id: UUID) -> Site:
     return found
 
 
+def all_sell_in(currency: str) -> bool:
+    """Whether no site sells in another currency, as far as this process knows."""
+    return _known is not None and all(each.currency == currency for each in _known.by_id.values())
+
+
+async def sold_in(currency: str) -> bool:
+    """Whether a site sells in this currency."""
+    return any(each.currency == currency for each in (await _directory()).by_id.values())
+
+
 async def site_of_request(slug: str | None, host: str = "") -> Site:
     """The site that a request is for: the one named, else its host's, else the main site.
 

@@ -5,9 +5,8 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint
-from tortoise.models import Model
 
-from domain.kernel import new_id
+from domain.kernel import Model, new_id
 
 
 class SiteStatus(StrEnum):

@@ -1,7 +1,10 @@
 """What a supplier shows of its goods, prices and books. Amounts in units of 1/10000."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,15 @@ class CatalogueItem:
     max_quantity: int | None = None
     face_value: int | None = None
     account_fields: tuple[str, ...] = ()  # the supplier's names of what a top-up needs
+
+
+class Pushes(StrEnum):
+    """Whether a supplier tells by itself what changed of its goods."""
+
+    UNKNOWN = "unknown"  # it was not asked yet, or did not answer
+    NONE = "none"  # it cannot: its list is read, as ever
+    OFFERED = "offered"  # it could, and nobody has asked it to
+    ACTIVE = "active"  # it says that it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +72,21 @@ class StatementRow:
     refunded: int
     currency: str
     booked_at: datetime
+    raw: str = field(default="", repr=False, compare=False)  # as it came
+
+
+def rate_in(settings: Mapping[str, str]) -> Decimal | None:
+    """The `rate` of a connection's settings; None when there is none above zero."""
+    try:
+        rate = Decimal(settings.get("rate", ""))
+    except InvalidOperation:
+        return None
+    return rate if rate.is_finite() and rate > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """Some rows of a day, and where the next ones begin; None at the end."""
+
+    rows: tuple[StatementRow, ...]
+    next_cursor: str | None = None

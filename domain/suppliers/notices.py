@@ -29,19 +29,40 @@ class Why(StrEnum):
     NOT_EXPECTED = "not_expected"  # this supplier sends none
 
 
+class Says(StrEnum):
+    """What a callback says became of an order."""
+
+    LOOK = "look"  # nothing but that something has changed
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # not sold, or given back
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A callback that could be read, and whose signature, if any, is right.
 
     `reference` is ours and `upstream_id` theirs; one of them may be empty where the supplier leaves
-    it out. `result` is what it says became of the order, None when it only says "look". `at` is
-    when the supplier says that it sent it.
+    it out. `result` is what a query would answer, goods and all, where callbacks carry that. `at`
+    is when the supplier says that it sent it; the `nonce` is of this sending alone.
     """
 
     reference: str
     upstream_id: str
+    says: Says = Says.LOOK
     result: QueryResult | None = None
     at: datetime | None = None
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsNotice:
+    """A callback about goods, whose signature is right: these items changed. What they cost now is
+    asked, so a notice that comes late or twice can say nothing wrong."""
+
+    items: tuple[str, ...]
+    at: datetime | None = None
+    nonce: str = ""
 
 
 @dataclass(frozen=True, slots=True)

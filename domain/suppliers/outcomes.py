@@ -29,9 +29,13 @@ class SuppliedCode:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Taken, goods to follow: query for them. It permits no other supplier."""
+    """Taken, goods to follow: query for them. It permits no other supplier.
+
+    `withheld`: the supplier says that it is done, and shows no goods.
+    """
 
     upstream_id: str | None
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

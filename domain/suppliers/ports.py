@@ -9,19 +9,31 @@ in `domain/suppliers/notices.py`, what a catalogue shows in `domain/suppliers/go
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.suppliers.goods import (
     CatalogueItem,
     CataloguePage,
+    Pushes,
     Quote,
+    StatementPage,
     StatementRow,
     Valid,
+    rate_in,
 )
-from domain.suppliers.notices import CallbackTrust, Forged, Notice, Reply, Why
+from domain.suppliers.notices import (
+    CallbackTrust,
+    Forged,
+    GoodsNotice,
+    Notice,
+    Reply,
+    Says,
+    Why,
+)
 from domain.suppliers.outcomes import (
     Accepted,
     Category,
@@ -75,17 +87,19 @@ class Capabilities:
     face_guard: bool = False  # it refuses when `Submission.face_value` is not what it would sell
     callback: CallbackTrust = CallbackTrust.NONE
     callback_carries_payload: bool = False  # the goods themselves, not only a state
-    callback_max_age_seconds: int = 300  # an older one is only a hint
+    callback_max_age_seconds: int = 300  # an older one is refused
     delivery: Delivery = Delivery.INLINE
     cancel: bool = False
     partial: bool = False  # it may deliver less than was asked for
     balance: bool = False
     catalogue_page: int = 0  # items on a page; 0: it has no list of what it sells
     product: bool = False
+    products_at_once: int = 0  # items that one call asks for; 0: it tells of one at a time
     quote: bool = False
     stock_unknown_possible: bool = True  # its lists may leave a stock out: unknown, not zero
     validate_only: bool = False  # it can check an account without selling anything
     statement: bool = False
+    statement_offset: timedelta = timedelta(0)  # of the supplier's days, east of UTC
     rate_limit: RateLimit | None = None
     retention_days: int | None = None  # it answers queries no longer than this; None: for ever
 
@@ -191,11 +205,30 @@ class SupplierPort(ABC):
         """One page of what the supplier sells to us, from a page's `next_cursor` on."""
         return Uncertain(detail=NOT_SUPPORTED)
 
+    def listed_as(self, item: str) -> str:
+        """Under which name its list has what an offer calls `item`."""
+        return item
+
+    def rate_of(self, connection: Connection) -> Decimal | None:
+        """What one unit of this connection's own currency costs us; None when nobody said."""
+        return rate_in(connection.settings)
+
     async def product(
         self, connection: Connection, item: str
     ) -> CatalogueItem | NotFound | Uncertain:
         """One item. `NotFound` only on the supplier's explicit word that there is none."""
         return Uncertain(detail=NOT_SUPPORTED)
+
+    async def products(
+        self, connection: Connection, items: Sequence[str]
+    ) -> tuple[CatalogueItem, ...] | Uncertain:
+        """Some items, at most `products_at_once`. What is not among the answers is perhaps gone:
+        `product` says."""
+        return Uncertain(detail=NOT_SUPPORTED)
+
+    async def pushes_of(self, connection: Connection) -> Pushes:
+        """Whether the supplier tells this connection by itself what changed of its goods."""
+        return Pushes.NONE
 
     async def quote(
         self,
@@ -216,7 +249,7 @@ class SupplierPort(ABC):
 
     async def parse_callback(
         self, connection: Connection, headers: Mapping[str, str], body: bytes
-    ) -> Notice | Forged:
+    ) -> Notice | GoodsNotice | Forged:
         """Check a callback over its raw body, then read it. Header names come in small letters."""
         return Forged(Why.NOT_EXPECTED)
 
@@ -225,9 +258,10 @@ class SupplierPort(ABC):
         return Reply(200, b"ok") if taken else Reply(400, b"refused")
 
     async def statement(
-        self, connection: Connection, day: date
-    ) -> tuple[StatementRow, ...] | Uncertain:
-        """All that the supplier booked with us on one day, by its own calendar."""
+        self, connection: Connection, day: date, cursor: str | None = None
+    ) -> StatementPage | Uncertain:
+        """One page of what the supplier booked with us on one day, by its own calendar, from a
+        page's `next_cursor` on. A thousand rows are a large page."""
         return Uncertain(detail=NOT_SUPPORTED)
 
 
@@ -242,16 +276,20 @@ __all__ = [
     "Connection",
     "Delivery",
     "Forged",
+    "GoodsNotice",
     "Health",
     "HealthState",
     "NotFound",
     "Notice",
     "OwnReference",
+    "Pushes",
     "QueryResult",
     "Quote",
     "RateLimit",
     "Rejected",
     "Reply",
+    "Says",
+    "StatementPage",
     "StatementRow",
     "Submission",
     "SubmitResult",
@@ -260,4 +298,5 @@ __all__ = [
     "Uncertain",
     "Valid",
     "Why",
+    "rate_in",
 ]

@@ -6,35 +6,40 @@ from typing import Any
 from uuid import UUID
 
 from domain.catalog import OFFER_AUTHORISED
-from domain.kernel import Actor, clock, connection
-from domain.suppliers.models import Supplier, SupplierOffer
+from domain.kernel import Actor, Page, PageRequest, clock, connection, page_of
+from domain.suppliers.models import Availability, OfferChange, Supplier, SupplierOffer
 from domain.suppliers.ports import RateLimit
+from domain.suppliers.statements import BARRED, OFFER_COST, USABLE
 
 # A supplier without the document that the brand needs is asked for nothing (mission row A8).
 _BRAND = (
     "(SELECT p.brand_id FROM variants v JOIN products p ON p.id = v.product_id WHERE v.id = $1)"
 )
 _AUTHORISED = OFFER_AUTHORISED.format(moment="$2", supplier="o.supplier_id", brand=_BRAND)
-_ENABLED = """
+_ENABLED = f"""
 SELECT DISTINCT o.variant_id FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-WHERE o.variant_id = ANY($1) AND o.enabled AND s.state = 'active'
-"""
+WHERE o.variant_id = ANY($1) AND {USABLE.format(moment="$2")}
+"""  # noqa: S608 - words of this house
 _FACTS = f"""
-SELECT o.id, o.supplier_id, s.code, o.item, o.cost, o.fee, o.currency,
+SELECT o.id, o.supplier_id, s.code, o.item, {OFFER_COST.format(moment="$2")}, o.fee, o.currency,
     s.priority AS supplier_priority, o.priority AS offer_priority, o.weight,
-    o.enabled, s.state = 'active', {_AUTHORISED}, s.max_open, s.pace_calls, s.pace_seconds
+    o.enabled, s.state = 'active', {_AUTHORISED}, s.max_open, o.units,
+    {BARRED.format(moment="$2")}, o.availability,
+    s.pace_calls, s.pace_seconds
 FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
 WHERE o.variant_id = $1
 """  # noqa: S608 - words of this house
 _ONE_OF_THEM = _FACTS + " AND o.id = $3"
+_SOME_OF_THEM = _FACTS + " AND o.id = ANY($3::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An offer of a variant, and what its operator says of it; amounts in units for one piece.
 
-    `fee` is what a piece costs us beside the price. It may be bought from while it is `enabled`,
-    its supplier `active`, and the brand's document, where one is needed, in force (`authorised`).
+    `fee` is what a piece costs us beside the price; `units` of the item make one piece. It may be
+    bought from while it is `enabled`, its supplier `active` and has it (`availability`), and the
+    brand's document, where one is needed, in force (`authorised`).
     """
 
     offer_id: UUID
@@ -51,19 +56,31 @@ class Candidate:
     active: bool = True
     authorised: bool = True
     max_open: int | None = None
+    units: int = 1
+    barred: bool = False  # a contract says that the variant is bought from another supplier
+    availability: Availability = Availability.ON_SALE
     pace: RateLimit | None = None
 
 
 async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
     """Which of the variants some active supplier offers; one statement."""
     async with connection() as conn:
-        return {row["variant_id"] for row in await conn.fetch(_ENABLED, list(variant_ids))}
+        return {
+            row["variant_id"] for row in await conn.fetch(_ENABLED, list(variant_ids), clock.now())
+        }
 
 
 async def candidates_of(variant_id: UUID) -> list[Candidate]:
     """All offers of a variant; in the caller's transaction, if any."""
     async with connection() as conn:
         return [_candidate(row) for row in await conn.fetch(_FACTS, variant_id, clock.now())]
+
+
+async def some_candidates(variant_id: UUID, offer_ids: Sequence[UUID]) -> list[Candidate]:
+    """Some offers of a variant, in no order; in the caller's transaction, if any."""
+    async with connection() as conn:
+        rows = await conn.fetch(_SOME_OF_THEM, variant_id, clock.now(), list(offer_ids))
+    return [_candidate(row) for row in rows]
 
 
 async def candidate_now(variant_id: UUID, offer_id: UUID) -> Candidate | None:
@@ -101,7 +118,17 @@ async def offers_of_suppliers(supplier_ids: Sequence[UUID]) -> dict[UUID, list[S
     return found
 
 
+async def offer_history(actor: Actor, offer_id: UUID, page: PageRequest) -> Page[OfferChange]:
+    """What an offer cost, and whether it could be had, newest first; needs `suppliers:read`."""
+    actor.require_scope("suppliers:read")
+    rows = OfferChange.filter(offer_id=offer_id).order_by("-id").limit(page.first + 1)
+    if page.after:
+        rows = rows.filter(id__lt=UUID(page.after[0]))
+    return page_of(page, await rows, lambda change: (change.id,))
+
+
 def _candidate(row: Sequence[Any]) -> Candidate:
-    *told, calls, seconds = row
-    known = (*told, RateLimit(calls, float(seconds)) if calls else None)
+    *told, availability, calls, seconds = row
+    pace = RateLimit(calls, float(seconds)) if calls else None
+    known = (*told, Availability(availability), pace)
     return Candidate(*known)

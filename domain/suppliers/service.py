@@ -5,31 +5,44 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from domain import audit, catalog, ledger
+import orjson
+
+from domain import audit, catalog, ledger, sites
+from domain.catalog import CARD_KINDS
 from domain.kernel import (
     Actor,
+    Event,
     Invalid,
     NotFound,
+    Prefix,
     Refused,
     clock,
+    connection,
+    encode_id,
     new_id,
+    record_events,
     refuse_unless,
     seal_small,
     transaction,
     unseal_small,
+    wake_relay,
 )
 from domain.ledger import AccountKind
-from domain.suppliers.models import Supplier, SupplierOffer, SupplierState
+from domain.suppliers.models import Supplier, SupplierOffer, SupplierState, SupplierTier
 from domain.suppliers.ports import Connection, RateLimit
 from domain.suppliers.refusals import AdapterUnknown
-from domain.suppliers.registry import adapter_names
+from domain.suppliers.registry import adapter_names, port_of
 
 WRITE_SCOPE = "suppliers:write"
 CURRENCY = "CNY"
+SAVED = "supplier.saved"
 SECRET_PURPOSE = "supplier-secret"
 MAX_MAPPED = 12
 MAX_SETTINGS, MAX_SETTING_LETTERS = 20, 500
 MAX_WEIGHT, MAX_OPEN, MAX_PACE = 10_000, 10_000, 86_400
+MAX_UNITS = 100_000
+
+_REACHED = "SELECT code, adapter, base_url, secret_sealed, settings FROM suppliers WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +62,16 @@ class SupplierWish:
     settings: Mapping[str, str] | None = None
     max_open: int | None = None
     pace: RateLimit | None = None
+    tier: SupplierTier | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfferWish:
     """An offer as it shall be: `cost` in units of 1/10000 of `currency` for one piece.
 
-    A `fee` (units for one piece) or `weight` of None keeps what is stored, at first 0 and 100.
+    A `fee` (units for one piece), `weight`, `units` (so many of the item make one piece, above 1
+    for top-ups only) or `follows` (the cost is what the supplier's list says) of None keeps what is
+    stored, at first 0, 100, 1 and true.
     """
 
     sku: str
@@ -68,14 +84,14 @@ class OfferWish:
     field_mapping: Mapping[str, str] = field(default_factory=dict)
     fee: int | None = None
     weight: int | None = None
+    units: int | None = None
+    follows: bool | None = None
 
 
 @dataclass(slots=True)
 class Places:
-    """Where the world finds this installation, and how long a supplier may take; set once by the
-    wiring."""
+    """How long a supplier may take; set once by the wiring."""
 
-    public_url: str = "http://127.0.0.1:8000"
     timeout_seconds: float = 8.0
 
 
@@ -102,6 +118,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             supplier.pace_seconds = int(wish.pace.seconds) if wish.pace.calls else None
         if wish.settings is not None:
             supplier.settings = dict(wish.settings)
+        supplier.tier = wish.tier or supplier.tier
         supplier.version += 1
         if wish.secret is not None:
             supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
@@ -113,10 +130,15 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
             "secret": wish.secret is not None,
         }
         details = {**details, "adapter": wish.adapter, "priority": wish.priority}
-        details["settings"] = supplier.settings
+        details["settings"], details["tier"] = supplier.settings, supplier.tier.value
         details["maxOpen"] = supplier.max_open
         details["pace"] = [supplier.pace_calls, supplier.pace_seconds]
         await audit.record(conn, actor, "supplier.save", supplier.id, details)
+        public = encode_id(Prefix.SUPPLIER, supplier.id)
+        told = {"supplierId": public, "code": supplier.code, "version": supplier.version}
+        # A subject of its own: events of the supplier itself are counted by its gate.
+        await record_events(conn, [Event(SAVED, new_id(), 1, told)])
+    wake_relay()
     return supplier
 
 
@@ -136,11 +158,15 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
     refuse_unless((wish.fee or 0) >= 0, Invalid(reason="offer_fee", field=("fee",)))
     fits = 0 <= (wish.weight or 0) <= MAX_WEIGHT
     refuse_unless(fits, Invalid(reason="offer_weight", field=("weight",)))
+    fits = 1 <= (wish.units or 1) <= MAX_UNITS
+    refuse_unless(fits, Invalid(reason="offer_units", field=("units",)))
     refuse_unless(wish.currency == CURRENCY, Invalid(reason="currency", field=("cost",)))
     refuse_unless(_fits(wish.item, 96), Invalid(reason="offer_item", field=("item",)))
     variant = (await catalog.variants_by_sku([wish.sku])).get(wish.sku)
     if variant is None:
         raise Refused(NotFound(what="variant", field=("sku",)))
+    whole = variant.delivery_kind not in CARD_KINDS or (wish.units or 1) == 1
+    refuse_unless(whole, Invalid(reason="offer_units", field=("units",)))
     await _check_mapping(wish, variant.type_id)
     async with transaction() as conn:
         supplier = await Supplier.filter(code=wish.supplier_code).first()
@@ -155,6 +181,9 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
                 "field_mapping": dict(wish.field_mapping) or None,
                 "fee": wish.fee or 0,
                 "weight": 100 if wish.weight is None else wish.weight,
+                "units": wish.units or 1,
+                "follows": wish.follows is not False,
+                "listed_item": listed_name(supplier.adapter, wish.item),
                 "updated_at": clock.now(),
             },
             supplier=supplier,
@@ -170,29 +199,47 @@ async def put_offer(actor: Actor, wish: OfferWish) -> tuple[SupplierOffer, bool]
             "fee": offer.fee,
             "weight": offer.weight,
             "enabled": wish.enabled,
+            "units": offer.units,
+            "follows": offer.follows,
         }
         await audit.record(conn, actor, "supplier_offer.save", offer.id, details)
     return offer, True
 
 
+def listed_name(adapter: str, item: str) -> str | None:
+    """How the supplier's list calls what an offer calls `item`, where that is another name."""
+    name = port_of(adapter).listed_as(item) if adapter in adapter_names() else item
+    return None if name == item else name
+
+
 async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
     """How to reach a supplier: its adapter's name, and address with the opened secret."""
-    supplier = await Supplier.get(id=supplier_id)
-    secret = unseal_small(SECRET_PURPOSE, supplier.secret_sealed, str(supplier.id))
-    connection = Connection(
-        supplier_code=supplier.code,
-        base_url=supplier.base_url,
-        secret=secret,
+    found = await find_connection(supplier_id)
+    if found is None:
+        raise LookupError("no such supplier")
+    return found
+
+
+async def find_connection(supplier_id: UUID) -> tuple[str, Connection] | None:
+    """The same of a supplier that there may not be, also of a paused one."""
+    async with connection() as conn:
+        row = await conn.fetchrow(_REACHED, supplier_id)
+    if row is None:
+        return None
+    found = Connection(
+        supplier_code=row["code"],
+        base_url=row["base_url"],
+        secret=unseal_small(SECRET_PURPOSE, row["secret_sealed"], str(supplier_id)),
         timeout_seconds=places.timeout_seconds,
-        settings=supplier.settings,
-        callback_url=callback_url(supplier.id),
+        settings=orjson.loads(row["settings"]),
+        callback_url=callback_url(supplier_id),
     )
-    return supplier.adapter, connection
+    return row["adapter"], found
 
 
 def callback_url(supplier_id: UUID) -> str:
     """Where a supplier calls us back."""
-    return f"{places.public_url.rstrip('/')}/callbacks/suppliers/{supplier_id}"
+    return sites.door(f"/callbacks/suppliers/{supplier_id}")
 
 
 async def _check_mapping(wish: OfferWish, type_id: UUID) -> None:
@@ -252,6 +299,8 @@ def _changed(offer: SupplierOffer, wish: OfferWish) -> bool:
         "weight": offer.weight if wish.weight is None else wish.weight,
         "enabled": wish.enabled,
         "field_mapping": dict(wish.field_mapping) or None,
+        "units": offer.units if wish.units is None else wish.units,
+        "follows": offer.follows if wish.follows is None else wish.follows,
     }
     before = {name: getattr(offer, name) for name in after}
     offer.update_from_dict(after)

@@ -5,8 +5,8 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 
 

@@ -3,7 +3,14 @@
 from domain.webhooks.audiences import EVENTS
 from domain.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from domain.webhooks.ports import Receipt, SendFault, WebhookSender
-from domain.webhooks.queries import find_delivery, list_deliveries, list_endpoints
+from domain.webhooks.queries import (
+    Hearer,
+    find_delivery,
+    hearers_of,
+    list_deliveries,
+    list_endpoints,
+    waiting_at,
+)
 from domain.webhooks.refusals import EventUnknown, WebhookUrlInvalid
 from domain.webhooks.service import (
     EndpointWish,
@@ -15,6 +22,7 @@ from domain.webhooks.service import (
     list_due,
     redeliver,
     register_sender,
+    supersede,
 )
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "DeliveryState",
     "EndpointWish",
     "EventUnknown",
+    "Hearer",
     "NewEndpoint",
     "Receipt",
     "SendFault",
@@ -34,9 +43,12 @@ __all__ = [
     "disable_endpoint",
     "fan_out",
     "find_delivery",
+    "hearers_of",
     "list_deliveries",
     "list_due",
     "list_endpoints",
     "redeliver",
     "register_sender",
+    "supersede",
+    "waiting_at",
 ]

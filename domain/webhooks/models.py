@@ -5,8 +5,8 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint
-from tortoise.models import Model
 
+from domain.kernel import Model
 from domain.kernel.ids import new_id
 from domain.kernel.models import OutboxEvent
 
@@ -16,6 +16,7 @@ class WebhookEndpoint(Model):
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     owner_id = fields.UUIDField()
+    site_id = fields.UUIDField(null=True)  # where it was made, whose prices are told; None: main
     all_orders = fields.BooleanField(default=False)
     url = fields.CharField(max_length=500)
     events = ArrayField(element_type="text", default=list)

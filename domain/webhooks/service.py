@@ -122,6 +122,7 @@ async def create_endpoint(actor: Actor, wish: EndpointWish) -> NewEndpoint:
         endpoint = await WebhookEndpoint.create(
             id=endpoint_id,
             owner_id=actor.require_user(),
+            site_id=actor.site_id,
             all_orders=wish.all_orders,
             url=wish.url,
             events=list(wanted),
@@ -191,6 +192,15 @@ def _order_of(event: OutboxRow) -> UUID:
 
 def _user_of(event: OutboxRow) -> UUID:
     return decode_id(Prefix.USER, event.payload["userId"])
+
+
+async def supersede(
+    conn: Connection, endpoint_ids: Sequence[UUID], subject: UUID, keep: int
+) -> None:
+    """Give up what was told of a subject to endpoints and is still on its way, but for the `keep`
+    newest of each: for what is only a reason to look. In the caller's transaction."""
+    told = (list(endpoint_ids), subject, clock.now(), keep)
+    await conn.execute(statements.SUPERSEDE, *told)
 
 
 async def list_due(limit: int) -> list[UUID]:

@@ -22,6 +22,23 @@ JOIN webhook_endpoints w ON w.enabled AND e.type = ANY(w.events)
 ON CONFLICT (endpoint_id, event_id) DO NOTHING
 RETURNING id
 """
+HEARERS = """
+SELECT w.id, w.owner_id, coalesce(w.site_id, $3) AS site_id
+FROM webhook_endpoints w JOIN users u ON u.id = w.owner_id AND u.disabled_at IS NULL
+WHERE w.enabled AND $1 = ANY(w.events) AND ($2::uuid IS NULL OR w.owner_id = $2) ORDER BY w.id
+"""
+WAITING = """
+SELECT d.endpoint_id, count(*) FROM webhook_deliveries d
+WHERE d.endpoint_id = ANY($1) AND d.subject = $2 AND d.state = 'pending' GROUP BY d.endpoint_id
+"""
+SUPERSEDE = """
+UPDATE webhook_deliveries d SET state = 'dead', next_attempt_at = NULL, finished_at = $3,
+    last_error = 'superseded'
+FROM (SELECT id, row_number() OVER (PARTITION BY endpoint_id ORDER BY sequence DESC) AS place
+    FROM webhook_deliveries
+    WHERE endpoint_id = ANY($1) AND subject = $2 AND state = 'pending') old
+WHERE d.id = old.id AND old.place > $4 AND d.state = 'pending'
+"""
 _NONE_EARLIER = """
 NOT EXISTS (SELECT 1 FROM webhook_deliveries earlier
     WHERE earlier.endpoint_id = d.endpoint_id AND earlier.subject = d.subject

@@ -98,6 +98,27 @@ def finding_text(kind: str, language: str) -> str:
     return texts(language)["findings"].get(kind, kind)
 
 
+def difference_text(code: str, language: str) -> str:
+    """What a difference to a partner's statement means, and the next step."""
+    return texts(language)["differences"].get(code, code)
+
+
+def problem_text(reason: str, language: str) -> str:
+    """The sentence for a row of a job that needs a look: it was left out, or it would differ."""
+    known = reason in texts(language)["differences"]
+    return difference_text(reason, language) if known else reason_text(reason, language)
+
+
+def advice_text(code: str, language: str) -> str:
+    """What to ask counsel about a plan, and why."""
+    return texts(language)["advice"][code]
+
+
+def progress_text(key: str, language: str, values: Mapping[str, object]) -> str:
+    """How far an agent is with one criterion of a tier."""
+    return _fill("progress", key, language, values)
+
+
 def _fill(table: str, code: str, language: str, values: Mapping[str, object]) -> str:
     said = {name: _say(name, value, language) for name, value in values.items()}
     try:

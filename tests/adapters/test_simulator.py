@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from unittest.mock import ANY
 
 import httpx2
 import orjson
@@ -152,6 +153,43 @@ async def test_a_wrong_delivery_is_shown_as_it_is(
     result = await supplier.submit(submission(item, quantity=4))
     assert isinstance(result, Completed)
     assert (len(result.codes), result.cost) == (codes, charged * COST)
+
+
+async def test_a_part_of_a_single_card_is_none_and_refused(supplier: Supplier) -> None:
+    item = await supplier.offer()
+    supplier.fault(Fault.PARTIAL_DELIVERY, item)
+    wanted = submission(item)
+    assert await supplier.submit(wanted) == Rejected(Category.OUT_OF_STOCK, "out_of_stock")
+    assert [order["charged"] for order in supplier.book(wanted.reference)] == ["0.0000"]
+
+
+async def test_a_vendor_that_is_called_takes_back_what_it_has_not_delivered(
+    supplier: Supplier,
+) -> None:
+    open_item, empty_item, item = [await supplier.offer() for _ in range(3)]
+    supplier.fault(Fault.NEVER_FINAL, open_item)
+    supplier.fault(Fault.WRONG_COUNT, empty_item)
+    never, empty, done = (submission(each) for each in (open_item, empty_item, item))
+    assert isinstance(await supplier.submit(never), Accepted)
+    assert await supplier.submit(empty) == Completed(ANY, (), COST)  # paid, and nothing came
+    assert isinstance(await supplier.submit(done), Completed)
+    told = [call(supplier, each) for each in (never, empty, done)]
+    assert told == ["cancelled", "cancelled", "completed"]
+    assert await supplier.query(never) == Rejected(Category.UNKNOWN, "refunded")
+    assert call(supplier, submission(item)) == "not_found"
+
+
+def call(supplier: Supplier, wanted: Submission) -> str:
+    asked = {"supplier": supplier.connection.supplier_code, "reference": wanted.reference}
+    return str(httpx2.post(f"{supplier.simulator}/control/cancel", json=asked).json()["state"])
+
+
+def test_faults_that_are_switched_off_tell_how_often_they_fired(simulator: str) -> None:
+    wish = {"supplier": "cleared", "fault": Fault.STOCK_OUT, "times": 3}
+    httpx2.post(f"{simulator}/control/faults", json=wish).raise_for_status()
+    answer = httpx2.delete(f"{simulator}/control/faults", params={"supplier": "cleared"}).json()
+    assert [(each["fault"], each["fired"]) for each in answer["cleared"]] == [("stock_out", 0)]
+    assert [each for each in answer["faults"] if each["supplier"] == "cleared"] == []
 
 
 # --- what the simulator refuses -----------------------------------------------------------------

@@ -12,12 +12,22 @@ from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from adapters.suppliers.dayuanren import Dayuanren
 from adapters.suppliers.dayuanren import signature as dayuanren_signature
 from adapters.suppliers.hook import Hook
-from adapters.suppliers.kameng import BALANCE, CATALOGUE, PLACE, REVEAL, TOLD, Kameng
+from adapters.suppliers.kameng import (
+    BALANCE,
+    CATALOGUE,
+    PLACE,
+    PRODUCT,
+    PRODUCTS,
+    PUSHES,
+    REVEAL,
+    TOLD,
+    Kameng,
+)
 from adapters.suppliers.kashangwl import Kashangwl
 from adapters.suppliers.kashangwl import signature as kashangwl_signature
 from adapters.suppliers.reloadly import Reloadly
 from domain.kernel import clock
-from domain.suppliers import Category, Connection, Rejected, Submission, Uncertain
+from domain.suppliers import Accepted, Category, Connection, Rejected, Submission, Uncertain
 from schema.partner import schema
 from tests import make
 
@@ -68,7 +78,6 @@ class Answering(PartnerClient):
         {"errno": 0, "data": [{"out_trade_num": "ours", "state": 9}]},
         {"code": "E7731", "errno": 7731, "result": "rejected", "category": "E7731"},
         {"result": "completed", "reference": "theirs", "cost": "1", "codes": [{"secret": "a"}]},
-        {"result": "completed", "reference": "ours", "cost": "1", "codes": []},
         {"result": "completed", "reference": "ours", "cost": "-1", "codes": [{"secret": "a"}]},
         {"result": "completed", "reference": "ours", "cost": "1", "codes": [{"secret": "a\0b"}]},
         {"data": {"orderPlace": {"order": None, "userErrors": []}, "order": {}}},
@@ -102,6 +111,13 @@ async def test_only_what_was_never_sent_is_a_sure_no(
     assert await port.balance(HOUSE) is None
 
 
+async def test_a_shop_too_full_to_look_at_the_order_has_surely_not_sold() -> None:
+    refused = {"errors": [{"extensions": {"code": "SHOP_BUSY", "retryAfter": 3}}]}
+    port = Kameng(Answering(Answer(503, orjson.dumps(refused))))
+    assert await port.submit(HOUSE, ours()) == Rejected(Category.RATE_LIMITED, "shop_busy")
+    assert isinstance(await port.query(HOUSE, ours()), Uncertain)
+
+
 def test_a_vendors_codes_mean_what_the_operator_wrote_and_nothing_else() -> None:
     meanings = refusals_in(
         {"rejections": "R1=out_of_stock, R2=duplicate_reference,R3=unknown,R4=x"}
@@ -128,8 +144,35 @@ def test_signatures_are_those_of_the_published_clients() -> None:
 def test_what_is_asked_of_another_kameng_fits_the_schema() -> None:
     from graphql import parse, validate
 
-    for document in (PLACE, TOLD, REVEAL, BALANCE, CATALOGUE):
+    for document in (PLACE, TOLD, REVEAL, BALANCE, CATALOGUE, PRODUCT, PRODUCTS, PUSHES):
         assert validate(schema._schema, parse(document)) == []
+
+
+@pytest.mark.parametrize(
+    ("adapter", "content"),
+    [
+        (Hook, {"result": "completed", "reference": "ours", "upstreamId": "7", "cost": "1"}),
+        (
+            Kashangwl,
+            {
+                "code": "ok",
+                "data": {
+                    "outer_order_id": "ours",
+                    "id": "7",
+                    "state": 200,
+                    "total_price": "1",
+                    "refunded_amount": "0",
+                    "cards": [],
+                },
+            },
+        ),
+    ],
+)
+async def test_done_and_nothing_shown_is_open_and_said_to_be_withheld(
+    adapter: Any, content: Any
+) -> None:
+    port = adapter(Answering(Answer(200, orjson.dumps(content))))
+    assert await port.query(HOUSE, ours()) == Accepted("7", withheld=True)
 
 
 async def test_a_price_that_cannot_be_had_buys_nothing_at_reloadly() -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.http import PartnerClient
-from adapters.sandbox.faults import CALLBACK_FAULTS, Fault
+from adapters.sandbox.faults import CALLBACK_FAULTS, LIST_FAULTS, Fault
 from domain.kernel import clock
 from domain.suppliers import (
     Accepted,
@@ -44,7 +44,9 @@ HIDES_WHAT_IT_DID = (
 )
 DID_NOTHING_UNSAID = (Fault.TIMEOUT_BEFORE_ACCEPT, Fault.ERROR_THEN_OK, Fault.UNKNOWN_ERROR)
 ABOUT_THE_ORDER = [
-    fault for fault in Fault if fault not in {*CALLBACK_FAULTS, Fault.STATEMENT_MISMATCH}
+    fault
+    for fault in Fault
+    if fault not in {*CALLBACK_FAULTS, *LIST_FAULTS, Fault.STATEMENT_MISMATCH}
 ]
 
 

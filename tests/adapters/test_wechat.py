@@ -1,19 +1,24 @@
 """What only WeChat Pay has: platform certificates that change, public keys, encrypted callbacks."""
 
+import gzip
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from adapters.payments.wechat import WechatPay
-from adapters.payments.wechat_bill import rows_of, unpacked
+from adapters.payments.wechat_bill import rows_of
 from adapters.sandbox.protocol import (
     BEIJING,
     Asked,
     Fault,
+    Trade,
     is_signed,
     make_certificate,
     make_key,
@@ -22,6 +27,7 @@ from adapters.sandbox.protocol import (
 )
 from adapters.sandbox.wechat_bill_file import bill_of
 from adapters.sandbox.wechat_gateway import WechatGateway
+from domain.bulk import Unreadable
 from domain.kernel import clock
 from domain.payments.ports import (
     Connection,
@@ -244,12 +250,30 @@ async def test_a_bill_that_is_not_the_one_of_the_digest_is_not_taken(
 
 def test_a_bill_that_is_cut_off_is_not_read() -> None:
     whole = bill_of("1", "a", [])
-    assert rows_of(whole) == ()
-    for broken in (b"", whole[: len(whole) // 2], whole.replace(b"`0,", b"`1,")):
-        with pytest.raises((ValueError, KeyError, IndexError)):
-            rows_of(broken)
-    with pytest.raises(ValueError, match="gzip"):
-        unpacked(whole)
+    packed = gzip.compress(whole)
+    assert list(rows_of(BytesIO(whole))) == list(rows_of(BytesIO(packed))) == []
+    broken = [b"", whole[: len(whole) // 2], whole.replace(b"`0,", b"`1,"), packed[:-9], b"\xff"]
+    for each in (*broken, gzip.compress(whole.replace(b"`0,", b"`1,"))):
+        with pytest.raises(Unreadable):
+            list(rows_of(BytesIO(each)))
+
+
+def test_a_bill_of_many_rows_is_never_in_memory_as_a_whole() -> None:
+    order = Trade("p1", 1234, "CNY", "", clock.now(), "paid", "42", paid_at=clock.now())
+    text = bill_of("1", "a", [order]).decode().splitlines(keepends=True)
+    count = 100_000
+    with TemporaryFile() as file:
+        with gzip.GzipFile(fileobj=file, mode="wb") as packed:
+            packed.write(text[0].encode())
+            for _ in range(count // 100):
+                packed.write(text[1].encode() * 100)
+            packed.write(text[2].encode() + text[3].replace("`1,", f"`{count},", 1).encode())
+        file.seek(0)
+        tracemalloc.start()
+        assert sum(1 for _ in rows_of(file)) == count
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 1024 * 1024
 
 
 def test_the_simulator_refuses_a_request_that_it_has_seen_before() -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from domain import aftersale
 from domain.aftersale import SupplierClaim
 from domain.cards.models import Card, CardState
 from domain.kernel import ANONYMOUS, Actor, Prefix, connection, encode_id, new_id
 from domain.ledger import AccountKind
 from domain.orders import Order, guest_token
+from domain.suppliers.models import SupplierOffer
 from schema.admin import schema as admin_schema
 from schema.shop import schema as shop_schema
 from tests import make
@@ -21,6 +23,7 @@ from tests.domain.aftersale.test_disputes import (
     cards_of,
     supplier_of,
 )
+from tests.domain.aftersale.test_lines import by_hand
 
 pytestmark = pytest.mark.usefixtures("db")
 FIELDS = """disputes { id lineId cardId reason state decision appealUntil refundId }
@@ -39,7 +42,8 @@ REVEAL = """mutation Reveal($input: OrderCardsRevealInput!) {
   orderCardsReveal(input: $input) { secrets { cardId secret } userErrors { code } } }"""
 FILE = """dispute { dispute { id state decision replacementCardId refundId } orderId text appeal
   looks seenAt ticket checkResult checkAnswer decidedBy claim { id amount { amount } state }
-  steps { state actorKind actorId } } userErrors { code message }"""
+  steps { state actorKind actorId } reorder { state failure endedAt } }
+  userErrors { code message }"""
 CHECK = f"""mutation Check($input: DisputeCheckInput!) {{
   disputeCheck(input: $input) {{ {FILE} }} }}"""
 DECIDE = f"""mutation Decide($input: DisputeDecideInput!) {{
@@ -48,7 +52,7 @@ SETTLE = """mutation Settle($input: SupplierClaimSettleInput!) {
   supplierClaimSettle(input: $input) {
     claim { state recovered { amount } note } userErrors { code } } }"""
 LIST = """query List($states: [DisputeState!]) { disputes(states: $states) { nodes {
-  dispute { id state } text } } }"""
+  dispute { id state } text reorder { state failure } } } }"""
 CLAIMS = "query Claims { supplierClaims(state: OPEN) { nodes { id amount { amount } } } }"
 RATES = """query Rates($by: ComplaintRateBy!, $since: DateTime!, $until: DateTime!) {
   complaintRates(by: $by, since: $since, until: $until) {
@@ -116,6 +120,28 @@ async def test_a_bad_card_from_the_complaint_to_the_money_of_its_supplier() -> N
     paid = await do(admin_schema, SETTLE, operator, **wish)
     assert paid["claim"] == {"state": "PAID", "recovered": {"amount": "40.00"}, "note": "by bank"}
     assert await balance(AccountKind.SUPPLIER_CLAIM, await supplier_of(line)) == 0
+    await all_is_well()
+
+
+async def test_a_replacement_is_ordered_from_a_supplier_when_none_is_on_the_shelf() -> None:
+    who, order, line = await bought(supplied=True)
+    (bad,) = await cards_of(line)
+    (case,) = (await opened(who, order, bad))["disputes"]
+    operator = await make.operator("aftersales:read", "aftersales:decide", "aftersales:claims")
+    short = await decided(operator, case["id"], "REPLACE")
+    assert [each["code"] for each in short["userErrors"]] == ["REPLACEMENT_SHORT"]
+    more = {"idempotencyKey": "order", "fromSupplier": True}
+    asked = (await decided(operator, case["id"], "REPLACE", **more))["dispute"]
+    assert asked["dispute"]["state"] == "OPEN"
+    assert asked["reorder"] == {"state": "RUNNING", "failure": "", "endedAt": None}
+    again = (await decided(operator, case["id"], "REPLACE", **more))["dispute"]
+    assert again["reorder"] == asked["reorder"]
+    other = await decided(operator, case["id"], "REFUND", idempotencyKey="other")
+    assert [each["code"] for each in other["userErrors"]] == ["REPLACEMENT_ORDERED"]
+    await SupplierOffer.filter(variant_id=line.variant_id).update(enabled=False)
+    await aftersale.run_reorder((await aftersale.DisputeReorder.get()).id)
+    (listed,) = (await data_of(admin_schema, LIST, operator, states=["OPEN"]))["disputes"]["nodes"]
+    assert (listed["reorder"]["state"], listed["reorder"]["failure"]) == ("FAILED", "NO_SUPPLIER")
     await all_is_well()
 
 
@@ -245,8 +271,36 @@ async def test_complaints_are_counted_by_whom_they_concern() -> None:
         shown = [{name: row[name] for name in ("subjectId", *figures)} for row in found]
         assert [row for row in shown if row["disputed"]] == rows
     batches = await data_of(admin_schema, RATES, operator, by="BATCH", **period)
-    (worst, _) = batches["complaintRates"]
+    (worst,) = batches["complaintRates"]  # nobody complained about the other one
     assert (worst["disputeRate"], worst["invalidRate"]) == (0.6, 0.4)
     long = {"since": "2020-01-01T00:00:00Z", "until": "2021-01-01T00:00:00Z"}
     result = await ask(admin_schema, RATES, operator, by="SITE", **long)
     assert result.errors
+
+
+OPEN_LINES = """mutation Open($input: OrderDisputeOpenInput!) { orderDisputeOpen(input: $input) {
+  disputes { id lineId cardId quantity state } userErrors { code message field } } }"""
+SEEN = """query Look($id: ID!) { order(id: $id) { disputes { state handedOver } } }"""
+
+
+async def test_what_was_handed_over_badly_is_handed_over_again() -> None:
+    who, order, line = await by_hand(2)
+    line_id = encode_id(Prefix.ORDER_LINE, line.id)
+    wish = {"orderId": order_id(order), "reason": "NOT_ARRIVED", "idempotencyKey": "key"}
+    for language, word in (("en", "Name 1 piece"), ("zh", "数量至少为 1")):
+        many = {**wish, "lines": [{"lineId": line_id, "quantity": 3}]}
+        (error,) = (await do(shop_schema, OPEN_LINES, who, language, **many))["userErrors"]
+        assert error["message"].startswith(word)
+    lines = [{"lineId": line_id, "quantity": 1}]
+    (case,) = (await do(shop_schema, OPEN_LINES, who, **wish, lines=lines))["disputes"]
+    assert (case["lineId"], case["cardId"], case["quantity"]) == (line_id, None, 1)
+    operator = await make.operator("aftersales:decide")
+    note = {"note": "log in with 5678", "cost": {"amount": "12.5", "currency": "CNY"}}
+    refused = await decided(operator, case["id"], "REPLACE", **note)
+    assert [each["code"] for each in refused["userErrors"]] == ["NOT_SURELY_UNDELIVERED"]
+    done = await decided(operator, case["id"], "REPLACE", **note, invalid=True)
+    assert done["userErrors"] == []
+    seen = await data_of(shop_schema, SEEN, who, id=order_id(order))
+    assert seen["order"]["disputes"] == [{"state": "REPLACED", "handedOver": "log in with 5678"}]
+    assert await balance(AccountKind.LOSS) == -make.yuan("12.5")
+    await all_is_well()

@@ -18,6 +18,7 @@ from domain.identity.models import UserRole
 from domain.kernel import Actor, ActorKind, connection, decode_id, transaction
 from schema.admin import schema as admin_schema
 from server import uploads
+from server.provider_files import provider_file_routes
 from server.settings import Settings
 from server.tables import table_routes
 from server.uploads import upload_routes
@@ -26,7 +27,9 @@ from tests.api.asking import data_of
 
 pytestmark = pytest.mark.usefixtures("db")
 CONFIG = Settings(_env_file=None)
-APP = Starlette(routes=[*upload_routes(CONFIG), *table_routes(CONFIG)])
+APP = Starlette(
+    routes=[*upload_routes(CONFIG), *table_routes(CONFIG), *provider_file_routes(CONFIG)]
+)
 JOB = """
 query Job($id: ID!) { job(id: $id) {
   id kind state done total attempts finishedAt batchId stored counts { name value }
@@ -185,8 +188,10 @@ async def test_an_upload_that_is_too_large_leaves_nothing(monkeypatch: pytest.Mo
         ("POST", "/admin/imports/cards", "cards:write"),
         ("POST", "/admin/imports/products", "products:write"),
         ("POST", "/admin/imports/prices", "prices:write"),
+        ("POST", "/admin/imports/agent-prices", "prices:write"),
         ("GET", "/admin/exports/products", "products:read"),
         ("GET", "/admin/exports/prices", "products:read"),
+        ("GET", "/admin/exports/agent-prices", "agents:read"),
         ("GET", "/admin/exports/cards", "cards:read"),
         ("GET", "/admin/card-batches/bat_00000000000000000000000000/problems.csv", "cards:read"),
     ],
@@ -260,6 +265,28 @@ async def test_what_went_out_comes_in_again_and_changes_nothing(form: str) -> No
     job = await done(sent.json["jobId"], actor)
     counts = {each["name"]: each["value"] for each in job["counts"]}
     assert counts == {"created": 0, "updated": 0, "unchanged": 3, "rejected": 0}
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+async def test_own_prices_of_agents_come_in_and_go_out(form: str) -> None:
+    variant, one = await make.variant(price=make.yuan(50)), await make.agent()
+    token, actor = await operator("prices:write", "agents:read")
+    door = "/admin/imports/agent-prices"
+    head = "agent,sku,category,currency,price,off_percent\n"
+    rows = f"{head}{one.code},{variant.sku},,CNY,45,\nNOBODY,{variant.sku},,CNY,45,\n".encode()
+    for flags, stored in (({"dry_run": "1"}, False), ({}, True)):
+        sent = await call("POST", door, token, [rows], **flags)
+        job = await done(sent.json["jobId"], actor)
+        counts = {each["name"]: each["value"] for each in job["counts"]}
+        assert (job["kind"], job["stored"]) == ("agent_price_import", stored)
+        assert (counts["created"], counts["rejected"]) == (1, 1)
+        (problem,) = job["problems"]
+        assert (problem["line"], problem["reason"]) == (3, "agent_code_unknown")
+    out = await call("GET", "/admin/exports/agent-prices", token, format=form)
+    sent = await call("POST", door, token, [out.body])
+    job = await done(sent.json["jobId"], actor)
+    counts = {each["name"]: each["value"] for each in job["counts"]}
+    assert counts == {"created": 0, "unchanged": 1, "rejected": 0}
 
 
 async def test_a_text_of_a_table_is_never_run() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx2
@@ -11,14 +11,15 @@ import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
 
-from domain import checkout, payments
-from domain.kernel import clock, connection
+from domain import checkout, fulfilment, payments, suppliers
+from domain.fulfilment import SupplierCallback
+from domain.kernel import MAX_CALLBACK_BYTES, clock, connection
+from domain.kernel.callbacks import MOST_BEGUN_BYTES, MOST_FORGED, MOST_REPEATS
 from domain.orders import Order, OrderStatus
-from domain.payments import MAX_BODY_BYTES, PaymentCallback, PaymentChannel
-from domain.payments.callbacks import MOST_FORGED, MOST_FORGED_BYTES, MOST_REPEATS
+from domain.payments import PaymentCallback, PaymentChannel
 from schema.fields import RateZone
 from server import metrics
-from server.callbacks import callback_route
+from server.callbacks import callback_routes
 from server.rate_limits import RateLimiter, windows_with
 from server.settings import Settings
 from tests import make, vendor
@@ -32,7 +33,7 @@ LIMIT = 60
 
 @pytest_asyncio.fixture
 async def door(test_settings: Settings) -> AsyncIterator[Starlette]:
-    app = Starlette(routes=[callback_route(test_settings, BODY_SECONDS)])
+    app = Starlette(routes=callback_routes(test_settings, BODY_SECONDS))
     windows = windows_with(LIMIT)
     app.state.rate_limits = RateLimiter(test_settings.redis_url, windows=windows)
     yield app
@@ -45,11 +46,16 @@ async def channel() -> PaymentChannel:
 
 
 async def call(
-    door: Starlette, channel_id: object, content: object, ip: str, **headers: str
+    door: Starlette,
+    channel_id: object,
+    content: object,
+    ip: str,
+    whose: str = "payments",
+    **headers: str,
 ) -> httpx2.Response:
     transport = httpx2.ASGITransport(app=door, client=(ip, 1234))
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop") as client:
-        url = f"/callbacks/payments/{channel_id}"
+        url = f"/callbacks/{whose}/{channel_id}"
         return await client.post(url, content=content, headers=headers)
 
 
@@ -79,11 +85,11 @@ async def test_a_large_body_is_not_read(door: Starlette, channel: PaymentChannel
 
     answer = await call(door, channel.id, endless(), an_ip())
     assert answer.status_code == 413
-    assert read <= MAX_BODY_BYTES + 2 * 16_384
-    said = await call(door, channel.id, b"x" * (MAX_BODY_BYTES + 1), an_ip())
+    assert read <= MAX_CALLBACK_BYTES + 2 * 16_384
+    said = await call(door, channel.id, b"x" * (MAX_CALLBACK_BYTES + 1), an_ip())
     assert said.status_code == 413
     assert await PaymentCallback.all().count() == 0
-    assert (await call(door, channel.id, b"x" * MAX_BODY_BYTES, an_ip())).status_code != 413
+    assert (await call(door, channel.id, b"x" * MAX_CALLBACK_BYTES, an_ip())).status_code != 413
 
 
 async def test_a_dripping_body_is_not_waited_for(door: Starlette, channel: PaymentChannel) -> None:
@@ -142,7 +148,7 @@ async def test_strangers_leave_little_behind(door: Starlette, channel: PaymentCh
     assert await PaymentCallback.all().count() == MOST_FORGED
     async with connection() as conn:
         longest = await conn.fetchval("SELECT max(length(raw_sealed)) FROM payment_callbacks")
-    assert longest < MOST_FORGED_BYTES + 200
+    assert longest < MOST_BEGUN_BYTES + 200
     await call(door, channel.id, b"one more", an_ip())
     assert turned_away("flood") == before + 1
     with make.later(hours=2):
@@ -191,3 +197,46 @@ async def test_old_forgeries_go_and_nothing_else_does(channel: PaymentChannel) -
             with pytest.raises(asyncpg.RestrictViolationError):
                 await conn.execute("DELETE FROM payment_callbacks WHERE id = $1", each.id)
     assert clock.now() - kept[0].received_at > timedelta(days=39)
+
+
+# --- the door of suppliers: the same bounds ------------------------------------------------------
+
+
+async def a_supplier() -> UUID:
+    wish = suppliers.SupplierWish("s", "s", "generic_http", "http://supplier.test", "secret")
+    return (await suppliers.save_supplier(make.OPERATOR, wish)).id
+
+
+async def test_the_door_of_suppliers_has_the_same_bounds(door: Starlette) -> None:
+    supplier, ip = await a_supplier(), an_ip()
+    large = b"x" * (MAX_CALLBACK_BYTES + 1)
+    assert (await call(door, supplier, large, an_ip(), "suppliers")).status_code == 413
+    assert (await call(door, uuid4(), b"x", an_ip(), "suppliers")).status_code == 404
+    assert (await call(door, "no-id", b"x", an_ip(), "suppliers")).status_code == 404
+    statuses = [
+        (await call(door, supplier, b"x%d" % number, ip, "suppliers")).status_code
+        for number in range(LIMIT + 2)
+    ]
+    assert statuses == [400] * LIMIT + [429] * 2
+    assert await SupplierCallback.all().count() == min(LIMIT, MOST_FORGED)
+
+
+async def test_strangers_leave_little_behind_at_suppliers_too() -> None:
+    supplier = await a_supplier()
+    with make.later(days=-40):
+        await fulfilment.take_callback(supplier, {}, b"forged long ago")
+    for number in range(MOST_FORGED + 5):
+        heard = await fulfilment.take_callback(
+            supplier, {"x-long": "h" * 9_000}, b"forged %d" % number * 4_000
+        )
+        assert heard is not None
+        assert (heard.reply.status, heard.kept) == (400, number < MOST_FORGED)
+    async with connection() as conn:
+        longest = await conn.fetchval("SELECT max(length(raw_sealed)) FROM supplier_callbacks")
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await conn.execute("DELETE FROM supplier_callbacks")
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await conn.execute("UPDATE supplier_callbacks SET outcome = 'BOOKED'")
+    assert longest < MOST_BEGUN_BYTES + 200
+    assert await fulfilment.forget_callbacks() == 1
+    assert await fulfilment.forget_callbacks() == 0

@@ -9,6 +9,7 @@ from domain import cards
 from domain.catalog.models import Variant
 from domain.kernel import Actor
 from schema.admin import schema
+from schema.locale import texts
 from tests import make
 from tests.api.asking import ask, data_of
 
@@ -18,7 +19,7 @@ READER = replace(make.OPERATOR, scopes=frozenset({"cards:read"}))
 IMPORT = """
 mutation Import($input: CardImportInput!) {
   cardImport(input: $input) {
-    report { batchId accepted duplicates rejected replayed problems { line reason } }
+    report { batchId accepted duplicates rejected replayed problems { line reason message } }
     userErrors { code message field }
   }
 }
@@ -54,8 +55,8 @@ async def test_cards_are_imported_listed_and_taken_back() -> None:
     assert payload["userErrors"] == []
     assert (report["accepted"], report["duplicates"], report["rejected"]) == (2, 1, 1)
     assert report["problems"] == [
-        {"line": 3, "reason": "card_secret_missing"},
-        {"line": 5, "reason": "card_twice_in_file"},
+        {"line": line, "reason": reason, "message": texts("en")["reasons"][reason]}
+        for line, reason in ((3, "card_secret_missing"), (5, "card_twice_in_file"))
     ]
     assert (await run(variant, content))["report"]["replayed"]
     batch = {"input": {"batchId": report["batchId"]}}

@@ -287,6 +287,27 @@ async def test_what_was_filled_in_is_whole_to_its_buyer_and_who_reads_orders(gam
             assert "12340001" not in (held or ""), table
 
 
+async def test_a_buyer_erases_what_was_filled_in(game: str) -> None:
+    buyer = await make.buyer()
+    order = (await buy(buyer, game, FILLED))["order"]
+    forget = """mutation F($input: OrderAccountsForgetInput!) { orderAccountsForget(input: $input) {
+        order { id lines { accountErasedAt account { value } } } userErrors { code message } } }"""
+    given = {"input": {"orderId": order["id"]}}
+    (error,) = (await data_of(shop, forget, buyer, **given))["orderAccountsForget"]["userErrors"]
+    assert (error["code"], "waits for its delivery" in error["message"]) == ("INVALID", True)
+    reason = {"lineId": order["lines"][0]["id"], "reason": "gone", "idempotencyKey": "key"}
+    await done(CLAIM, "line", lineId=order["lines"][0]["id"])
+    await done(FAIL, "line", **reason)
+    for who, schema in ((await make.buyer(), shop), (Actor(kind=ActorKind.ANONYMOUS), shop)):
+        refused = await ask(schema, forget, who, **given)
+        assert refused.errors or refused.data["orderAccountsForget"]["order"] is None
+    for who, schema in ((buyer, shop), (make.OPERATOR, admin)):
+        answer = await data_of(schema, forget, who, **given)
+        (line,) = answer["orderAccountsForget"]["order"]["lines"]
+        assert line["account"] == []
+        assert line["accountErasedAt"] is not None
+
+
 async def test_to_anybody_else_it_is_masked(game: str) -> None:
     """Whoever else comes to see a line, by whatever field, is neither buyer nor reader."""
     bought = (await buy(await make.buyer(), game, FILLED))["order"]

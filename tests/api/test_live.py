@@ -3,25 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from domain import orders
-from domain.kernel import Actor, connection
+from domain import commissions, orders
+from domain.commissions import RuleKind
+from domain.kernel import (
+    Actor,
+    ActorKind,
+    OutboxRow,
+    Prefix,
+    connection,
+    encode_id,
+    new_id,
+)
 from domain.orders import Order, OrderState, OrderStatus
-from jobs.hints import CHANNEL, hint_of
+from jobs.hints import AGENTS_CHANNEL, CHANNEL, agents_hint_of, hint_of
 from resolvers.context import Context
 from schema.documents import Door
 from schema.faults import RequestRefused
 from schema.shop import schema
-from server.live import LiveOrders, Pace, Room
+from server.live import Live, Pace, Room
 from server.sockets import EventStream, SlowClient
 from tests import make
 from tests.api.asking import Tries
+from tests.domain.commissions.test_life import sold
 from tests.faults.test_live import NOTE, claim, deliver, placed_by_hand, public
+from tests.statements import count_statements
 
 pytestmark = pytest.mark.usefixtures("db")
 NEVER = 1_000.0
@@ -35,18 +47,18 @@ EVERYTHING = """subscription All($id: ID!) { orderUpdated(id: $id) {
             ... on CardDelivery { cards { id masked } } } } } }"""
 
 
-async def begun(live: LiveOrders) -> LiveOrders:
+async def begun(live: Live) -> Live:
     live.start()
     return live
 
 
-async def heard(states: AsyncIterator[OrderState], seconds: float = 5) -> OrderStatus:
+async def heard(states: AsyncIterator[OrderState], seconds: float = 30) -> OrderStatus:
     async with asyncio.timeout(seconds):
         return (await anext(states)).order.status
 
 
 def followed(
-    live: LiveOrders, order: Order, actor: Actor
+    live: Live, order: Order, actor: Actor
 ) -> AbstractAsyncContextManager[AsyncIterator[OrderState]]:
     return live.follow(order, actor, "203.0.113.7")
 
@@ -54,7 +66,7 @@ def followed(
 @pytest.mark.parametrize("url", ["valkey", "nobody"])
 async def test_a_change_that_no_hint_told_is_found_by_comparing(url: str, valkey_url: str) -> None:
     pace = Pace(compare=0.2, compare_alone=0.2, look_at_sessions=NEVER)
-    live = await begun(LiveOrders(valkey_url if url == "valkey" else NOBODY, pace))
+    live = await begun(Live(valkey_url if url == "valkey" else NOBODY, pace))
     buyer = await make.buyer()
     placed = await placed_by_hand(buyer)
     async with followed(live, placed.order, buyer) as states:
@@ -64,7 +76,7 @@ async def test_a_change_that_no_hint_told_is_found_by_comparing(url: str, valkey
 
 
 async def test_without_comparing_it_would_wait_for_a_hint(valkey_url: str) -> None:
-    live = await begun(LiveOrders(valkey_url, QUIET))
+    live = await begun(Live(valkey_url, QUIET))
     buyer = await make.buyer()
     placed = await placed_by_hand(buyer)
     async with followed(live, placed.order, buyer) as states:
@@ -82,7 +94,7 @@ async def test_without_comparing_it_would_wait_for_a_hint(valkey_url: str) -> No
 
 
 async def test_a_change_while_the_line_was_cut_is_found_at_once(valkey_url: str) -> None:
-    live = await begun(LiveOrders(valkey_url, QUIET))
+    live = await begun(Live(valkey_url, QUIET))
     buyer = await make.buyer()
     placed = await placed_by_hand(buyer)
     async with followed(live, placed.order, buyer) as states:
@@ -111,7 +123,7 @@ async def when(ready: Any) -> None:
 
 
 async def test_a_slow_client_sees_the_newest_state_alone() -> None:
-    live = LiveOrders(NOBODY)
+    live = Live(NOBODY)
     buyer = await make.buyer()
     placed = await placed_by_hand(buyer)
     async with followed(live, placed.order, buyer) as states:
@@ -120,13 +132,69 @@ async def test_a_slow_client_sees_the_newest_state_alone() -> None:
                 operator = await claim(placed)
             elif step == 2:
                 await deliver(operator, placed)
-            await live._show([placed.order.id])
+            await live.orders.look([placed.order.id])
         assert await heard(states) is OrderStatus.DELIVERED
         waiting = asyncio.ensure_future(anext(states))
         await asyncio.sleep(0.1)
         assert not waiting.done(), "one state waits, however many there were"
         waiting.cancel()
     assert live.count == 0
+
+
+async def earned(states: AsyncIterator[commissions.Earnings], seconds: float = 30) -> int:
+    async with asyncio.timeout(seconds):
+        return (await anext(states)).today.orders
+
+
+async def test_what_an_agent_earns_is_pushed_by_hints_and_without_them(valkey_url: str) -> None:
+    """By the hint of an order, by one of the agent, and by comparing when no hint came."""
+    one = await make.agent()
+    await make.rule(1, RuleKind.PERCENT, 100_000)
+    own = Actor(kind=ActorKind.USER, user_id=one.user_id)
+    live = await begun(Live(valkey_url, replace(QUIET, rest=0)))
+    async with (
+        live.follow_earnings(one.id, own, "203.0.113.7") as states,
+        Redis.from_url(valkey_url) as client,
+    ):
+        await when(lambda: live.listening)
+        assert await earned(states) == 0
+        order, _ = await sold(one)
+        await client.publish(CHANNEL, b'{"%s": 1}' % str(order.id).encode())
+        assert await earned(states) == 1
+        await sold(one)
+        await client.publish(CHANNEL, b'{"%s": 1}' % str(new_id()).encode())
+        waiting = asyncio.ensure_future(earned(states, NEVER))
+        await client.publish(AGENTS_CHANNEL, b'{"%s": 1}' % str(one.id).encode())
+        assert await asyncio.wait_for(waiting, 5) == 2
+    await live.close()
+    pace = Pace(compare=0.2, compare_alone=0.2, look_at_sessions=NEVER)
+    live = await begun(Live(NOBODY, pace))
+    async with live.follow_earnings(one.id, own, "203.0.113.7") as states:
+        assert await earned(states) == 2
+        await sold(one)
+        assert await earned(states) == 3
+    assert (live.count, live._taken, live.earnings._before) == (0, {}, {})
+    await live.close()
+
+
+async def test_a_state_that_says_nothing_new_is_not_pushed_and_others_are_not_read() -> None:
+    one, other = await make.agent(), await make.agent()
+    await make.rule(1, RuleKind.PERCENT, 100_000)
+    live = Live(NOBODY, replace(QUIET, rest=0))
+    own = Actor(kind=ActorKind.USER, user_id=one.user_id)
+    async with live.follow_earnings(one.id, own, "203.0.113.7") as states:
+        await live.earnings.look([one.id])
+        assert await earned(states) == 0
+        order, _ = await sold(other)
+        live.earnings.heard([order.id], [other.id])
+        async with count_statements() as seen:
+            await live.earnings.look([])
+        assert len(seen) == 1, "whose the order is, and nothing of an agent whom nobody follows"
+        await live.earnings.look([one.id])
+        waiting = asyncio.ensure_future(anext(states))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        waiting.cancel()
 
 
 async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +223,7 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
 
 
 async def test_there_is_room_for_so_many_and_it_is_given_back() -> None:
-    live = LiveOrders(NOBODY, room=Room(per_address=2, per_user=1))
+    live = Live(NOBODY, room=Room(per_address=2, per_user=1))
     buyer, other, third = [await make.buyer() for _ in range(3)]
     order = (await placed_by_hand(buyer)).order
     async with followed(live, order, buyer):
@@ -173,7 +241,7 @@ async def test_there_is_room_for_so_many_and_it_is_given_back() -> None:
 
 async def test_no_code_and_nothing_private_is_pushed() -> None:
     """Every field that an order has is asked for, of an order by hand and of one of cards."""
-    live, buyer = LiveOrders(NOBODY), await make.buyer()
+    live, buyer = Live(NOBODY), await make.buyer()
     by_hand = await placed_by_hand(buyer)
     await deliver(await claim(by_hand), by_hand)
     variant = await make.variant(cards=2)
@@ -204,6 +272,20 @@ async def test_a_hint_carries_ids_and_numbers_only() -> None:
     told = [row for row in rows if row.subject == placed.order.id]
     assert hint_of(told) == b'{"%s":1}' % str(placed.order.id).encode()
     assert hint_of([]) is None
+
+
+def test_what_moved_of_commissions_names_its_agents_alone() -> None:
+    agent, payload = new_id(), {"amount": "9.99"}
+    rows = [
+        OutboxRow(new_id(), kind, new_id(), number, {**payload, "agentId": encode_id(*whose)})
+        for number, kind, whose in (
+            (1, "commission.released", (Prefix.AGENT, agent)),
+            (2, "payout.succeeded", (Prefix.AGENT, agent)),
+            (3, "agent.moved", (Prefix.AGENT, new_id())),
+        )
+    ]
+    assert agents_hint_of(rows) == b'{"%s":2}' % str(agent).encode()
+    assert agents_hint_of(rows[2:]) is None
 
 
 @pytest.mark.parametrize(

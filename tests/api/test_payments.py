@@ -75,6 +75,16 @@ async def test_two_sites_have_two_channels() -> None:
     assert begun.payment.channel_id == everywhere.id
 
 
+async def test_where_the_wallet_alone_pays_no_channel_is_offered() -> None:
+    """At a site of another currency an order by channel is refused, so none is shown."""
+    own, _, _ = await two_sites()
+    buyer = await make.buyer(0)
+    await sites.Site.filter(id=own.id).update(currency="USD")
+    at_north = replace(buyer, site_id=own.id)
+    assert (await data_of(shop_schema, METHODS, at_north))["paymentMethods"] == []
+    assert (await data_of(shop_schema, METHODS, buyer))["paymentMethods"] != []
+
+
 async def test_a_channel_is_kept_by_who_may_and_its_secrets_never_show() -> None:
     payments.register("vendor", Vendor())
     given = {

@@ -398,3 +398,22 @@ async def test_a_plain_page_is_asked_for_as_before() -> None:
     assert len(seen) == 1
     assert "price" not in seen[0]
     assert "translations" not in seen[0]
+
+
+async def test_the_name_of_a_shelf_finds_what_stands_on_it() -> None:
+    """游戏 finds what stands on 游戏点卡, below it too, whatever the products are called."""
+    games = await catalog.save_category(
+        make.OPERATOR, catalog.CategoryDraft("games", "游戏点卡", "Game cards", "")
+    )
+    below = await catalog.save_category(
+        make.OPERATOR, catalog.CategoryDraft("platform", "蒸汽平台", "Platform", "games")
+    )
+    await put("wallet-code", category_id=games.id)
+    await put("points", category_id=below.id)
+    await put("elsewhere")
+    for text in ("游戏", "点卡", "youxi", "yx", "game", "Game cards"):
+        assert sorted(await listed(text=text)) == ["points", "wallet-code"], text
+    assert await listed(text="蒸汽") == ["points"]
+    assert await listed(text="游戏 蒸汽") == []
+    found = (await data_of(schema, FACETS, text="游戏"))["productFacets"]
+    assert found["total"] == 2

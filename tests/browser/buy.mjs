@@ -1,7 +1,7 @@
-// Buys one card in the running shop, as a visitor would:
+// Buys one card in the running shop, rates it and complains about it, as a visitor would:
 //   node buy.mjs path/to/demo.json path/for/screenshots
 // demo.json: {"shop": "http://...", "buyer": {"login": "...", "password": "..."}}
-// The browser is Debian's chromium; CHROMIUM names another. Exit code 0 means: bought and shown.
+// The browser is Debian's chromium; CHROMIUM names another. Exit code 0 means: bought, shown, told.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -68,6 +68,25 @@ async function assertNotStored(page, code) {
   assert.ok(!kept.includes(code), "the revealed code was written to the browser's storage");
 }
 
+async function rate(page) {
+  const stars = page.getByTestId("stars").first();
+  await stars.getByRole("button").nth(3).click();
+  await page.locator('[data-testid="stars"][data-given="4"]').first().waitFor();
+}
+
+/** A case with a picture: what is shown is what the shop has kept. */
+async function complain(page, picture) {
+  await page.getByTestId("case-begin").click();
+  await page.locator("select[name=reason]").selectOption("CODE_USED");
+  const words = "it says <img src=x onerror=alert(1)>: used";
+  await page.locator("textarea[name=text]").fill(words);
+  await page.locator("input[name=file]").setInputFiles({ name: "proof.png", mimeType: "image/png", buffer: picture });
+  await page.getByTestId("case-open").click();
+  const opened = page.locator('[data-testid="case"][data-state="OPEN"]');
+  await opened.waitFor();
+  await opened.getByText("proof").waitFor();
+}
+
 async function buyOne(page, shot) {
   await page.goto(new URL("/", shop).href);
   await page.getByTestId("product").first().waitFor();
@@ -91,6 +110,9 @@ async function buyOne(page, shot) {
   );
   const after = toUnits(await balance(page));
   assert.ok(after < before, `the wallet did not go down: ${before} -> ${after} units`);
+  await rate(page);
+  await complain(page, await page.screenshot());
+  await shot("5-case");
   return before - after;
 }
 
@@ -107,7 +129,7 @@ const shot = (name) => page.screenshot({ path: path.join(shotsFolder, `${name}.p
 try {
   const spent = await buyOne(page, shot);
   assert.deepEqual(faults, [], "the page threw errors");
-  console.log(`bought, delivered and revealed; the wallet went down by ${spent} units of 1/10000`);
+  console.log(`bought, delivered, revealed, rated and complained about; the wallet went down by ${spent} units of 1/10000`);
 } catch (error) {
   await shot("failed");
   for (const fault of faults) console.error(`page error: ${fault}`);

@@ -33,6 +33,7 @@ class Installation:
     def start(self, *programs: str, crash_at: str = "") -> None:
         """Start programs; with `crash_at` they die at that point, once they reach it."""
         for program in programs:
+            assert program not in self.running, f"{program} runs already"
             with (self.folder / f"{program}.log").open("ab") as log:
                 self.running[program] = subprocess.Popen(
                     [sys.executable, "-m", "server.cli", program],
@@ -43,9 +44,9 @@ class Installation:
                     start_new_session=True,
                 )
         if "serve" in programs:
-            self.wait_for(lambda: answers(f"{self.origin}/readyz"), "the API")
+            self.wait_for(lambda: answers(f"{self.origin}/readyz"), "the API", 120)
         if "simulator" in programs:
-            self.wait_for(lambda: answers(f"{self.simulator}/healthz"), "the simulator")
+            self.wait_for(lambda: answers(f"{self.simulator}/healthz"), "the simulator", 120)
 
     def kill(self, *programs: str) -> None:
         """kill -9, children included."""
@@ -55,14 +56,14 @@ class Installation:
                 os.killpg(process.pid, 9)
             process.wait()
 
-    def wait_for_crash(self, program: str, seconds: float = 30) -> None:
+    def wait_for_crash(self, program: str, seconds: float = 120) -> None:
         """Wait until the program has died at its crash point."""
         process = self.running[program]
         self.wait_for(lambda: process.poll() is not None, f"the crash of {program}", seconds)
         assert process.returncode == CRASHED, self.log_of(program)
-        del self.running[program]
+        self.kill(program)  # children that outlive it would go on working beside the next test
 
-    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
         """Poll until it is so."""
         deadline = time.monotonic() + seconds
         while not ready():

@@ -19,7 +19,7 @@ from tests.shop_client import Client
 
 pytestmark = pytest.mark.xdist_group("kills")
 PROGRAMS = ("serve", "worker", "scheduler", "simulator")
-CLOSED_SECONDS = 60
+CLOSED_SECONDS = 150
 
 
 async def run(work: Any, *arguments: Any, **named: Any) -> Any:

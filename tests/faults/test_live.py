@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from domain import checkout, fulfilment, identity, orders
+from domain.agents.models import Agent
 from domain.catalog import DeliveryKind
 from domain.checkout import LineWish, Placed, Purchase
+from domain.commissions import RuleKind
 from domain.fulfilment import HandOver
-from domain.kernel import Actor, Prefix, encode_id
+from domain.kernel import Actor, ActorKind, Prefix, encode_id
 from tests import make, sockets
+from tests.domain.commissions.test_life import give_back, sold
 from tests.faults.conftest import Installation
 
 pytestmark = pytest.mark.xdist_group("kills")
@@ -20,6 +23,9 @@ NOTE = "Log in with secret-4711."
 FOLLOW = """subscription Follow($id: ID!, $guestToken: String) {
     orderUpdated(id: $id, guestToken: $guestToken) {
         id status version nextPollAfterMs lines { status } cards { masked } } }"""
+
+EARNINGS = """subscription { earningsUpdated { today { orders earned { amount } }
+    recent { orderNumber state amount { amount } clawedBack { amount } } } }"""
 
 
 @pytest.fixture
@@ -117,6 +123,53 @@ async def test_an_order_is_shown_to_its_buyer_and_to_who_has_its_token(
             else:
                 assert answer["type"] == "error"
                 assert answer["payload"][0]["extensions"]["code"] == expected
+
+
+async def test_an_agent_follows_what_it_earns_by_both_ways_and_nobody_else_does(
+    running: Installation,
+) -> None:
+    """The state now, then each newer one; a stranger and another agent hear nothing of it."""
+    one, other = await make.agent(), await make.agent()
+    await make.rule(1, RuleKind.PERCENT, 100_000)
+    token, others = [await token_of(each) for each in (one, other)]
+    async with (
+        sockets.connect(shop(running)) as socket,
+        sockets.stream(shop(running), EARNINGS, token) as events,
+        sockets.stream(shop(running), EARNINGS, others) as beside,
+    ):
+        await socket.begin(token)
+        await socket.subscribe(EARNINGS)
+        nothing = {"today": {"orders": 0, "earned": {"amount": "0.00"}}, "recent": []}
+        for state in (await events.hear(), (await socket.hear())["payload"], await beside.hear()):
+            assert state["data"]["earningsUpdated"] == nothing
+        order, line = await sold(one)
+        ten = {"amount": "10.00"}
+        recent = {"orderNumber": order.number, "amount": ten, "clawedBack": {"amount": "0.00"}}
+        expected = {
+            "today": {"orders": 1, "earned": ten},
+            "recent": [{**recent, "state": "PENDING"}],
+        }
+        assert (await events.hear())["data"]["earningsUpdated"] == expected
+        assert (await socket.hear())["payload"]["data"]["earningsUpdated"] == expected
+        await give_back(order, line, None, "all")
+        for state in (await events.hear(), (await socket.hear())["payload"]):
+            (newest,) = state["data"]["earningsUpdated"]["recent"]
+            assert (newest["state"], newest["clawedBack"]) == ("TAKEN_BACK", ten)
+        await sold(other)  # what comes next at the other one is its own, and the first
+        state = (await beside.hear())["data"]["earningsUpdated"]
+        assert state["today"]["orders"] == 1
+        assert state["recent"][0]["orderNumber"] != order.number
+        assert len([frame for frame in beside.frames if frame.startswith("data: {")]) == 2
+    stranger = await make.token(await make.buyer())
+    for token, code in ((stranger, "NOT_FOUND"), ("", "UNAUTHENTICATED")):
+        async with sockets.stream(shop(running), EARNINGS, token) as events:
+            assert (await events.hear())["errors"][0]["extensions"]["code"] == code
+            assert await events.hear() == {"completed": True}
+
+
+async def token_of(agent: Agent) -> str:
+    """Of the agent's own login."""
+    return await make.token(Actor(kind=ActorKind.USER, user_id=agent.user_id))
 
 
 async def test_a_partner_follows_by_its_own_id(running: Installation) -> None:

@@ -31,7 +31,11 @@ async def buy(client: httpx.AsyncClient, token: str, sku: str, key: str) -> dict
 
 
 def started(installation: Installation) -> httpx.AsyncClient:
-    installation.environment["KAMENG_WORKERS"] = "2"
+    installation.environment |= {
+        "KAMENG_WORKERS": "2",
+        "KAMENG_PURCHASES_WAITING": "1000",  # nobody is sent away here; see test_peaks.py
+        "KAMENG_PURCHASE_WAIT_SECONDS": "60",
+    }
     installation.start("serve")
     limits = httpx.Limits(max_connections=200)
     return httpx.AsyncClient(base_url=installation.origin, timeout=60, limits=limits)

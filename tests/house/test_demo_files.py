@@ -56,6 +56,7 @@ def test_nothing_is_twice() -> None:
         "offers.csv": ("sku", "supplier_code", "supplier_item"),
         "agents.csv": ("login",),
         "commission_rules.csv": ("scope", "scope_code", "level"),
+        "coupons.csv": ("code",),
     }
     for name, columns in keys.items():
         counted = Counter(tuple(row[column] for column in columns) for row in rows(name))
@@ -90,6 +91,23 @@ def test_the_stories_of_the_demo_are_there() -> None:
         assert first[sku].startswith(prefix)
     kinds = {each["kind"] for each in rows("commission_rules.csv")}
     assert kinds == {"percent", "fixed", "price_difference"}
+
+
+def test_there_is_a_coupon_for_the_first_purchase_that_leaves_a_margin() -> None:
+    """Another kind each, and the one of the README fits the printed request."""
+    coupons = {each["code"]: each for each in rows("coupons.csv")}
+    assert {each["kind"] for each in coupons.values()} == {"fixed", "percent", "threshold"}
+    off, minimum = (Decimal(coupons["WELCOME2"][name]) for name in ("value", "minimum"))
+    price = min(
+        Decimal(each["amount"])
+        for each in rows("prices.csv")
+        if each["sku"] == "STEAM-CNY-50" and each["tier"] == "retail"
+    )
+    (cost,) = {
+        Decimal(each["unit_cost"]) for each in rows("stock.csv") if each["sku"] == "STEAM-CNY-50"
+    }
+    assert minimum <= price
+    assert price - off > cost
 
 
 def test_there_is_something_of_each_stock_level_and_kind_of_source() -> None:

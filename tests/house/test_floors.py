@@ -1,6 +1,7 @@
 """Contexts speak to one another by their face: never by an inner file (house rule 7)."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ TOOLS = {
     "domain.kernel.models",
     "domain.kernel.migrating",
     "domain.payments.ports",
+    "domain.realname.ports",
+    "domain.payouts.ports",
     "domain.suppliers.ports",
     "domain.webhooks.ports",
 }
@@ -44,3 +47,11 @@ def inner_imports(path: Path) -> list[str]:
 def test_other_contexts_are_met_by_their_face(path: Path) -> None:
     foreign = [module for module in inner_imports(path) if module not in TOOLS]
     assert foreign == [], f"import these through the face of their context: {foreign}"
+
+
+def test_the_floors_that_a_newcomer_reads_are_those_that_are_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (held,) = [one["layers"] for one in contracts["contracts"] if "containers" in one]
+    told = (ROOT / "docs/architecture.md").read_text("utf-8")
+    block = told.split("Highest first:\n\n```\n")[1].split("\n```")[0]
+    assert block.splitlines() == [floor.replace(" : ", " | ") for floor in held[1:]]

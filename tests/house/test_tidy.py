@@ -93,3 +93,9 @@ def test_our_import_names_are_nobody_elses() -> None:
         if name in PACKAGES and distribution != "kameng"
     }
     assert taken == set()
+
+
+@pytest.mark.parametrize("path", [each for each in files() if each.stem.endswith("models")])
+def test_tables_are_made_of_the_kernels_model(path: Path) -> None:
+    """Of Tortoise's own, each would parse its file anew whenever a process starts."""
+    assert "from tortoise.models import" not in path.read_text()

@@ -13,6 +13,7 @@ from domain import checkout, webhooks
 from domain.checkout import LineWish, Placed, Purchase
 from domain.kernel import Event, Prefix, connection, encode_id, new_id, record_events, transaction
 from domain.webhooks import Receipt, WebhookDelivery
+from jobs.relay import LONG_QUEUE
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -248,6 +249,30 @@ async def test_the_sweep_sends_lost_work_again(
         await conn.execute("UPDATE order_lines SET due_at = now() - interval '1 second'")
     await schedule.sweep()
     assert str(placed.lines[0].id) in messages.of("fulfilment")
+
+
+async def test_the_sweep_does_not_bury_a_long_queue_under_repetitions(
+    relay: Any, messages: Messages, queue: RedisBroker
+) -> None:
+    """430 lines waited, and 21,000 messages of them (chaos run of seed 7): new work came last."""
+    from jobs import fulfilment as jobs
+    from jobs import schedule
+
+    placed = await queued_order()
+    line = str(placed.lines[0].id)
+    await carry_all(relay)
+    queue.flush_all()
+    async with transaction() as conn:
+        await conn.execute("UPDATE order_lines SET due_at = now() - interval '1 second'")
+    for _ in range(LONG_QUEUE):
+        queue.enqueue(jobs.fulfil_line.message("another"))
+    await schedule.sweep()
+    assert line not in messages.of("fulfilment")
+    assert len(messages.of("webhooks")) == 1  # each queue for itself
+    queue.flush_all()
+    for _ in range(3):
+        await schedule.sweep()
+    assert messages.of("fulfilment").count(line) == 3
 
 
 async def test_messages_carry_ids_only(relay: Any, queue: RedisBroker) -> None:

@@ -16,7 +16,7 @@ from server.embedded import free_port
 from tests.shop_client import Client
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 150
+START_SECONDS = 300
 
 
 @pytest.fixture(scope="session")

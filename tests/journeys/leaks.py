@@ -6,10 +6,16 @@ base64 however it is aligned, in UTF-16.
 """
 
 import base64
+import json
 import secrets
 import string
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
+
+import httpx2 as httpx
+
+from tests.shop_client import Client
 
 ALPHABET = string.ascii_letters + string.digits
 MARK_LETTERS, SIDE_LETTERS = 12, 8
@@ -17,6 +23,29 @@ MARK_LETTERS, SIDE_LETTERS = 12, 8
 
 def _random(length: int) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+class Answers:
+    """What was answered to everybody who asked for no code, each under a name."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, bytes] = {}
+
+    def keep(self, content: bytes) -> None:
+        """One more answer."""
+        self.said[f"answer {len(self.said)}"] = content
+
+    def of(self, client: Client, query: str, **variables: Any) -> dict[str, Any]:
+        """Ask, and keep the answer."""
+        result = client.send(query, **variables)
+        self.keep(json.dumps(result, ensure_ascii=False).encode())
+        return result
+
+    def post(self, url: str, content: bytes | str, headers: dict[str, str]) -> httpx.Response:
+        """Send anything, and keep the answer with its headers."""
+        answer = httpx.post(url, content=content, headers=headers, timeout=30)
+        self.keep(repr(answer.headers).encode() + answer.content)
+        return answer
 
 
 @dataclass
@@ -73,3 +102,29 @@ def _inner_base64(content: bytes, shift: int) -> bytes:
     first = -(-shift * 8 // 6)  # the first letter that no byte before has a part of
     last = (shift + len(content)) * 8 // 6
     return whole[first:last]
+
+
+@dataclass
+class Known:
+    """Codes that the shop made itself, and so carry no mark of ours: looked for one by one."""
+
+    codes: list[str] = field(default_factory=list)
+
+    def found_in(self, content: bytes) -> list[str]:
+        """The codes that stand there, by their first letters."""
+        folded = content.lower()
+        return [
+            code[:4]
+            for code in self.codes
+            if any(form in folded for form in self._forms(code.lower()))
+            or any(form in content for form in self._encoded(code))
+        ]
+
+    def _forms(self, code: str) -> list[bytes]:
+        plain = code.replace("-", "")
+        texts = [code, plain, code.upper(), plain.upper()]
+        return [code.encode(), plain.encode(), *(text.encode().hex().encode() for text in texts)]
+
+    def _encoded(self, code: str) -> list[bytes]:
+        texts = code, code.replace("-", "")
+        return [_inner_base64(text.encode(), shift) for text in texts for shift in range(3)]

@@ -21,7 +21,8 @@ from tests.journeys.test_demo import balance, when_closed
 from tests.shop_client import ERRORS, Client
 
 pytestmark = pytest.mark.xdist_group("demo")
-READY_SECONDS = 90
+READY_SECONDS = 180
+ARRIVAL_SECONDS = 600  # a message that is lost is sent again, at growing pauses
 TRIES = """
 query Tries($id: ID!) { fulfilmentAttempts(orderId: $id) {
   reference status category upstreamId queries cost { amount } } }
@@ -36,6 +37,18 @@ query Find { products(first: 50, query: "Steam") { nodes { variants { id sku } }
 """
 SET_PRICES = f"""
 mutation P($input: PricesSetInput!) {{ pricesSet(input: $input) {{ {ERRORS} }} }}
+"""
+
+
+FOLLOW = f"""
+mutation F($input: SupplierSyncSaveInput!) {{ supplierSyncSave(input: $input) {{ {ERRORS} }} }}
+"""
+FOLLOWED = """
+query Followed { followedSuppliers { supplier { code offers { item cost { amount } } }
+  policy { pushes pushedAt } } }
+"""
+CALLED = """
+query Called { supplierCallbacks(first: 20) { nodes { outcome why } } }
 """
 
 
@@ -132,6 +145,8 @@ def test_a_top_up_travels_through_both_with_its_account(
 def test_what_became_dearer_next_door_is_not_bought_and_the_buyer_has_the_money(
     demo: dict[str, Any], docked: dict[str, Any], here: Client, operator: Client
 ) -> None:
+    """Nobody here has heard of it yet: the price guard goes upstream with the order."""
+    _follow(docked, False)
     had, money = wallet_there(demo), balance(here)
     _set_price(demo, operator, "STEAM-CNY-50", "60")
     try:
@@ -143,6 +158,56 @@ def test_what_became_dearer_next_door_is_not_bought_and_the_buyer_has_the_money(
     assert (attempt["status"], attempt["category"]) == ("REJECTED", "price_exceeded")
     assert there(demo, attempt["reference"])["order"] is None
     assert (wallet_there(demo), balance(here)) == (had, money)
+
+
+def test_a_price_that_changes_next_door_arrives_here_and_is_not_sold_below(
+    demo: dict[str, Any], docked: dict[str, Any], here: Client, operator: Client
+) -> None:
+    """Told by the first shop, asked for by the second, which reads the list once an hour."""
+    _follow(docked, True)
+    _until_it_costs(docked, "49")
+    before = _followed(docked)["policy"]["pushedAt"]
+    _set_price(demo, operator, "STEAM-CNY-50", "60")
+    try:
+        _until_it_costs(docked, "60")
+        refused = here.buy("STEAM-CNY-50")
+        assert refused["order"] is None
+        assert [each["code"] for each in refused["userErrors"]] == ["PRICE_BELOW_COST"]
+    finally:
+        _set_price(demo, operator, "STEAM-CNY-50", "49")
+    _until_it_costs(docked, "49")
+    policy = _followed(docked)["policy"]
+    assert policy["pushes"] == "ACTIVE"
+    assert policy["pushedAt"] not in (None, before)
+    order = when_closed(here, here.buy("STEAM-CNY-50")["order"])
+    assert order["status"] == "DELIVERED", order
+    second = Client(docked["admin"], docked["operator"]["token"])
+    called = second.data(CALLED)["supplierCallbacks"]["nodes"]
+    assert "REFUSED" not in {each["outcome"] for each in called}
+
+
+def _follow(docked: dict[str, Any], enabled: bool) -> None:
+    wish = {"supplierCode": "next-door", "enabled": enabled, "everySeconds": 3600}
+    second = Client(docked["admin"], docked["operator"]["token"])
+    assert second.data(FOLLOW, input=wish)["supplierSyncSave"]["userErrors"] == []
+
+
+def _followed(docked: dict[str, Any]) -> dict[str, Any]:
+    second = Client(docked["admin"], docked["operator"]["token"])
+    (found,) = second.data(FOLLOWED)["followedSuppliers"]
+    return dict(found)
+
+
+def _until_it_costs(docked: dict[str, Any], amount: str) -> None:
+    costs: dict[str, Decimal] = {}
+    deadline = time.monotonic() + ARRIVAL_SECONDS
+    while time.monotonic() < deadline:
+        offers = _followed(docked)["supplier"]["offers"]
+        costs = {each["item"]: Decimal(each["cost"]["amount"]) for each in offers}
+        if costs["STEAM-CNY-50"] == Decimal(amount):
+            return
+        time.sleep(0.3)
+    pytest.fail(f"it never cost {amount}: {costs}")
 
 
 def _set_price(demo: dict[str, Any], operator: Client, sku: str, amount: str) -> None:

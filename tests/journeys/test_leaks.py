@@ -5,10 +5,10 @@ import base64
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ import httpx2 as httpx
 import pytest
 import redis
 
-from tests.journeys.leaks import Planting
+from tests.journeys import leak_ways
+from tests.journeys.leak_ways import Ways, wait_for
+from tests.journeys.leaks import Answers, Known, Planting
 from tests.journeys.test_demo import (
     _environment_of,
     dump_of,
@@ -38,36 +40,21 @@ IMPORT = (
     f" report {{ batchId accepted problems {{ line reason }} }} {ERRORS} }} }}"
 )
 TRACE = "query Trace($print: String!) { cardTrace(fingerprint: $print) { card { id } faults } }"
+TEXT = {"subject": "Order {number}", "body": "{products} {link}"}
 COST = {"amount": "1", "currency": "CNY"}
-
-
-class Answers:
-    """What was answered to everybody who asked for no code, each under a name."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, bytes] = {}
-
-    def keep(self, content: bytes) -> None:
-        """One more answer."""
-        self.said[f"answer {len(self.said)}"] = content
-
-    def of(self, client: Client, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask, and keep the answer."""
-        result = client.send(query, **variables)
-        self.keep(json.dumps(result, ensure_ascii=False).encode())
-        return result
-
-    def post(self, url: str, content: bytes | str, headers: dict[str, str]) -> httpx.Response:
-        """Send anything, and keep the answer with its headers."""
-        answer = httpx.post(url, content=content, headers=headers, timeout=30)
-        self.keep(repr(answer.headers).encode() + answer.content)
-        return answer
 
 
 @contextmanager
 def supplier(codes: list[str]) -> Iterator[str]:
-    """An upstream party that delivers these codes."""
+    """An upstream party that delivers these codes, and says them in its faults as well."""
     left, told = list(codes), {}
+    loud = {"message": codes[0], "order_id": codes[0], "codes": [{"secret": codes[0] + "\x07"}]}
+    faults = [
+        (500, loud),
+        (200, loud),
+        (200, [codes[0]]),
+        (200, {**loud, "status": "completed", "charged": codes[0]}),
+    ]
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -81,14 +68,17 @@ def supplier(codes: list[str]) -> Iterator[str]:
                     "charged": "1.00",
                     "codes": [{"number": "", "secret": code} for code in pieces],
                 }
+            if faults:
+                self._say(*reversed(faults.pop()))
+                return
             self._say(told[wish["reference"]])
 
         def do_GET(self) -> None:
-            self._say(told[self.path.rpartition("/")[2]])
+            self._say(told.get(self.path.rpartition("/")[2], {}))  # asked for its balance, too
 
-        def _say(self, content: dict[str, Any]) -> None:
+        def _say(self, content: Any, status: int = 200) -> None:
             body = json.dumps(content).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -218,12 +208,14 @@ def hand_on(buyer: Client, shop: Client, order_id: str) -> str:
     return str(found["secrets"][0]["secret"])
 
 
-def run(demo: dict[str, Any], *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    demo: dict[str, Any], *command: str, given: str = "", password: str = ""
+) -> subprocess.CompletedProcess[str]:
     """A command on the machine of the demo, as its operator runs it."""
     environment = _environment_of(demo)
     return subprocess.run(
         [*environment["program"], *command],
-        env=environment["variables"],
+        env={**environment["variables"], "KAMENG_OPERATOR_PASSWORD": password},
         cwd=demo["folder"],
         input=given,
         capture_output=True,
@@ -272,25 +264,47 @@ def places_of(demo: dict[str, Any]) -> dict[str, bytes]:
     return places
 
 
-def leaks_in(places: dict[str, bytes], planting: Planting) -> dict[str, list[str]]:
+def leaks_in(places: dict[str, bytes], planting: Planting | Known) -> dict[str, list[str]]:
     """Where codes stand, and in which forms."""
     found = {name: planting.found_in(content) for name, content in places.items()}
     return {name: forms for name, forms in found.items() if forms}
 
 
+def walk(ways: Ways, operator: Client, order: dict[str, Any], badly: str) -> Known:
+    """All other ways of a code; those that the shop made itself on them."""
+    clerk, chief = ways.operator("leaks-clerk"), ways.operator("leaks-chief")
+    shelf = """{ products(query: "roblox", first: 5) { nodes { category { id }
+        variants { id sku } } } }"""
+    products = ways.buyer.data(shelf)["products"]["nodes"]
+    category = products[0]["category"]["id"]
+    ids = {each["sku"]: each["id"] for product in products for each in product["variants"]}
+    card_ids = [card["id"] for card in ways.buyer.order(order["id"])["cards"]]
+    assert set(leak_ways.look(ways, clerk, card_ids)) <= set(ways.planting.codes)
+    leak_ways.import_badly(ways, operator, badly)
+    taken = leak_ways.take_out(ways, clerk, chief, ids[badly])
+    assert set(taken) & set(ways.planting.codes)
+    own = [code for code in taken if code not in set(ways.planting.codes)]
+    gifts = leak_ways.give(ways, chief, category)
+    with leak_ways.told_by_mail(ways, chief) as sink:
+        told = leak_ways.buy_and_be_told(ways, badly, sink)
+        leak_ways.complain(ways, chief, clerk, told)
+        leak_ways.complain(ways, chief, clerk, order)
+    number = leak_ways.fill_in(ways, chief)
+    return Known([*gifts, *own[:3], number])
+
+
 def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
-    demo: dict[str, Any], shop: Client, buyer: Client, operator: Client
+    demo: dict[str, Any], shop: Client, buyer: Client, operator: Client, tmp_path: Path
 ) -> None:
     planting, kept = Planting(), Answers()
+    origin = demo["shop"].removesuffix("/graphql/shop")
+    ways = Ways(origin, buyer, kept, planting, partial(run, demo), tmp_path)
     credit = {
         "login": demo["buyer"]["login"],
         "amount": {"amount": "90000", "currency": "CNY"},
         "idempotencyKey": uuid4().hex,
     }
-    top_up = (
-        f"mutation C($input: WalletTopupInput!) {{ walletTopup(input: $input) {{ {ERRORS} }} }}"
-    )
-    assert operator.data(top_up, input=credit)["walletTopup"]["userErrors"] == []
+    ways.do(operator, "walletTopup", "replayed", **credit)
     with hooked(demo) as received:
         import_all(demo, operator, planting, kept)
         import_by_a_job(demo, operator, planting, kept)
@@ -301,11 +315,13 @@ def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
         for order in orders:
             kept.keep(json.dumps(buyer.order(order["id"])).encode())
             seen |= {shown["secret"] for shown in buyer.reveal(order["id"])}
-        partner_buys(demo)
+        assert len(planting.codes) == CSV_CODES + JOB_CODES + API_CODES + SUPPLIER_CODES == 1_000
+        assert len(seen & set(planting.codes)) == len(orders) * PIECES  # what was sold are these
+        known = walk(ways, operator, orders[0], OWN)
+        partner_buys(demo, OWN, uuid4().hex)
         wait_for(lambda: len(received) >= 2, "webhooks")
-    assert len(planting.codes) == CSV_CODES + JOB_CODES + API_CODES + SUPPLIER_CODES == 1_000
-    assert len(seen & set(planting.codes)) == len(orders) * PIECES  # what was sold are these codes
-    trace_complaint(demo, operator, max(seen & set(planting.codes[-SUPPLIER_CODES:])), kept)
+    sold_upstream = set(planting.codes[1_000 - SUPPLIER_CODES : 1_000])
+    trace_complaint(demo, operator, max(seen & sold_upstream), kept)
     for command in ("verify-cards", "check-invariants"):
         done = run(demo, command)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -315,13 +331,18 @@ def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
     places |= kept.said
     leaks = leaks_in(places, planting)
     assert leaks == {}, planting.shown_in({name: places[name] for name in leaks})
-    # The search has looked at all of it: what may be there, is.
-    number = orders[-1]["number"].encode()
+    assert leaks_in(places, known) == {}
+    _all_was_looked_at(places, orders[-1]["number"].encode())
+
+
+def _all_was_looked_at(places: dict[str, bytes], number: bytes) -> None:
+    """What may be there, is: an order's number, jobs of the queue, what is said at DEBUG."""
     assert number in places["a dump of the database"]
     assert any(number in content for name, content in places.items() if "pg_wal" in name)
     assert any(b"fulfil_line" in content for name, content in places.items() if "valkey" in name)
     assert any(b'"level": "debug"' in content for content in places.values())
     assert b"order.delivered" in places["webhooks"]
+    assert any(name.startswith("mail") for name in places)
 
 
 @contextmanager
@@ -338,27 +359,20 @@ def hooked(demo: dict[str, Any]) -> Iterator[list[tuple[dict[str, str], bytes]]]
         yield received
 
 
-def partner_buys(demo: dict[str, Any]) -> None:
-    """A planted code, by a partner."""
+def partner_buys(demo: dict[str, Any], sku: str, external_id: str) -> None:
+    """A code, by a partner."""
     partner = Client(demo["partner"], demo["partner_key"]["key"])
     place = f"""
     mutation Place($input: OrderPlaceInput!) {{ orderPlace(input: $input) {{
       order {{ id }} {ERRORS} }} }}
     """
     wish = {
-        "externalId": uuid4().hex,
-        "sku": OWN,
+        "externalId": external_id,
+        "sku": sku,
         "quantity": 2,
         "maxUnitCost": {"amount": "1000", "currency": "CNY"},
     }
     assert partner.data(place, input=wish)["orderPlace"]["userErrors"] == []
-
-
-def wait_for(ready: Any, what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, f"waited for {what} in vain"
-        time.sleep(0.05)
 
 
 def test_twin_a_code_that_does_leak_is_found_in_every_place(demo: dict[str, Any]) -> None:
@@ -379,6 +393,31 @@ def test_twin_a_code_that_does_leak_is_found_in_every_place(demo: dict[str, Any]
     assert any("pg_wal" in name for name in found)
     assert any("base" in name for name in found)
     assert any("valkey" in name for name in found)
+
+
+def test_twin_a_code_that_is_told_is_found_with_whom_it_was_told(
+    demo: dict[str, Any], buyer: Client, tmp_path: Path
+) -> None:
+    """Answers, webhooks and mails are searched as they were sent: one code in each on purpose."""
+    planting, kept = Planting(), Answers()
+    (code,) = planting.plant(1)
+    origin = demo["shop"].removesuffix("/graphql/shop")
+    ways = Ways(origin, buyer, kept, planting, partial(run, demo), tmp_path)
+    chief = ways.operator("leaks-twin")
+    text = {"subject": "It is here", "body": f"{{number}} {code}"}
+    wish = {"event": "order.delivered", "medium": "EMAIL", "language": "en", "text": text}
+    with hooked(demo) as received, leak_ways.told_by_mail(ways, chief) as sink:
+        ways.show(chief, "notificationTemplateSave", "template { event }", **wish)
+        leak_ways.buy_and_be_told(ways, "STEAM-CNY-50", sink)
+        ways.show(chief, "notificationTemplateSave", "template { event }", **{**wish, "text": TEXT})
+        partner_buys(demo, "STEAM-CNY-50", code)
+        wait_for(lambda: len(received) >= 2, "webhooks")
+    ask = "query($id: String!) { order(externalId: $id) { externalId } }"
+    kept.of(Client(demo["partner"], demo["partner_key"]["key"]), ask, id=code)
+    places = {"webhooks": b"".join(body for _, body in received)} | kept.said
+    found = leaks_in(places, planting)
+    assert found["webhooks"] == ["plain"]
+    assert {name.split()[0] for name in found} == {"webhooks", "mail", "answer"}
 
 
 async def _into_the_database(url: str, code: str) -> None:

@@ -69,7 +69,7 @@ def do(page: str, deed: str) -> int:
     return httpx.post(page, data={"deed": deed}, follow_redirects=False).status_code
 
 
-def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(ready: Callable[[], bool], what: str, seconds: float = 150) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, f"waited for {what} in vain"

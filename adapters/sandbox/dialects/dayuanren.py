@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.sandbox import trade
-from adapters.sandbox.book import Book, OrderEntry
+from adapters.sandbox.book import OrderEntry
 from adapters.sandbox.dialects.doors import (
     STALE_SECONDS,
     Called,
@@ -25,6 +25,7 @@ from adapters.sandbox.dialects.doors import (
     sandbox_secret,
     say,
     secret_for,
+    shelf_of,
 )
 from adapters.sandbox.trade import Told
 
@@ -130,7 +131,10 @@ async def product(request: Request) -> Response:
     """Tell what is sold, by category; no word of stock."""
     if refusal := _refusal(request, await _form(request)):
         return refusal
-    rows = _products(book_of(request), request.path_params["supplier"])
+    found, instead = shelf_of(request)
+    if instead is not None:
+        return instead
+    rows = _products(found)
     shelf = {"id": 1, "cate": "话费", "sort": 1, "type": 1, "products": rows}
     return JSONResponse({"errno": 0, "errmsg": "ok", "data": [shelf]})
 
@@ -196,7 +200,7 @@ def _row(told: Told) -> dict[str, Any]:
     }
 
 
-def _products(book: Book, supplier: str) -> list[dict[str, Any]]:
+def _products(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "id": int(row["item"]) if row["item"].isdecimal() else row["item"],
@@ -208,7 +212,7 @@ def _products(book: Book, supplier: str) -> list[dict[str, Any]]:
             "max_price": trade.amount(row["price"]),
             "type": 1,
         }
-        for row in book.items(supplier)
+        for row in rows
     ]
 
 

@@ -57,7 +57,7 @@ _DAYUANREN = {
     if word != "malformed"
 }
 DIALECTS = {
-    "generic_http": Dialect("", lambda code, base: {}),
+    "generic_http": Dialect("", lambda code, base: {}, plain.notice),
     "kashangwl": Dialect(
         "/kashangwl",
         lambda code, base: {
@@ -94,7 +94,7 @@ DIALECTS = {
         },
         kameng.notice,
     ),
-    "hook": Dialect("/hook", lambda code, base: {"secret": hook.SECRET}),
+    "hook": Dialect("/hook", lambda code, base: {"secret": hook.SECRET}, hook.notice),
 }
 
 
@@ -110,6 +110,8 @@ def routes() -> list[Route]:
     return [
         Route("/control/dialects", list_dialects),
         Route("/control/callbacks", call_by_hand, methods=["POST"]),
+        Route("/control/webhooks", set_webhook, methods=["POST"]),
+        Route("/control/cancel", cancel_by_hand, methods=["POST"]),
         Route("/control/statements/{supplier}/{day}", show_statement),
         *kashangwl.routes(),
         *dayuanren.routes(),
@@ -135,8 +137,11 @@ async def call_by_hand(request: Request) -> Response:
     """One call back about an order: {dialect, supplier, reference, state, spoil, url}.
 
     Without `url` it is shown and sent nowhere. `state` is `failed`, `accepted`, or what is true.
+    With `items` in place of the order another Kameng tells that these goods changed.
     """
     body = await object_in(request)
+    if body.get("items"):
+        return _goods_by_hand(body)
     try:
         notice = DIALECTS[str(body["dialect"])].notice
         order = book_of(request).find(str(body["supplier"]), str(body["reference"]))
@@ -145,11 +150,33 @@ async def call_by_hand(request: Request) -> Response:
         return JSONResponse({"error": "malformed", "spoils": list(Spoil)}, 400)
     if notice is None or order is None:
         return JSONResponse({"error": "no_such_order_or_no_callbacks"}, 404)
+    order.notify_url = str(body.get("url") or order.notify_url)
     headers, content = notice(order, str(body.get("state") or order.state), spoil)
     if body.get("url"):
         sent = (headers, content)
-        caller_of(request).call(str(body["url"]), lambda: sent, lambda answer: True)
+        caller_of(request).call(order.notify_url, lambda: sent, lambda answer: True)
     return JSONResponse({"headers": dict(headers), "body": content.decode()})
+
+
+def _goods_by_hand(body: dict[str, Any]) -> Response:
+    items, spoil = [str(each) for each in body["items"]], Spoil(body.get("spoil", ""))
+    headers, content = kameng.goods_notice(str(body.get("supplier")), items, spoil)
+    return JSONResponse({"headers": dict(headers), "body": content.decode()})
+
+
+async def set_webhook(request: Request) -> Response:
+    """Where another Kameng calls back, which no order tells: {supplier, url}. Until it ends."""
+    body = await object_in(request)
+    request.app.state.webhooks[str(body.get("supplier"))] = str(body.get("url") or "")
+    return JSONResponse({"webhooks": len(request.app.state.webhooks)})
+
+
+async def cancel_by_hand(request: Request) -> Response:
+    """Take an order back that is not delivered yet, as a vendor does who is called: {supplier,
+    reference}. Answers what it is then."""
+    body = await object_in(request)
+    told = trade.cancel(book_of(request), str(body.get("supplier")), str(body.get("reference")))
+    return JSONResponse({"state": told.state}, 404 if told.order is None else 200)
 
 
 async def show_statement(request: Request) -> Response:
@@ -169,22 +196,15 @@ async def show_statement(request: Request) -> Response:
 
 def statement_of(request: Request, supplier: str, day: date) -> list[dict[str, Any]]:
     """The orders of a day that were charged or given back, oldest first."""
-    book = book_of(request)
-    rows = [
+    return [
         {
-            "at": datetime.fromtimestamp(order.made_at, UTC).isoformat(),
-            "upstream_id": f"{order.supplier}-{order.id}",
-            "reference": order.reference,
-            "item": order.item,
-            "quantity": order.quantity,
-            "state": order.state,
-            "charged": trade.amount(
-                0 if order.state in ("refunded", "cancelled") else order.charged
-            ),
+            "at": datetime.fromtimestamp(each.order.made_at, UTC).isoformat(),
+            "upstream_id": f"{each.order.supplier}-{each.order.id}",
+            "reference": each.order.reference,
+            "item": each.order.item,
+            "quantity": each.order.quantity,
+            "state": each.order.state,
+            "charged": trade.amount(each.charged - each.refunded),
         }
-        for order in reversed(book.orders(supplier))
-        if order.state != "rejected" and datetime.fromtimestamp(order.made_at, UTC).date() == day
+        for each in trade.statement(book_of(request), supplier, day)
     ]
-    if rows and book.lies_in_statement(supplier):
-        rows[-1]["charged"] = trade.amount(trade.units_of(rows[-1]["charged"]) + trade.SCALE)
-    return rows

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from adapters.http import Answer
 from adapters.sandbox.book import Book, OrderEntry
@@ -95,6 +95,24 @@ def call_back(request: Request, told: Told, notice: Notice) -> None:
         gap = 0 if order.callback == Fault.DUPLICATE_CALLBACK else CALL_AFTER_SECONDS
         wait = CALL_AFTER_SECONDS + number * gap
         caller.call(order.notify_url, _writer(request, order, state, notice), _is_taken, wait)
+
+
+def shelf_of(request: Request) -> tuple[list[dict[str, Any]], Response | None]:
+    """What a supplier lists of its goods, by name; or the answer that comes instead of a list."""
+    book, supplier = book_of(request), request.path_params["supplier"]
+    rows, fault = book.items(supplier), book.list_fault(supplier)
+    if fault is Fault.LIST_GARBAGE:
+        return [], HTMLResponse(HTML, 200)
+    if fault is Fault.LIST_LIMITED:
+        return [], JSONResponse({"error": "rate_limited"}, 429)
+    return (rows[::2] if fault is Fault.LIST_HALF else rows), None
+
+
+def page_of(rows: list[dict[str, Any]], cursor: str, size: int) -> tuple[list[Any], str | None]:
+    """The rows behind an item's name, and where the next ones begin."""
+    after = [row for row in rows if row["item"] > cursor]
+    page = after[:size]
+    return page, page[-1]["item"] if len(after) > size else None
 
 
 def book_of(request: Request) -> Book:

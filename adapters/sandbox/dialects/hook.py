@@ -1,15 +1,30 @@
 """A supplier written as one webhook, at `/hook/{supplier}`: see docs/add-a-supplier.md."""
 
-from datetime import datetime
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
+import orjson
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.sandbox import trade
-from adapters.sandbox.dialects.doors import book_of, object_in, say
+from adapters.sandbox.book import OrderEntry
+from adapters.sandbox.dialects.doors import (
+    STALE_SECONDS,
+    Called,
+    Spoil,
+    book_of,
+    call_back,
+    object_in,
+    page_of,
+    say,
+    secret_for,
+    shelf_of,
+)
 from adapters.sandbox.trade import Told
 
 SECRET = "whsec_c2FuZGJveC1zZWNyZXQtb2YtYS1ob29r"
@@ -33,7 +48,9 @@ async def take(request: Request) -> Response:
             wanted = _wanted_of(asked)
             if wanted is None:
                 return JSONResponse({"result": "rejected", "category": "unknown"}, 400)
-            return await say(request, trade.submit(book, supplier, wanted), _words)
+            told = trade.submit(book, supplier, wanted)
+            call_back(request, told, notice)
+            return await say(request, told, _words)
         case "supplier.query":
             told = trade.query(book, supplier, str(asked.get("reference")))
             return await say(request, told, _words)
@@ -43,7 +60,11 @@ async def take(request: Request) -> Response:
         case "supplier.balance":
             return JSONResponse({"balance": trade.amount(book.balances()[supplier])})
         case "supplier.catalogue":
-            return JSONResponse(_page(request, str(asked.get("cursor") or "")))
+            rows, instead = shelf_of(request)
+            return instead or JSONResponse(_page(rows, str(asked.get("cursor") or "")))
+        case "supplier.product":
+            found = [row for row in book.items(supplier) if row["item"] == asked.get("item")]
+            return JSONResponse(_item(found[0]) if found else {"result": "not_found"})
     return JSONResponse({"result": "unsupported"}, 400)
 
 
@@ -56,46 +77,69 @@ def _wanted_of(asked: dict[str, Any]) -> trade.Wanted | None:
             max_unit_cost=trade.units_of(asked["maxUnitCost"]["amount"]),
             valid_until=datetime.fromisoformat(asked["validUntil"]).timestamp(),
             account=asked.get("account"),
+            notify_url=str(asked.get("callbackUrl") or ""),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return wanted if trade.is_whole(wanted) else None
 
 
+def notice(order: OrderEntry, state: str, spoil: Spoil) -> Called:
+    """Headers and body of a call back: the same that a query is answered, goods and all."""
+    at = datetime.now(UTC) - timedelta(seconds=STALE_SECONDS if spoil is Spoil.STALE else 0)
+    failed = Told("cancelled" if state == "failed" else state, order=order)
+    content = {"type": "supplier.result", "timestamp": at.isoformat(), "data": _said(failed)}
+    body = orjson.dumps(content)
+    number = f"sup_{uuid5(NAMESPACE_URL, f'{order.supplier}/{order.reference}/{state}').hex}"
+    other = "whsec_" + b64encode(secret_for(order.supplier, spoil).encode()).decode()
+    signer = Webhook(other if spoil in (Spoil.FORGED, Spoil.OTHER) else SECRET)
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": number,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signer.sign(number, at, body.decode()),
+    }
+    return headers, body
+
+
 def _words(told: Told) -> Response:
+    return JSONResponse(_said(told))
+
+
+def _said(told: Told) -> dict[str, Any]:
     if told.state == "not_found":
-        return JSONResponse({"result": "not_found"})
+        return {"result": "not_found"}
     if told.state in ("refused", "rejected"):
         category = "provider_down" if told.error == "expired" else told.error
-        return JSONResponse({"result": "rejected", "category": category})
+        return {"result": "rejected", "category": category}
     order = told.order
     assert order is not None
     head = {"reference": order.reference, "upstreamId": f"{order.supplier}-{order.id}"}
     if told.state in ("refunded", "cancelled"):
-        return JSONResponse({**head, "result": "rejected", "category": "unknown"})
+        return {**head, "result": "rejected", "category": "unknown"}
     if told.state not in ("completed", "partial"):
-        return JSONResponse({**head, "result": told.state})
+        return {**head, "result": told.state}
     goods = [{"number": number, "secret": secret} for number, secret in order.codes]
     cost = {"cost": trade.amount(order.charged), "codes": goods, "receipt": order.receipt}
     if told.state == "partial" and order.receipt:
         cost["delivered"] = trade.share_of(order)
     whole = told.state == "completed"
-    return JSONResponse({**head, "result": "completed", **cost, "whole": whole})
+    return {**head, "result": "completed", **cost, "whole": whole}
 
 
-def _page(request: Request, cursor: str, size: int = 50) -> dict[str, Any]:
-    rows = book_of(request).items(request.path_params["supplier"])
-    after = [row for row in rows if row["item"] > cursor][: size + 1]
-    items = [
-        {
-            "item": row["item"],
-            "name": row["item"],
-            "price": trade.amount(row["price"]),
-            "stock": None if row["stock"] < 0 else row["stock"],
-        }
-        for row in after[:size]
-    ]
-    return {"items": items, "next": items[-1]["item"] if len(after) > size else None}
+def _page(rows: list[dict[str, Any]], cursor: str, size: int = 50) -> dict[str, Any]:
+    page, more = page_of(rows, cursor, size)
+    return {"items": [_item(row) for row in page], "next": more}
+
+
+def _item(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "item": row["item"],
+        "name": row["item"],
+        "price": trade.amount(row["price"]),
+        "stock": None if row["stock"] < 0 else row["stock"],
+        "account": row["account"],
+    }
 
 
 def _is_signed(request: Request, body: bytes) -> bool:

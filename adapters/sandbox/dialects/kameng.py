@@ -7,10 +7,11 @@ is tested against the schema, and that they work against a real instance (tests/
 import hmac
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import orjson
 from starlette.requests import Request
@@ -24,10 +25,14 @@ from adapters.sandbox.dialects.doors import (
     Called,
     Spoil,
     book_of,
+    call_back,
+    caller_of,
     object_in,
+    page_of,
     sandbox_secret,
     say,
     secret_for,
+    shelf_of,
 )
 from adapters.sandbox.trade import Told
 
@@ -80,7 +85,19 @@ async def take(request: Request) -> Response:
             units = book_of(request).balances()[request.path_params["supplier"]]
             return _data({"wallet": {"available": _money(units)}})
         case "Catalogue":
-            return _data({"catalog": _page(request, variables)})
+            rows, instead = shelf_of(request)
+            return instead or _data({"catalog": _page(rows, variables)})
+        case "Product":
+            rows = book_of(request).items(request.path_params["supplier"])
+            found = [row for row in rows if row["item"] == variables.get("sku")]
+            return _data({"catalogItem": _node(found[0]) if found else None})
+        case "Products":
+            rows, wanted = book_of(request).items(request.path_params["supplier"]), variables
+            found = [row for row in rows if row["item"] in (wanted.get("skus") or ())]
+            return _data({"catalog": {"nodes": [_node(row) for row in found]}})
+        case "Pushes":
+            heard = request.app.state.webhooks.get(request.path_params["supplier"])
+            return _data({"catalogPush": {"active": bool(heard)}})
     return _errors("INTERNAL")
 
 
@@ -95,10 +112,12 @@ async def _place(request: Request, asked: dict[str, Any]) -> Response:
             max_unit_cost=trade.units_of(asked["maxUnitCost"]["amount"]),
             valid_until=datetime.fromisoformat(until).timestamp() if until else None,
             account={each["key"]: each["value"] for each in entries} if entries else None,
+            notify_url=request.app.state.webhooks.get(request.path_params["supplier"], ""),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return _errors("BAD_INPUT")
     told = trade.submit(book_of(request), request.path_params["supplier"], wanted)
+    call_back(request, told, notice)
     return await say(request, told, _placed)
 
 
@@ -148,38 +167,58 @@ def _order(told: Told) -> dict[str, Any] | None:
     return {**head, "total": _money(total), "refundedTotal": _money(back), "lines": [line]}
 
 
-def _page(request: Request, variables: dict[str, Any]) -> dict[str, Any]:
-    rows = book_of(request).items(request.path_params["supplier"])
+def _page(rows: list[dict[str, Any]], variables: dict[str, Any]) -> dict[str, Any]:
     cursor, size = str(variables.get("after") or ""), int(variables.get("first") or PAGE)
-    after = [row for row in rows if row["item"] > cursor][: size + 1]
-    nodes = [
-        {
-            "sku": row["item"],
-            "name": row["item"],
-            "price": _money(row["price"]),
-            "stockLevel": "OUT" if row["stock"] == 0 else "IN_STOCK",
-            "minQuantity": 1,
-            "maxQuantity": 100,
-            "accountFields": [],
-        }
-        for row in after[:size]
-    ]
-    end = nodes[-1]["sku"] if nodes else None
-    return {"nodes": nodes, "pageInfo": {"hasNextPage": len(after) > size, "endCursor": end}}
+    page, more = page_of(rows, cursor, size)
+    end = page[-1]["item"] if page else None
+    info = {"hasNextPage": more is not None, "endCursor": end}
+    return {"nodes": [_node(row) for row in page], "pageInfo": info}
+
+
+def _node(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "sku": row["item"],
+        "name": row["item"],
+        "price": _money(row["price"]),
+        "faceValue": None,
+        "stockLevel": "OUT" if row["stock"] == 0 else "IN_STOCK",
+        "minQuantity": 1,
+        "maxQuantity": 100,
+        "accountFields": [{"key": name, "required": True} for name in row["account"] or ()],
+    }
 
 
 def notice(order: OrderEntry, state: str, spoil: Spoil) -> Called:
     """Headers and body of a webhook about an order."""
-    at = int(time.time()) - (STALE_SECONDS if spoil is Spoil.STALE else 0)
     kind = {"completed": "order.delivered", "accepted": "order.delivering"}
     event = f"evt_{uuid5(NAMESPACE_URL, f'{order.supplier}/{order.reference}/{state}').hex}"
+    data = {"orderId": f"ord_{order.id}", "externalId": order.reference}
+    return _signed(order.supplier, event, kind.get(state, "order.delivery_failed"), data, spoil)
+
+
+def goods_notice(supplier: str, items: Sequence[str], spoil: Spoil = Spoil.NONE) -> Called:
+    """Headers and body of a webhook about goods that changed; what they cost stands in the list."""
+    data = {"userId": "usr_1", "items": [{"sku": item} for item in items]}
+    return _signed(supplier, f"evt_{uuid4().hex}", "goods.changed", data, spoil)
+
+
+def tell_goods(request: Request, supplier: str, items: Sequence[str]) -> None:
+    """Tell whoever listens to a supplier's webhooks which of its items changed."""
+    url = request.app.state.webhooks.get(supplier)
+    if url and items:
+        once = goods_notice(supplier, items)
+        caller_of(request).call(url, lambda: once, lambda answer: answer.status < 300)
+
+
+def _signed(supplier: str, event: str, kind: str, data: dict[str, Any], spoil: Spoil) -> Called:
+    at = int(time.time()) - (STALE_SECONDS if spoil is Spoil.STALE else 0)
     content = {
-        "type": kind.get(state, "order.delivery_failed"),
+        "type": kind,
         "timestamp": datetime.fromtimestamp(at, UTC).isoformat(),
-        "data": {"orderId": f"ord_{order.id}", "externalId": order.reference},
+        "data": data,
     }
     body = orjson.dumps(content)
-    key = b64decode(b64encode(secret_for(order.supplier, spoil).encode()))
+    key = b64decode(b64encode(secret_for(supplier, spoil).encode()))
     digest = hmac.digest(key, f"{event}.{at}.".encode() + body, sha256)
     headers = {
         "content-type": "application/json",

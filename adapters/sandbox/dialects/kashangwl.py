@@ -108,8 +108,8 @@ async def product(request: Request) -> Response:
         "price": trade.amount(price),
         "valid_purchasing_quantity": "1-100",
         "type": 2 if needed is None else 1,
-        "supply_state": 2 if stock == 0 else 1,
-        "stock_state": 1,
+        "supply_state": 1,
+        "stock_state": 3 if stock == 0 else 1,
     }
     return JSONResponse({"code": "ok", "message": "", "data": data})
 

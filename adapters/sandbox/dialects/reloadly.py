@@ -14,7 +14,13 @@ from starlette.routing import Route
 
 from adapters.sandbox import trade
 from adapters.sandbox.book import OrderEntry
-from adapters.sandbox.dialects.doors import book_of, object_in, sandbox_secret, say
+from adapters.sandbox.dialects.doors import (
+    book_of,
+    object_in,
+    sandbox_secret,
+    say,
+    shelf_of,
+)
 from adapters.sandbox.trade import Told
 
 CLIENT_ID = "sandbox-client"
@@ -84,7 +90,10 @@ async def products(request: Request) -> Response:
         return refusal
     page = int(request.query_params.get("page", "1"))
     size = min(int(request.query_params.get("size", str(PAGE))), 200)
-    rows = _products(request)
+    found, instead = shelf_of(request)
+    if instead is not None:
+        return instead
+    rows = _products(found)
     shown = rows[(page - 1) * size : page * size]
     more = {"totalElements": len(rows), "last": page * size >= len(rows), "number": page}
     return JSONResponse({"content": shown, **more})
@@ -95,7 +104,7 @@ async def product(request: Request) -> Response:
     if refusal := _refusal(request):
         return refusal
     wanted = request.path_params["product"]
-    found = [row for row in _products(request) if row["productId"] == wanted]
+    found = [row for row in _known(request) if row["productId"] == wanted]
     return JSONResponse(found[0]) if found else _refused("product_gone", 404)
 
 
@@ -104,7 +113,7 @@ async def operator(request: Request) -> Response:
     if refusal := _refusal(request):
         return refusal
     wanted = request.path_params["product"]
-    found = [row for row in _products(request) if row["productId"] == wanted]
+    found = [row for row in _known(request) if row["productId"] == wanted]
     if not found:
         return _refused("product_gone", 404)
     amounts = found[0]["fixedRecipientToSenderDenominationsMap"]
@@ -257,10 +266,14 @@ def _head(told: Told, order: OrderEntry) -> dict[str, Any]:
     }
 
 
-def _products(request: Request) -> list[dict[str, Any]]:
+def _known(request: Request) -> list[dict[str, Any]]:
+    return _products(book_of(request).items(request.path_params["supplier"]))
+
+
+def _products(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Items of one product together, by the faces that it has."""
     found: dict[str, dict[str, float]] = {}
-    for row in book_of(request).items(request.path_params["supplier"]):
+    for row in items:
         number, _, face = row["item"].partition(":")
         if number.isdecimal() and face:
             found.setdefault(number, {})[face] = float(trade.amount(row["price"]))

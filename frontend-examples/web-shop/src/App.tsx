@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 import { Route, Routes, useLocation } from "react-router";
 import { useSession } from "./api/ShopProvider";
+import { usePromo } from "./api/usePromo";
 import { Header } from "./components/Header";
 import { SignInDialog } from "./components/SignInDialog";
 import { Empty } from "./components/states";
@@ -14,6 +15,7 @@ export function App() {
   const { t } = useI18n();
   const { lost } = useSession();
   const { pathname } = useLocation();
+  usePromo();
   useEffect(() => {
     // Braces on purpose: newer browsers give a promise back, which React would take for a clean-up.
     window.scrollTo(0, 0);

@@ -137,9 +137,14 @@ async def test_a_case_freezes_the_card_and_remembers_who_saw_it() -> None:
     assert await state_of(seen) is await state_of(unseen) is CardState.DISPUTED
     assert await told("order.dispute_opened") == 2
     assert (await Order.get(id=order.id)).version == before + 2  # whoever watches it looks again
-    # What was never seen is not shown first once it is complained about.
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    # What was never seen is not shown first once it is complained about; and it says why.
+    with pytest.raises(Refused) as refused:
         await orders.reveal_cards(who, order.id, [unseen.id])
+    (hidden,) = refused.value.refusals
+    assert isinstance(hidden, orders.CardNotShown)
+    assert (hidden.card, hidden.reason) == (unseen.masked, "card_not_shown_disputed")
+    with pytest.raises(Refused, match="NOT_FOUND"):  # of whom there is none, nothing is said
+        await orders.reveal_cards(who, order.id, [unseen.id, new_id()])
     assert len(await orders.reveal_cards(who, order.id, [seen.id])) == 1
     assert await CardCheck.filter(verdict=None).count() == 2
     await all_is_well()

@@ -2,17 +2,18 @@
 
 import io
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import asyncpg
 import pytest
 
-from domain import cards, checkout
-from domain.cards import CanaryWish, rules
+from domain import aftersale, cards, checkout, giftcards
+from domain.cards import CanaryWish, own_codes, planting, rules
 from domain.cards.models import Card, CardState
 from domain.checkout import LineWish, Purchase
 from domain.invariants import find_violations
-from domain.kernel import Refused, connection, transaction
+from domain.kernel import Prefix, Refused, connection, encode_id, transaction
 from server import metrics
 from tests import make
 
@@ -165,6 +166,115 @@ async def test_one_that_a_supplier_delivers_raises_the_alarm() -> None:
     assert await alarms() == [(str(bird.id), "import")]
 
 
+async def own_codes_of(variant: make.Variant) -> tuple[Card, str]:
+    """A canary among our own gift cards, and its code."""
+    report = await cards.plant_canaries(KEEPER, CanaryWish(variant.id, 1, "own", "GC########"))
+    bird = await Card.get(batch_id=report.batch_id)
+    return bird, (await code_of(bird)).secret
+
+
+async def test_one_is_known_whatever_its_code_is_brought_as() -> None:
+    _, (bird,) = await planted()
+    secret = (await code_of(bird)).secret
+    other = await make.variant()
+    text = f"number,secret\nHONEST,{secret.lower()}\n{secret.replace('-', ' ')},PIN-1\n"
+    wish = cards.ImportWish(other.sku, 1)
+    report = await cards.import_cards(make.OPERATOR, wish, io.BytesIO(text.encode()))
+    assert (report.accepted, report.duplicates) == (2, 0)  # of another variant: cards like any
+    assert await alarms() == [(str(bird.id), "import")]
+    dry = replace(wish, dry_run=True)
+    await cards.import_cards(make.OPERATOR, dry, io.BytesIO(f"secret\n{secret}\n".encode()))
+    tracer = replace(make.OPERATOR, scopes=frozenset({"cards:trace"}))
+    await cards.fingerprints_of(tracer, "", secret, other.sku)
+    assert [deed for _, deed in await alarms()] == ["import", "rehearsal", "lookup"]
+    async with connection() as conn:
+        told = await conn.fetch(
+            "SELECT payload->>'broughtAs' AS as FROM outbox_events"
+            " WHERE type = 'card.canary_touched' ORDER BY id"
+        )
+    assert [row["as"] for row in told[:2]] == [encode_id(Prefix.VARIANT, other.id)] * 2
+
+
+async def test_a_part_that_anybody_may_meet_by_chance_is_no_sign() -> None:
+    _, (bird,) = await planted(number_form="2030-SHOP-CARDS-##", secret_form="?" * 9)
+    code = await code_of(bird)
+    other = await make.variant()
+    text = f"number,secret\n{code.number},HONEST-1\n"
+    wish = cards.ImportWish(other.sku, 1)
+    await cards.import_cards(make.OPERATOR, wish, io.BytesIO(text.encode()))
+    assert await alarms() == []
+    text = f"number,secret\nOTHER,{code.secret}\n"
+    await cards.import_cards(make.OPERATOR, wish, io.BytesIO(text.encode()))
+    assert await alarms() == [(str(bird.id), "import")]
+
+
+@pytest.mark.parametrize("typed", [str, str.lower, lambda code: code.replace("-", " ")])
+async def test_one_of_our_gift_cards_that_somebody_redeems_raises_the_alarm(
+    typed: Callable[[str], str],
+) -> None:
+    program = await make.gift_program(cards=1)
+    bird, code = await own_codes_of(await make.Variant.get(id=program.variant_id))
+    thief, honest = await make.buyer(), await make.buyer()
+    answers = []
+    for who, each in ((thief, typed(code)), (honest, own_codes.new_code())):
+        with pytest.raises(Refused) as refused:
+            await giftcards.redeem(who, each, None, "key")
+        answers.append(refused.value.refusals)
+    assert answers[0] == answers[1] == (giftcards.GiftCardNotAccepted(field=("code",)),)
+    assert await alarms() == [(str(bird.id), "redeem")]
+    async with connection() as conn:
+        audited = await conn.fetchrow(
+            "SELECT actor_id FROM audit_entries WHERE action = 'card.canary_touched'"
+        )
+    assert audited["actor_id"] == thief.user_id
+
+
+async def test_one_of_another_pool_that_is_tried_as_a_gift_card_raises_the_alarm() -> None:
+    _, (bird,) = await planted()
+    with pytest.raises(Refused) as refused:
+        await giftcards.redeem(await make.buyer(), (await code_of(bird)).secret, None, "key")
+    assert refused.value.refusals[0].code == "GIFT_CARD_MISTYPED"
+    assert await alarms() == [(str(bird.id), "redeem")]
+
+
+async def test_a_canary_of_own_gift_cards_has_a_right_check_letter() -> None:
+    program = await make.gift_program(cards=3)
+    of = await make.Variant.get(id=program.variant_id)
+    _, planted_code = await own_codes_of(of)
+    honest = await Card.filter(variant_id=of.id, state=CardState.AVAILABLE)
+    copied = planting.look_alikes([await code_of(card) for card in honest], 5)
+    for code in (planted_code, *(each.secret for each in copied)):
+        assert own_codes.read_code(code) is not None
+    assert all(each.number.startswith(program.prefix) for each in copied)
+    assert [each.name for each in await find_violations() if each.violations] == []
+
+
+async def test_one_that_a_buyer_writes_of_raises_the_alarm() -> None:
+    _, (bird,) = await planted()
+    secret = (await code_of(bird)).secret
+    variant, buyer = await make.variant(cards=1), await make.buyer()
+    order = (await checkout.place_order(buyer, Purchase((LineWish(variant.sku, 1),), "key"))).order
+    sold = await Card.get(variant_id=variant.id)
+    text = f"我的卡密是{secret.lower().replace('-', ' ')}，无效 (used?)"
+    wish = aftersale.DisputeWish((sold.id,), aftersale.DisputeReason.OTHER, text, "case")
+    await aftersale.open_disputes(buyer, order.id, wish)
+    assert await alarms() == [(str(bird.id), "dispute")]
+    refused = replace(wish, card_ids=(bird.id,), idempotency_key="other")
+    with pytest.raises(Refused):
+        await aftersale.open_disputes(buyer, order.id, refused)
+    assert len(await alarms()) == 2  # whatever becomes of the case
+
+
+async def test_those_without_prints_get_some() -> None:
+    variant, (bird,) = await planted()
+    async with connection() as conn:
+        await conn.execute("DELETE FROM canary_prints")
+    assert [await cards.print_canaries() for _ in range(2)] == [1, 0]
+    file = io.BytesIO(f"secret\n{(await code_of(bird)).secret}\n".encode())
+    await cards.import_cards(make.OPERATOR, cards.ImportWish(variant.sku, 1), file)
+    assert await alarms() == [(str(bird.id), "import")]
+
+
 async def test_an_ordinary_duplicate_raises_none() -> None:
     variant = await make.variant()
     for number in range(2):
@@ -183,6 +293,7 @@ async def test_an_ordinary_duplicate_raises_none() -> None:
         ({"secret_form": ""}, "INVALID"),
         ({"secret_form": "?" * 65}, "INVALID"),
         ({"source": ""}, "INVALID"),
+        ({"source": "issued"}, "INVALID"),
         ({"idempotency_key": ""}, "INVALID"),
         ({"variant_id": make.OPERATOR.user_id}, "NOT_FOUND"),
     ],

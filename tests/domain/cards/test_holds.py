@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -128,6 +130,76 @@ async def test_without_its_lock_a_buyer_would_hold_more(monkeypatch: pytest.Monk
     await cards.save_policy(make.OPERATOR, variant.sku, cards.PolicyChange(hold_limit=5))
     answers = await asyncio.gather(*(hold(variant, 2, hoarder) for _ in range(6)))
     assert answers.count("held") > 2
+
+
+@pytest.fixture
+def ten_an_address() -> Iterator[None]:
+    cards.limits.per_address = 10
+    yield
+    cards.limits.per_address = 100
+
+
+async def one_of(address: str) -> Actor:
+    """One of many buyers there: each with a limit of its own that is never reached."""
+    return replace(await make.buyer(), ip=address)
+
+
+async def test_one_address_hoards_no_more_than_its_part_whoever_asks_and_all_at_once(
+    ten_an_address: None,
+) -> None:
+    variant = await make.variant(cards=30)
+    crowd = [await one_of("203.0.113.7") for _ in range(8)]
+    answers = await asyncio.gather(*(hold(variant, 3, buyer) for buyer in crowd))
+    assert Counter(answers) == {"held": 3, "ADDRESS_HOLD_LIMIT_REACHED": 5}
+    assert await hold(variant, 3, await one_of("203.0.113.8")) == "held"
+    assert await hold(variant, 3) == "held", "who comes from nowhere is not counted"
+    assert await hold(variant, 1, crowd[0]) == "held", "one is left"
+
+
+async def test_a_refused_address_hears_when_cards_are_free_again(ten_an_address: None) -> None:
+    variant = await make.variant(cards=20)
+    assert await hold(variant, 10, await one_of("203.0.113.7")) == "held"
+    (open_hold,) = await cards.CardHold.all()
+    with clock.fixed(lambda: open_hold.until - timedelta(seconds=90)):
+        with pytest.raises(Refused) as refused:
+            await make.hold(variant, 1, await one_of("203.0.113.7"))
+        (refusal,) = refused.value.refusals
+        assert (refusal.limit, refusal.retry_after) == (10, 90)  # type: ignore[attr-defined]
+    with clock.fixed(lambda: open_hold.until):
+        assert await cards.lapse_holds() == 1
+        assert await hold(variant, 10, await one_of("203.0.113.7")) == "held"
+
+
+async def test_a_network_of_one_subscriber_is_one_address_and_none_is_readable(
+    ten_an_address: None,
+) -> None:
+    variant = await make.variant(cards=30)
+    assert await hold(variant, 10, await one_of("2001:db8:1:2::1")) == "held"
+    refused = "ADDRESS_HOLD_LIMIT_REACHED"
+    assert await hold(variant, 1, await one_of("2001:db8:1:2:ffff::9")) == refused
+    assert await hold(variant, 10, await one_of("2001:db8:1:3::1")) == "held"
+    assert await hold(variant, 10, await one_of("::ffff:203.0.113.7")) == "held"
+    assert await hold(variant, 1, await one_of("203.0.113.7")) == refused
+    kept = [row.address for row in await cards.CardHold.all()]
+    assert all(digest is not None and len(digest) == 32 for digest in kept)
+    assert not any(b"203" in digest or b"2001" in digest for digest in kept if digest)
+    for row in await cards.CardHold.all():
+        async with transaction() as conn:
+            await cards.release_hold(conn, row.id)
+    assert [row.address for row in await cards.CardHold.all()] == [None] * 3, "forgotten at its end"
+
+
+async def test_without_its_lock_an_address_would_hold_more(
+    ten_an_address: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: counted by all at once, each sees room for itself."""
+    monkeypatch.setattr(holds, "_ALONE", "SELECT $1::text")
+    slow = holds._HERE.replace("SELECT coalesce", "SELECT pg_sleep(0.3), coalesce")
+    monkeypatch.setattr(holds, "_HERE", slow)
+    variant = await make.variant(cards=30)
+    crowd = [await one_of("203.0.113.7") for _ in range(8)]
+    answers = await asyncio.gather(*(hold(variant, 3, buyer) for buyer in crowd))
+    assert answers.count("held") > 3
 
 
 async def test_what_is_short_is_told_and_nothing_is_held() -> None:

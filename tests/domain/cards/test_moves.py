@@ -202,7 +202,7 @@ async def test_who_disputes_first_may_not_look_afterwards() -> None:
             "UPDATE cards SET state = 'disputed' WHERE id = ANY($1)", [seen.id, unseen.id]
         )
     assert [each.card_id for each in await orders.reveal_cards(buyer, order, None)] == [seen.id]
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(Refused, match="CARD_NOT_SHOWN"):
         await orders.reveal_cards(buyer, order, [unseen.id])
     await unseen.refresh_from_db()
     assert (unseen.state, unseen.reveal_count) == (CardState.DISPUTED, 0)

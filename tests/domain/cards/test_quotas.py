@@ -97,12 +97,14 @@ async def test_without_its_guard_another_site_would_take_a_kept_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The twin: the condition on the card is all that keeps it."""
-    for name in ("READ", "WRITE"):
-        statement = getattr(statements, name)
+    usual = {"READS": (False, False, False, False), "WRITES": (False, False, False)}
+    for name, which in usual.items():
+        statement = getattr(statements, name)[which]
         text, guard = statement.text, r"\(kept_for IS NULL OR kept_for = (\$\d+)\)"
         open_to_all = re.sub(guard, r"(kept_for IS NULL OR kept_for = \1 OR true)", text)
         assert open_to_all != text
-        monkeypatch.setattr(statements, name, replace(statement, text=open_to_all))
+        patched = replace(statement, text=open_to_all)
+        monkeypatch.setitem(getattr(statements, name), which, patched)
     north, south = await a_site("north"), await a_site("south")
     variant = await make.variant(cards=1)
     await cards.set_quota(make.OPERATOR, variant.sku, north, 1)

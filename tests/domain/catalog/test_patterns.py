@@ -84,16 +84,16 @@ def test_any_text_is_a_pattern_or_refused(text: str) -> None:
 )
 def test_a_hostile_pattern_costs_no_time(pattern: str) -> None:
     """Each of these keeps a backtracking engine busy for ages on this value."""
-    compiled, began = compile_pattern(pattern), time.perf_counter()
+    compiled, began = compile_pattern(pattern), time.thread_time()
     assert not compiled.matches("a" * 256)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_a_backtracking_engine_would_have_hung() -> None:
     """The twin: on 24 letters, ten times fewer, it works a hundred times longer than ours."""
     text, slow, ours = "a" * 24, re.compile("(a+)+b"), compile_pattern("(a+)+b")
-    began = time.perf_counter()
+    began = time.thread_time()
     assert slow.fullmatch(text) is None
-    between = time.perf_counter()
+    between = time.thread_time()
     assert not ours.matches(text)
-    assert between - began > 100 * (time.perf_counter() - between)
+    assert between - began > 100 * (time.thread_time() - between)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from domain.catalog import DeliveryKind, WhenOut
 from domain.checkout.bundles import WHOLE, guard_bundles, plan_bundle, split_price
 from domain.checkout.refusals import PriceBelowCost, StockShort
-from domain.checkout.rules import BuyerFacts, LineWish, Part, PlannedLine, Pool, Shelf
+from domain.checkout.rules import BuyerFacts, ChainMember, LineWish, Part, PlannedLine, Pool, Shelf
 from domain.commissions import Rule, RuleKind
 from domain.kernel import Refused
 
 ID = UUID(int=1)
-BUYER = BuyerFacts(ID, "retail", False, ((ID, "gold"), (ID, "silver")), 10**12)
+CHAIN = (ChainMember(ID, 1, "gold"), ChainMember(ID, 2, "silver"))
+BUYER = BuyerFacts(ID, "retail", False, CHAIN, 10**12)
 SHELF = Shelf(
     sku="PART",
     variant_id=ID,

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain import cards, catalog, checkout, fulfilment, ledger, orders, suppliers
+from domain import cards, catalog, checkout, fulfilment, ledger, orders, refunds, suppliers
 from domain.cards.models import Card
 from domain.catalog import DeliveryKind, ListingStatus, PartDraft, WhenOut
 from domain.catalog.models import BundleComponent, Product, Variant
@@ -18,6 +18,7 @@ from domain.giftcards.models import GiftCard
 from domain.kernel import Actor, Refusal, Refused, connection, new_id
 from domain.ledger import AccountKind, account_id
 from domain.orders import LineStatus, OrderLine, OrderStatus
+from domain.refunds import RefundDestination, RefundReason, RefundWish
 from domain.suppliers import Category, Completed, Rejected
 from tests import make
 from tests.domain.fulfilment.test_fulfilment import Scripted, balance, no_violations
@@ -81,7 +82,8 @@ async def test_a_bundle_is_bought_by_two_statements_and_each_part_is_a_line() ->
     buyer = await make.buyer()
     async with count_statements() as seen:
         placed = await checkout.place_order(buyer, buy(bundle.sku, 2))
-    assert seen == [statements.READ.text, statements.WRITE.text]
+    usual = statements.READS[False, False, False, False], statements.WRITES[False, False, False]
+    assert seen == [each.text for each in usual]
     assert placed.order.status is OrderStatus.DELIVERED
     assert placed.order.total == 200 * YUAN
     shown = [(each.sku, each.quantity, each.unit_price, each.position) for each in placed.lines]
@@ -122,7 +124,8 @@ async def test_a_part_that_fails_is_refunded_by_exactly_its_share(port: Scripted
     wish = buy(bundle.sku, account=(("account", "10001"),))
     placed = await checkout.place_order(buyer, wish)
     assert [each.status for each in placed.lines] == [DELIVERED, QUEUED, QUEUED]
-    assert [each.account for each in placed.lines] == [None, {"account": "10001"}, None]
+    filled_in = [await orders.account_in(each) for each in placed.lines]
+    assert filled_in == [{}, {"account": "10001"}, {}]
     assert await balance(buyer) == 100 * YUAN - 999_999
     port.submits = {"topup": [Rejected(Category.INVALID_ACCOUNT)]}
     await fulfilment.fulfil_line(placed.lines[1].id)
@@ -218,6 +221,19 @@ async def test_a_gift_comes_with_its_purchase_and_costs_nothing() -> None:
     assert [(each.gift, each.unit_price) for each in two.lines] == [(False, 100 * YUAN), (True, 0)]
     assert two.order.total == 200 * YUAN
     assert len(await orders.reveal_cards(buyer, two.order.id, None)) == 4
+    alone = RefundWish(
+        two.order.id,
+        RefundReason.GOODWILL,
+        RefundDestination.CHANNEL,
+        lines={each.id: None for each in two.lines if each.gift},
+    )
+    with pytest.raises(Refused) as refused:
+        await refunds.refund_order(make.OPERATOR, alone, "gift")
+    (nothing,) = refused.value.refusals
+    assert (nothing.code, nothing.reason) == (
+        "LINE_NOT_REFUNDABLE",
+        "refund_nothing_left",
+    )
     assert await books(AccountKind.REVENUE) == 300 * YUAN
     await no_violations()
 
@@ -331,7 +347,8 @@ async def test_what_is_filled_in_goes_to_the_parts_that_ask_for_it(port: Scripte
     buyer = await make.buyer()
     given = (("account", "10001"), ("2.account", "20002"))
     placed = await checkout.place_order(buyer, buy(bundle.sku, account=given))
-    assert [each.account for each in placed.lines] == [{"account": "10001"}, {"account": "20002"}]
+    filled_in = [await orders.account_in(each) for each in placed.lines]
+    assert filled_in == [{"account": "10001"}, {"account": "20002"}]
     for wrong in ((), (("other", "1"),)):
         other = await make.buyer()
         with pytest.raises(Refused) as refused:

@@ -73,10 +73,13 @@ async def test_a_quote_costs_the_purchase_no_statement_more() -> None:
     kept = await quoted(buyer, variant.sku)
     async with count_statements() as seen:
         await checkout.place_order(buyer, order(variant.sku, kept.id))
-    assert seen == [sql.READ_QUOTED.text, sql.WRITE_QUOTED.text]
+    assert seen == [sql.READS[False, True, False, False].text, sql.WRITES[True, False, False].text]
     async with count_statements() as seen:
         await checkout.place_order(buyer, order(variant.sku, None, "plain"))
-    assert seen == [sql.READ.text, sql.WRITE.text]
+    assert seen == [
+        sql.READS[False, False, False, False].text,
+        sql.WRITES[False, False, False].text,
+    ]
 
 
 async def test_asking_what_it_costs_writes_nothing() -> None:
@@ -85,7 +88,7 @@ async def test_asking_what_it_costs_writes_nothing() -> None:
     async with count_statements() as seen:
         answer = await checkout.quote_lines(buyer, [LineWish(variant.sku, 1)])
     assert (answer.total, answer.id, answer.valid_until) == (make.yuan(49), None, None)
-    assert seen == [sql.READ.text]
+    assert seen == [sql.READS[False, False, False, False].text]
     assert await number_of("quotes") == 0
 
 
@@ -176,7 +179,7 @@ async def test_another_total_than_expected_is_refused_with_both_amounts() -> Non
 
 async def race_for(kept: Quoted, sku: str, buyer: Actor, *, by_channel: bool) -> list[str]:
     """Five orders by one quote, none of which writes before all have looked."""
-    together, read, waited = asyncio.Barrier(5), service._read, set()
+    together, read, waited = asyncio.Barrier(5), service.read, set()
 
     async def read_together(conn: Any, actor: Actor, purchase: Purchase, moment: Any) -> Any:
         rows = await read(conn, actor, purchase, moment)
@@ -194,7 +197,7 @@ async def race_for(kept: Quoted, sku: str, buyer: Actor, *, by_channel: bool) ->
         return "sold"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "_read", read_together)
+        patch.setattr(service, "read", read_together)
         return await asyncio.gather(*(buy(f"key{number}") for number in range(5)))
 
 

@@ -75,9 +75,10 @@ async def test_without_its_locks_one_card_would_be_sold_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The twin: with the row locks and the state guard gone, the race is really there."""
-    write = statements.WRITE
+    usual = (False, False, False)
+    write = statements.WRITES[usual]
     monkeypatch.setattr(statements, "CLAIM", unlocked(statements.CLAIM))
-    monkeypatch.setattr(statements, "WRITE", replace(write, text=unlocked(write.text)))
+    monkeypatch.setitem(statements.WRITES, usual, replace(write, text=unlocked(write.text)))
     async with connection() as conn:
         await conn.execute("ALTER TABLE cards DISABLE TRIGGER cards_move")
     try:
@@ -99,7 +100,7 @@ async def all_see_one_card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Five buyers of one card, none of whom writes before all have looked."""
     variant = await make.variant(cards=1)
     buyers = [await make.buyer() for _ in range(5)]
-    together, read, waited = asyncio.Barrier(5), service._read, set()
+    together, read, waited = asyncio.Barrier(5), service.read, set()
 
     async def read_together(conn: Any, actor: make.Actor, *more: Any) -> Any:
         rows = await read(conn, actor, *more)
@@ -108,5 +109,5 @@ async def all_see_one_card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             await together.wait()
         return rows
 
-    monkeypatch.setattr(service, "_read", read_together)
+    monkeypatch.setattr(service, "read", read_together)
     return await asyncio.gather(*(buy(each, variant.sku, "key") for each in buyers))

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from domain import cards, checkout, fulfilment, ledger, orders, suppliers
+from domain import cards, checkout, fulfilment, ledger, orders, routing, suppliers
 from domain.checkout import LineWish, Purchase
 from domain.commissions import RuleKind
-from domain.fulfilment import AttemptStatus, FulfilmentAttempt, service
+from domain.fulfilment import AttemptStatus, FulfilmentAttempt, rules, service
 from domain.invariants import find_violations
-from domain.kernel import clock, connection, transaction
+from domain.kernel import clock, connection, refuse_inside_a_transaction, transaction
 from domain.ledger import AccountKind, account_id
 from domain.orders import LineStatus, OrderStatus
 from domain.suppliers import (
@@ -62,11 +62,13 @@ class Scripted(SupplierPort):
     pause: float = 0.0
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
+        refuse_inside_a_transaction()
         self.submitted.append(submission)
         await asyncio.sleep(self.pause)
         return self.submits[submission.item].pop(0)
 
     async def query(self, connection: Connection, submission: Submission) -> QueryResult:
+        refuse_inside_a_transaction()
         self.queried.append(submission)
         return self.queries[submission.item].pop(0)
 
@@ -190,6 +192,19 @@ async def test_not_found_is_believed_late_and_often_enough_only(port: Scripted) 
         [AttemptStatus.REJECTED, AttemptStatus.SUCCEEDED],
     )
     await no_violations()
+
+
+async def test_no_such_order_is_asked_for_again_the_moment_it_counts(port: Scripted) -> None:
+    """Pauses grow, and a buyer must not wait for one that began before the answer meant anything
+    (chaos run of seed 1: two minutes instead of one and a half)."""
+    _, line_id = await paid_line(["first", "second"])
+    port.submits = {"first": [Uncertain()], "second": [goods()]}
+    port.queries = {"first": [NotFound()] * 4}
+    await fulfilment.fulfil_line(line_id)
+    for early in (3, 5, 9, 17):
+        await query_now(line_id, early)
+    (attempt,) = await FulfilmentAttempt.filter(line_id=line_id)
+    assert attempt.next_query_at == attempt.opened_at + rules.VALID_FOR + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("between", [Uncertain(), Accepted(None)])
@@ -337,7 +352,7 @@ async def test_a_late_success_becomes_stock(port: Scripted) -> None:
     with clock.fixed(lambda: later):
         await fulfilment.query_attempt(attempt.id)
     assert (await state_of(line_id))[0] is LineStatus.DELIVERED
-    assert not await service._book(attempt, goods(start=0))
+    assert not await service.book(attempt, goods(start=0))
     variant_id = (await orders.OrderLine.get(id=line_id)).variant_id
     assert await cards.stock_of([variant_id], 10) == {variant_id: 1}
     assert (await FulfilmentAttempt.get(id=attempt.id)).parked
@@ -345,8 +360,12 @@ async def test_a_late_success_becomes_stock(port: Scripted) -> None:
     await no_violations()
 
 
-async def test_too_few_goods_become_stock_and_the_next_is_asked(port: Scripted) -> None:
+async def test_where_parts_are_no_use_they_become_stock_and_the_next_is_asked_for_all(
+    port: Scripted,
+) -> None:
     _, line_id = await paid_line(["first", "second"], quantity=2)
+    whole = routing.PolicyWish(routing.PolicyKind.PRIORITY, parts=False)
+    await routing.save_policy(make.OPERATOR, whole)
     port.submits = {"first": [goods(1)], "second": [goods(2, start=10)]}
     await fulfilment.fulfil_line(line_id)
     assert (await state_of(line_id))[0] is LineStatus.DELIVERED
@@ -417,11 +436,9 @@ async def test_without_the_lock_two_workers_would_buy_twice(port: Scripted) -> N
     _, line_id = await paid_line(["first", "second"])
     port.pause = 0.05
     port.submits = {"first": [goods(), goods(start=5)], "second": [goods(start=10)]}
-    unlocked = orders.service._LOCK_ORDER.replace("FOR UPDATE", "")
+    unlocked = orders.service._LOCK.replace("FOR UPDATE", "")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(orders.service, "_LOCK_ORDER", unlocked)
-        lines = orders.service._LINES.replace("FOR UPDATE", "")
-        patched.setattr(orders.service, "_LINES", lines)
+        patched.setattr(orders.service, "_LOCK", unlocked)
         outcomes = await asyncio.gather(
             *(fulfilment.fulfil_line(line_id) for _ in range(8)), return_exceptions=True
         )

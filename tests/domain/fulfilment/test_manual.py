@@ -72,7 +72,7 @@ async def test_a_line_is_claimed_and_handed_over() -> None:
     line = await fulfilment.deliver_line(worker, hand_over(line_id))
     assert (line.status, line.cost) == (LineStatus.DELIVERED, make.yuan(30))
     assert orders.note_of(line) == NOTE
-    assert b"4711" not in (line.note_sealed or b"")
+    assert b"secret-4711" not in (line.note_sealed or b"")
     assert (await fulfilment.manual_lines(worker, page)).rows == []
     order_id = line.order_id  # type: ignore[attr-defined]
     assert await events_of(order_id) == ["order.paid", "order.delivering", "order.delivered"]
@@ -90,7 +90,7 @@ async def test_nothing_told_or_audited_holds_what_was_handed_over() -> None:
     async with connection() as conn:
         for table in ("outbox_events", "audit_entries", "order_lines", "manual_tasks"):
             held = await conn.fetchval(f"SELECT string_agg(t::text, ' ') FROM {table} t")
-            assert "4711" not in held, table
+            assert "secret-4711" not in held, table
         sql = "SELECT action FROM audit_entries WHERE target = $1 ORDER BY at, id"
         assert [row["action"] for row in await conn.fetch(sql, line_id)] == [
             "line.claim",
@@ -208,9 +208,8 @@ async def test_without_the_lock_the_database_alone_stops_the_second() -> None:
     worker = operator()
     await fulfilment.claim_line(worker, line_id)
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("_LOCK_ORDER", "_LINES"):
-            unlocked = getattr(orders.service, name).replace("FOR UPDATE", "")
-            patched.setattr(orders.service, name, unlocked)
+        unlocked = orders.service._LOCK.replace("FOR UPDATE", "")
+        patched.setattr(orders.service, "_LOCK", unlocked)
         outcomes = await race(line_id, worker)
     broken = [e for e in outcomes if isinstance(e, Exception) and not isinstance(e, Refused)]
     assert broken

@@ -168,7 +168,7 @@ async def open_attempt(port: Scripted) -> tuple[Actor, UUID, FulfilmentAttempt]:
 
 async def test_a_part_is_booked_once_however_often_it_is_told(port: Scripted) -> None:
     buyer, _, attempt = await open_attempt(port)
-    await asyncio.gather(*(service._book(attempt, part(5_000)) for _ in range(6)))
+    await asyncio.gather(*(service.book(attempt, part(5_000)) for _ in range(6)))
     assert await balance(buyer) == make.yuan(900)
     async with connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM refunds") == 1
@@ -189,11 +189,11 @@ async def test_a_part_without_its_refund_is_not_booked_at_all(
 
     monkeypatch.setattr(fulfilment.above, "give_back", dies)
     with pytest.raises(ConnectionError):
-        await service._book(attempt, part(5_000))
+        await service.book(attempt, part(5_000))
     assert (await orders.OrderLine.get(id=line_id)).status is LineStatus.DELIVERING
     assert await balance(buyer) == make.yuan(800)
     assert await booked(AccountKind.REVENUE) == 0
     monkeypatch.undo()
-    await service._book(attempt, part(5_000))
+    await service.book(attempt, part(5_000))
     assert await balance(buyer) == make.yuan(900)
     await no_violations()

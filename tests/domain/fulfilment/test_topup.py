@@ -1,6 +1,7 @@
 """Direct top-ups: never of cards, once, and what comes too late is a told loss (rows A1, C2)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -81,6 +82,34 @@ async def test_a_top_up_goes_to_the_account_under_the_suppliers_names(port: Scri
     await no_violations()
 
 
+async def test_pieces_that_are_made_of_many_units_are_asked_for_by_the_unit(
+    port: Scripted,
+) -> None:
+    """Fifty of the supplier's items make one piece: quantity and guard go up in its own words."""
+    sku = await offered(["first"])
+    wish = suppliers.OfferWish(sku, "s-first", "first", COST, units=50)
+    await suppliers.save_offer(make.OPERATOR, wish)
+    _, line_id = await paid(sku, quantity=2)
+    await suppliers.save_offer(make.OPERATOR, replace(wish, units=1))  # the attempt keeps its own
+    await suppliers.save_offer(make.OPERATOR, wish)
+    port.submits = {"first": [done(cost=2 * COST)]}
+    await fulfilment.fulfil_line(line_id)
+    (asked,) = port.submitted
+    assert (asked.quantity, asked.max_unit_cost) == (100, make.yuan(2))
+    line = await orders.OrderLine.get(id=line_id)
+    assert (line.status, line.cost) == (LineStatus.DELIVERED, 2 * COST)
+    await no_violations()
+
+
+async def test_cards_are_never_made_of_units() -> None:
+    variant = await make.variant()
+    offer = await make.offer(variant, COST, "one")
+    wish = suppliers.OfferWish(variant.sku, "one", offer.item, COST, units=2)
+    with pytest.raises(Refused) as refused:
+        await suppliers.save_offer(make.OPERATOR, wish)
+    assert refused.value.refusals[0].reason == "offer_units"  # type: ignore[attr-defined]
+
+
 async def test_cards_of_a_variant_that_became_a_top_up_are_never_sold(port: Scripted) -> None:
     """Its type was changed while it had cards; new ones are refused."""
     variant = await make.variant(cards=3, price=make.yuan(100))
@@ -140,7 +169,7 @@ async def late_line(port: Scripted) -> tuple[UUID, FulfilmentAttempt]:
 
 async def test_a_top_up_that_comes_after_the_refund_is_a_loss_and_told(port: Scripted) -> None:
     line_id, attempt = await late_line(port)
-    assert not await service._book(attempt, done())
+    assert not await service.book(attempt, done())
     assert (await state_of(line_id)) == (LineStatus.REFUNDED, [AttemptStatus.SUCCEEDED])
     assert (await FulfilmentAttempt.get(id=attempt.id)).parked
     assert await balance_of(AccountKind.LOSS) == -COST
@@ -151,7 +180,7 @@ async def test_a_top_up_that_comes_after_the_refund_is_a_loss_and_told(port: Scr
 
 async def test_what_comes_late_twice_is_booked_once(port: Scripted) -> None:
     _, attempt = await late_line(port)
-    await asyncio.gather(*(service._book(attempt, done()) for _ in range(4)))
+    await asyncio.gather(*(service.book(attempt, done()) for _ in range(4)))
     assert await balance_of(AccountKind.LOSS) == -COST
     await no_violations()
 
@@ -200,9 +229,8 @@ async def test_without_the_lock_two_workers_would_begin_twice(port: Scripted) ->
     port.pause = 0.05
     port.submits = {"first": [done(), done()], "second": [done()]}
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("_LOCK_ORDER", "_LINES"):
-            unlocked = getattr(orders.service, name).replace("FOR UPDATE", "")
-            patched.setattr(orders.service, name, unlocked)
+        unlocked = orders.service._LOCK.replace("FOR UPDATE", "")
+        patched.setattr(orders.service, "_LOCK", unlocked)
         outcomes = await asyncio.gather(
             *(fulfilment.fulfil_line(line_id) for _ in range(8)), return_exceptions=True
         )

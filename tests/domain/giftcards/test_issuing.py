@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from domain import cards, catalog, giftcards
+from domain.cards import own_codes
 from domain.cards.models import Card, CardBatch, CardSecret
 from domain.catalog.models import DeliveryKind, Variant
 from domain.giftcards import GiftCardStatus, GiftCardValue, issuing, rules
@@ -43,7 +44,7 @@ async def test_issued_cards_lie_sealed_in_the_store_and_are_found_by_their_code_
     assert len(rows) == 25
     for card, row in zip(await opened(made.batch_id), rows, strict=True):
         assert card.number == row.number
-        letters = rules.read_code(card.secret)
+        letters = own_codes.read_code(card.secret)
         assert letters is not None
         assert row.code_index == issuing.code_index(letters)
         assert (row.status, row.balance_units, row.holder_id) == (GiftCardStatus.ISSUED, 0, None)
@@ -85,8 +86,8 @@ async def test_a_random_source_that_repeats_itself_issues_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program = await make.gift_program()
-    first = rules.new_code()
-    monkeypatch.setattr(issuing, "new_code", lambda: first)
+    first = own_codes.new_code()
+    monkeypatch.setattr(issuing.cards, "new_code", lambda: first)
     monkeypatch.setattr(issuing, "new_number", lambda prefix: f"{prefix}SAME")
     with pytest.raises((RuntimeError, asyncpg.UniqueViolationError)):
         await giftcards.issue(make.OPERATOR, program.id, 2, "one")
@@ -96,8 +97,8 @@ async def test_a_random_source_that_repeats_itself_issues_nothing(
 
 async def test_two_programs_never_share_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = await make.gift_program(), await make.gift_program()
-    first = rules.new_code()
-    monkeypatch.setattr(issuing, "new_code", lambda: first)
+    first = own_codes.new_code()
+    monkeypatch.setattr(issuing.cards, "new_code", lambda: first)
     await giftcards.issue(make.OPERATOR, one.id, 1, "one")
     with pytest.raises(asyncpg.UniqueViolationError) as broken:
         await giftcards.issue(make.OPERATOR, two.id, 1, "two")

@@ -8,10 +8,11 @@ import asyncpg
 import pytest
 
 from domain import giftcards, invariants, ledger, orders
+from domain.cards import own_codes
 from domain.cards.models import Card, CardState
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase, place_order
-from domain.commissions import RuleKind, RuleScope, save_rule
+from domain.commissions import RuleDraft, RuleKind, RuleScope, save_rule
 from domain.giftcards import (
     Activation,
     Breakage,
@@ -20,7 +21,6 @@ from domain.giftcards import (
     GiftCardStatus,
     GiftCardValue,
     redeeming,
-    rules,
 )
 from domain.giftcards.models import GiftCard, GiftCardMove, GiftCardRedemption
 from domain.kernel import Actor, Money, Refused, clock, connection
@@ -131,16 +131,16 @@ async def test_nobody_earns_on_stored_value() -> None:
         with pytest.raises(asyncpg.CheckViolationError) as broken:
             await conn.execute(
                 "INSERT INTO commissions (id, order_line_id, consumer, agent_id, level, basis,"
-                " amount, currency, rule, earned_at) VALUES (gen_random_uuid(), $1, true, $2, 1,"
-                " 1, 1, 'CNY', '{}', now())",
+                " amount, currency, rule, earned_at, release_at) VALUES (gen_random_uuid(), $1,"
+                " true, $2, 1, 1, 1, 'CNY', '{}', now(), now())",
                 line["id"],
                 chain[-1].id,
             )
     assert broken.value.constraint_name == "commission_not_on_stored_value"
-    rule = save_rule(
-        make.OPERATOR, RuleScope.VARIANT, program.variant_id, 1, RuleKind.PERCENT, 10_000
+    draft = RuleDraft(
+        RuleKind.PERCENT, 10_000, 1, scope=RuleScope.VARIANT, scope_id=program.variant_id
     )
-    assert await code_of(rule) == "INVALID"
+    assert await code_of(save_rule(make.OPERATOR, draft)) == "INVALID"
     await books_hold()
 
 
@@ -252,7 +252,7 @@ async def test_its_buyer_hears_the_reason_and_nobody_else(case: str) -> None:
     own = await refusal_of(giftcards.redeem(buyer, code, None, "mine"))
     assert isinstance(own, giftcards.GiftCardUnusable)
     assert (own.why, own.reason) == (reason, f"gift_card_{reason.value}")
-    unknown = await refusal_of(giftcards.redeem(stranger, rules.new_code(), None, "none"))
+    unknown = await refusal_of(giftcards.redeem(stranger, own_codes.new_code(), None, "none"))
     foreign = await refusal_of(giftcards.redeem(stranger, code, None, "foreign"))
     assert foreign == unknown == giftcards.GiftCardNotAccepted(field=("code",))
     assert await wallet(stranger) == 0
@@ -435,7 +435,7 @@ async def test_a_line_of_gift_cards_without_its_cards_is_refused() -> None:
 async def test_reveal_shows_the_code_to_the_buyer_only() -> None:
     program = await make.gift_program(cards=1)
     buyer, (code,), _ = await bought(program)
-    assert rules.read_code(code) is not None
+    assert own_codes.read_code(code) is not None
     stranger = await make.buyer()
     order = await orders.Order.get(buyer_id=buyer.require_user())
     with pytest.raises(Refused):

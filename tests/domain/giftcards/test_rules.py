@@ -7,24 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.cards import own_codes
 from domain.giftcards import GiftCardStatus, ProgramDraft, rules
 from domain.giftcards.models import Breakage, GiftCardValue, GuardKind
 
-BODY = st.text(alphabet=rules.ALPHABET, min_size=16, max_size=16)
+BODY = st.text(alphabet=own_codes.ALPHABET, min_size=16, max_size=16)
 YUAN = 10_000
 
 
 def whole(body: str) -> str:
-    return body + rules.check_letter(body)
+    return body + own_codes.check_letter(body)
 
 
 @given(BODY)
 def test_every_single_wrong_letter_is_told(body: str) -> None:
     code = whole(body)
     for place, letter in enumerate(code):
-        for other in rules.ALPHABET:
+        for other in own_codes.ALPHABET:
             if other != letter:
-                assert rules.read_code(code[:place] + other + code[place + 1 :]) is None
+                assert own_codes.read_code(code[:place] + other + code[place + 1 :]) is None
 
 
 @given(BODY)
@@ -35,26 +36,26 @@ def test_any_two_letters_that_changed_places_are_told(body: str) -> None:
             if code[first] != code[second]:
                 swapped = list(code)
                 swapped[first], swapped[second] = code[second], code[first]
-                assert rules.read_code("".join(swapped)) is None
+                assert own_codes.read_code("".join(swapped)) is None
 
 
 def test_the_check_letter_leaves_all_eighty_bits_to_be_guessed() -> None:
     """Of any 15 letters known, each value of the 16th is possible, each with its own check letter:
     a wrong guess rules out itself alone."""
     start = "0123456789ABCDE"
-    assert len({rules.check_letter(start + letter) for letter in rules.ALPHABET}) == 32
-    assert math.log2(len(rules.ALPHABET)) * rules.RANDOM_LETTERS == 80
+    assert len({own_codes.check_letter(start + letter) for letter in own_codes.ALPHABET}) == 32
+    assert math.log2(len(own_codes.ALPHABET)) * own_codes.RANDOM_LETTERS == 80
 
 
 def test_codes_are_even_and_never_the_same() -> None:
     """20,000 codes: none twice, and at each place each letter about as often as any other."""
     count = 20_000
-    codes = [rules.read_code(rules.new_code()) for _ in range(count)]
+    codes = [own_codes.read_code(own_codes.new_code()) for _ in range(count)]
     assert None not in codes
     assert len(set(codes)) == count
     expected = count / 32
     for place in range(17):
-        seen = dict.fromkeys(rules.ALPHABET, 0)
+        seen = dict.fromkeys(own_codes.ALPHABET, 0)
         for code in codes:
             seen[code[place]] += 1  # type: ignore[index]
         chi_square = sum((found - expected) ** 2 / expected for found in seen.values())
@@ -78,12 +79,12 @@ def test_a_code_is_read_however_it_is_typed(typed: str) -> None:
         "alike": code.replace("0", "o").replace("1", "l"),
         "bare": code,
     }
-    assert rules.read_code(forms[typed]) == code
+    assert own_codes.read_code(forms[typed]) == code
 
 
 @pytest.mark.parametrize("typed", ["", "ABCD", "U" * 17, "0" * 18, "x" * 100_000, "卡" * 17])
 def test_what_is_no_code_is_not_read(typed: str) -> None:
-    assert rules.read_code(typed) is None
+    assert own_codes.read_code(typed) is None
 
 
 def test_a_move_that_staff_decides_says_why() -> None:

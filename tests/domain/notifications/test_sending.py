@@ -100,8 +100,8 @@ async def bought(contact: Contact | None = MAIL, language: str = "en") -> tuple[
 async def relayed() -> list[UUID]:
     """What the relay makes of all events, each time anew."""
     async with transaction() as conn:
-        rows = await conn.fetch("SELECT id FROM outbox_events ORDER BY id LIMIT $1", BATCH)
-        return await notifications.fan_out(conn, [row["id"] for row in rows])
+        rows = await conn.fetch("SELECT id, type FROM outbox_events ORDER BY id LIMIT $1", BATCH)
+        return await notifications.fan_out(conn, {row["id"]: row["type"] for row in rows})
 
 
 async def only() -> Notification:
@@ -492,7 +492,7 @@ async def test_an_order_without_cards_is_told_without_a_claim_link(provider: Pro
         await orders.line_refunded(conn, line, "NO_SUPPLIER")
     (message_id,) = await relayed()
     await notifications.send(message_id)
-    assert provider.sent[0].body.endswith(claims.places.public_url)
+    assert provider.sent[0].body.endswith(sites.addresses.public)
     async with connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM claim_links") == 0
 
@@ -599,8 +599,8 @@ async def test_each_decided_case_is_told_once_and_without_anybody_s_words(
         await notifications.send(message_id)
     begin = f"Main site: your complaint about order {order.number}:"
     assert sorted(each.body for each in provider.sent) == [
+        f"{begin} it was refunded.",
         f"{begin} it was rejected; you may appeal for some days.",
-        f"{begin} the card was refunded.",
     ]
 
 
@@ -611,3 +611,43 @@ async def test_every_placeholder_of_every_event_can_be_previewed() -> None:
         wish = TemplateWish(event, Medium.EMAIL, "en", Text("Hello", body))
         shown = await notifications.preview_template(make.OPERATOR, wish)
         assert "{" not in shown.body
+
+
+@pytest.mark.parametrize(
+    ("result", "cost"),
+    [
+        (SendResult.SENT, 450),
+        (SendResult.UNCERTAIN, 450),
+        (SendResult.REJECTED, 0),
+        (SendResult.NOT_SENT, 0),
+    ],
+)
+async def test_a_message_that_left_or_perhaps_did_costs_its_price(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, result: SendResult, cost: int
+) -> None:
+    monkeypatch.setitem(sending.message_prices, "sms", 450)
+    await channel(Medium.SMS)
+    _, order = await bought(PHONE)
+    (message_id,) = await relayed()
+    provider.result = result
+    await notifications.send(message_id)
+    assert (await only()).cost == cost
+    assert await notifications.costs_of([order.id]) == {order.id: cost}
+
+
+async def test_a_message_whose_sender_died_perhaps_left_and_costs_once(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sending.message_prices, "sms", 450)
+    await channel(Medium.SMS)
+    _, order = await bought(PHONE)
+    (message_id,) = await relayed()
+    async with transaction() as conn:
+        await conn.execute(
+            "UPDATE notifications SET state = 'sending', attempts = 1, next_attempt_at = NULL,"
+            " lease_ends_at = now() - interval '1 hour' WHERE id = $1",
+            message_id,
+        )
+    await notifications.list_due(10)
+    assert (await only()).state is NotificationState.UNCERTAIN
+    assert await notifications.costs_of([order.id]) == {order.id: 450}

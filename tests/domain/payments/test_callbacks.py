@@ -196,6 +196,21 @@ async def test_five_times_the_same_callback_are_one_payment(shop: Shop) -> None:
     assert after[-1] == 1
 
 
+async def test_the_same_callback_twice_at_once_is_no_other_payment_s(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one has read the payment before the first one has booked it."""
+    stale = await Payment.get(id=shop.payment.id)
+    body = told(shop.payment.reference, shop.bank.pay(shop.payment.reference))
+    assert await shop.call(body) == "TAKEN"
+
+    async def read_before(reference: str) -> Payment:
+        return stale
+
+    monkeypatch.setattr(payments, "find_by_reference", read_before)
+    assert await shop.call(body) == "DUPLICATE"
+
+
 async def test_a_replay_for_another_payment_or_number_stays_refused(shop: Shop) -> None:
     paid = shop.bank.pay(shop.payment.reference)
     assert await shop.call(told(shop.payment.reference, paid)) == "TAKEN"

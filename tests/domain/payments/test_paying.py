@@ -1,6 +1,7 @@
 """An order paid through a channel: placed, held, paid once, delivered; late, twice, never."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +10,7 @@ from domain.cards.models import Card, CardState
 from domain.checkout import LineWish, Purchase
 from domain.commissions import RuleKind
 from domain.invariants import find_violations
-from domain.kernel import Actor, Refused, clock, connection
+from domain.kernel import Actor, Refused, clock, connection, page_request
 from domain.ledger import AccountKind, account_id
 from domain.orders import LineStatus, Order, OrderLine, OrderStatus
 from domain.payments import (
@@ -238,7 +239,9 @@ async def test_a_second_payment_waits_in_suspense_and_goes_back_by_one_click(ban
         )
     assert alerts == 1
     await all_is_well()
+    assert await in_suspense() == ([two.id], [])
     refund = await payments.refund_suspended(make.OPERATOR, two.id)
+    assert await in_suspense() == ([], [two.id])  # nobody has to look at it any more
     with pytest.raises(Refused, match="PAYMENT_NOT_REFUNDABLE"):
         await payments.refund_suspended(make.OPERATOR, two.id)
     with pytest.raises(Refused, match="PAYMENT_NOT_REFUNDABLE"):
@@ -249,6 +252,14 @@ async def test_a_second_payment_waits_in_suspense_and_goes_back_by_one_click(ban
     assert await balance(AccountKind.CHANNEL, second) == 0
     assert bank.refunds == {refund.reference: order.total}
     await all_is_well()
+
+
+async def in_suspense() -> tuple[list[UUID], list[UUID]]:
+    """What waits for somebody, and what was given back."""
+    reader, page = await make.operator("payments:read"), page_request("suspendedPayments", 5, None)
+    waiting = await payments.suspended_payments(reader, page)
+    given = await payments.suspended_payments(reader, page, given_back=True)
+    return [each.id for each in waiting.rows], [each.id for each in given.rows]
 
 
 async def test_a_refund_without_an_answer_is_asked_about_and_never_made_twice(

@@ -140,7 +140,7 @@ async def test_lists_are_sorted_and_filtered_by_the_price_that_is_shown() -> Non
         assert [row.id for row in found.rows] == ([second.product_id] if at == north.id else [])
 
 
-async def test_a_site_of_another_currency_shows_its_prices_and_sells_nothing_for_another() -> None:
+async def test_a_site_of_another_currency_shows_its_prices_and_takes_no_other_money() -> None:
     variant, buyer = await make.variant(price=make.yuan(49), cards=1), await make.buyer()
     usd = [TierPrice("retail", make.yuan(7))]
     await pricing.set_prices(make.OPERATOR, variant.id, usd, "USD")

@@ -191,7 +191,7 @@ async def test_a_balance_that_no_entry_moved_is_found() -> None:
 async def test_what_is_still_on_the_way_is_not_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     line_id, _ = await sold(2)
 
-    async def none_sealed() -> int:
+    async def none_sealed(**how: bool) -> int:
         return 0
 
     monkeypatch.setattr("domain.cards.seal_card_events", none_sealed)
@@ -208,7 +208,7 @@ async def test_a_finding_is_resolved_when_its_other_side_comes(
 ) -> None:
     await sold(2)
 
-    async def none_sealed() -> int:
+    async def none_sealed(**how: bool) -> int:
         return 0
 
     monkeypatch.setattr("domain.cards.seal_card_events", none_sealed)

@@ -107,7 +107,7 @@ async def test_a_card_goes_back_once_and_is_shown_no_more() -> None:
     await give_back(order, "a", card_ids=(one.id,))
     assert await refused(order, key="b", card_ids=(one.id,)) == "LINE_NOT_REFUNDABLE"
     assert await refused(order, key="c", card_ids=(one.id, other.id)) == "LINE_NOT_REFUNDABLE"
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(Refused, match="CARD_NOT_SHOWN"):
         await orders.reveal_cards(buyer, order.id, [one.id])
     assert [each.card_id for each in await orders.reveal_cards(buyer, order.id, None)] == [other.id]
     await all_is_well()
@@ -214,7 +214,9 @@ BREACHES = {
         "DELETE FROM transfers WHERE kind = 'delivered_refund'",
     ),
     "H10": (
-        "UPDATE commission_clawbacks SET amount = amount + 1",
+        "UPDATE commission_clawbacks SET amount = amount + 1, pending = pending + 1",
+        "UPDATE commission_clawbacks SET pending = 0, available = amount",
+        "UPDATE commission_clawbacks SET release_at = now()",
         "DELETE FROM commission_clawbacks",
         "UPDATE commissions SET amount = 1",
     ),

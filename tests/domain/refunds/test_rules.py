@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.commissions import still_due
-from domain.refunds.rules import cost_of_pieces, price_of_rest, share_of_piece
+from domain.refunds.rules import cost_of_pieces, price_of_rest, share_of_pieces
 
 UNITS = st.integers(1, 10**12)
 
@@ -30,14 +30,15 @@ def test_many_refunds_take_back_what_one_takes_and_never_more(
 def test_the_pieces_of_a_line_sum_to_what_was_paid_for_it(
     price: int, pieces: int, free: int, data: st.DataObject
 ) -> None:
-    left = price * pieces
-    for remaining in range(pieces, 0, -1):
+    left, remaining = price * pieces, pieces
+    while remaining:
         gone = data.draw(st.integers(0, min(left, free)))  # an amount without goods, in between
         left -= gone
-        share = share_of_piece(left, remaining)
+        some = data.draw(st.integers(1, remaining))
+        share = share_of_pieces(left, remaining, some)
         assert 0 <= share <= left
-        assert share <= price
-        left -= share
+        assert share <= price * some
+        left, remaining = left - share, remaining - some
     assert left == 0
 
 
@@ -45,7 +46,7 @@ def test_the_pieces_of_a_line_sum_to_what_was_paid_for_it(
 def test_without_free_amounts_a_piece_goes_back_at_its_price(price: int, pieces: int) -> None:
     left = price * pieces
     for remaining in range(pieces, 0, -1):
-        assert share_of_piece(left, remaining) == price
+        assert share_of_pieces(left, remaining, 1) == price
         left -= price
 
 

@@ -121,6 +121,16 @@ async def test_a_rejected_order_is_refunded_whole_and_its_cards_stay() -> None:
     await all_is_well()
 
 
+async def test_nobody_pays_a_held_order_that_is_sure_to_be_refunded() -> None:
+    variant, buyer = await make.variant(price=make.yuan(49)), await make.buyer()
+    await make.offer(variant, make.yuan(50))
+    await rule()
+    with pytest.raises(Refused) as caught:
+        await bought(buyer, variant.sku)
+    assert [each.code for each in caught.value.refusals] == ["PRICE_BELOW_COST"]
+    assert await number_of("orders") == 0
+
+
 async def test_a_channel_s_order_is_held_when_it_is_paid_and_its_money_goes_back() -> None:
     bank = Vendor()
     channel, variant = await vendor.channel(bank), await make.variant(cards=1)

@@ -11,7 +11,7 @@ import pytest
 
 from domain import checkout, fulfilment, orders, routing, suppliers
 from domain.checkout import LineWish, Purchase
-from domain.fulfilment import FulfilmentAttempt, service
+from domain.fulfilment import AttemptStatus, FulfilmentAttempt, service
 from domain.kernel import Connection, Refused, clock, connection, transaction
 from domain.orders import LineStatus
 from domain.routing import Exclusion, PolicyKind, PolicyScope, PolicyWish, RouteDecision
@@ -138,6 +138,62 @@ async def test_a_policy_has_limits(changes: dict[str, Any], reason: str) -> None
     assert refused.value.refusals[0].reason == reason  # type: ignore[attr-defined]
     with pytest.raises(Refused):
         await routing.save_policy(make.OPERATOR, PolicyWish(PolicyKind.PRIORITY, sku="none"))
+
+
+async def test_a_line_goes_on_within_the_transaction_that_books_the_no(
+    port: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dies after a no leaves the next attempt behind; without it, the rejection neither."""
+    _, line_id = await paid_line(["first", "second"])
+    first = await service._open_attempt(line_id)
+    assert first is not None
+    again, following = await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
+    assert again
+    assert following is not None
+    assert [each.status for each in await fulfilment.attempts_of([line_id])] == [
+        AttemptStatus.REJECTED,
+        AttemptStatus.SUBMITTING,
+    ]
+
+    async def dies(*_: object) -> None:
+        raise ZeroDivisionError
+
+    _, other = await paid_line(["first", "second"])
+    first = await service._open_attempt(other)
+    assert first is not None
+    monkeypatch.setattr(service, "_opened", dies)
+    with pytest.raises(ZeroDivisionError):
+        await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
+    assert [each.status for each in await fulfilment.attempts_of([other])] == [
+        AttemptStatus.SUBMITTING
+    ]
+
+
+@pytest.mark.parametrize("seats", [None, 1])
+async def test_what_is_counted_is_chosen_in_a_transaction_of_its_own(
+    port: Scripted, seats: int | None
+) -> None:
+    """Nobody holds the gates of two suppliers: the one that said no is learned of first."""
+    _, line_id = await paid_line(["first", "second"])
+    await bounded("second", max_open=seats)
+    port.submits = {"first": [Rejected(Category.OUT_OF_STOCK)], "second": [goods()]}
+    first = await service._open_attempt(line_id)
+    assert first is not None
+    again, following = await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
+    assert (again, following is None) == (True, seats is not None)
+    if following is None:
+        await fulfilment.fulfil_line(line_id)
+        assert (await orders.OrderLine.get(id=line_id)).status is LineStatus.DELIVERED
+
+
+async def test_going_on_looks_at_offers_as_they_stand_now(port: Scripted) -> None:
+    _, line_id = await paid_line(["first", "second", "third"])
+    first = await service._open_attempt(line_id)
+    assert first is not None
+    await bounded("second", state="paused")
+    _, following = await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
+    assert following is not None
+    assert following.item == "third"
 
 
 async def test_an_attempt_keeps_the_plan_that_it_was_made_by(port: Scripted) -> None:

@@ -17,6 +17,7 @@ import pyrage
 import pytest
 
 from domain import cards, vault
+from domain.cards import own_codes
 from domain.cards.models import Card, CardState
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase, place_order
@@ -207,6 +208,17 @@ async def test_canaries_that_lay_there_before_go_out_too_without_alarm() -> None
     async with connection() as conn:
         alarms = "SELECT count(*) FROM audit_entries WHERE action = 'card.canary_touched'"
         assert await conn.fetchval(alarms) == 0
+
+
+async def test_an_export_of_our_own_gift_cards_is_marked_too() -> None:
+    program, taker = await make.gift_program(cards=5), await make.operator(TAKER)
+    variant = await make.Variant.get(id=program.variant_id)
+    export = await written(variant, taker)
+    assert export.status is ExportStatus.READY
+    _, rows = unpacked(await fetched(taker, export))
+    codes = secrets_of(rows)
+    assert len(codes) == 7
+    assert all(own_codes.read_code(code) for code in codes)  # a canary is not known by its letters
 
 
 async def test_canaries_stand_in_no_fixed_place() -> None:

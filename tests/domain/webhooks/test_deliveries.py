@@ -46,10 +46,13 @@ class Recorder:
     answers: list[Receipt] = field(default_factory=list)
     sent: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
     pause: float = 0.0
+    refuses: str = ""  # an address that answers nobody
 
     async def send(self, url: str, headers: Mapping[str, str], body: str) -> Receipt:
         self.sent.append((url, dict(headers), body))
         await asyncio.sleep(self.pause)
+        if url == self.refuses:
+            return Receipt(None, fault=SendFault.UNREACHABLE)
         return self.answers.pop(0) if self.answers else OK
 
     def told(self) -> list[str]:

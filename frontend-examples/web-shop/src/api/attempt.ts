@@ -35,7 +35,7 @@ export function startAttempt(wanted: Omit<Attempt, "idempotencyKey">): Attempt {
 export const closeAttempt = (): void => sessionStorage.removeItem(KEY);
 
 // Refusals that do not say what became of the order with this key.
-const UNDECIDED = new Set(["IDEMPOTENCY_IN_PROGRESS", "BUSY"]);
+const UNDECIDED = new Set(["IDEMPOTENCY_IN_PROGRESS", "BUSY", "SHOP_BUSY"]);
 
 export const isUndecided = (code: string): boolean => UNDECIDED.has(code);
 
@@ -43,5 +43,5 @@ export const isUndecided = (code: string): boolean => UNDECIDED.has(code);
 export function mayHaveHappened(error: CombinedError): boolean {
   if (error.networkError) return true;
   const code = topLevelCode(error);
-  return code === undefined || code === "INTERNAL";
+  return code === undefined || code === "INTERNAL" || isUndecided(code);
 }

@@ -4,6 +4,9 @@ import { OrderQuery } from "../operations/orders";
 import { follow } from "./live";
 
 const RETRY_MS = 4000;
+// A case about a delivered order is decided by people: there is time.
+const CASE_MS = 30_000;
+const UNDECIDED = new Set(["OPEN", "CHECKING", "APPEALED"]);
 
 /**
  * An order that is pushed as it changes, and asks again by itself for as long as the server says that
@@ -13,8 +16,9 @@ export function useLiveOrder(id: string) {
   const [result, again] = useQuery({ query: OrderQuery, variables: { id }, requestPolicy: "cache-and-network" });
   const { data, error, fetching, operation } = result;
   const order = data?.order;
-  const wait = order?.nextPollAfterMs ?? null;
-  const open = order != null && wait !== null;
+  const inQuestion = order?.disputes.some((each) => UNDECIDED.has(each.state));
+  const wait = order?.nextPollAfterMs ?? (inQuestion ? CASE_MS : null);
+  const open = order?.nextPollAfterMs != null;
 
   const onVersion = useEffectEvent((version: number) => {
     if (version > (order?.version ?? 0)) again({ requestPolicy: "network-only" });

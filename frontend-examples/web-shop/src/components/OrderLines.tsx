@@ -2,12 +2,13 @@ import { Link } from "react-router";
 import type { OrderQuery } from "../gql/graphql";
 import { useI18n } from "../i18n";
 import { CardArt } from "./CardArt";
+import { RateLine } from "./RateLine";
 
 const PARTLY_DELIVERED = "PARTLY_DELIVERED";
 
 export type ShopOrder = NonNullable<OrderQuery["order"]>;
 
-export function OrderLines({ order }: { order: ShopOrder }) {
+export function OrderLines({ order, onChange }: { order: ShopOrder; onChange(): void }) {
   const { t, money } = useI18n();
   return (
     <ul className="orders">
@@ -41,6 +42,7 @@ export function OrderLines({ order }: { order: ShopOrder }) {
           <span className="order-row-end">
             <span className="price">{money(line.total)}</span>
             <span className="muted">{t(`line.${line.status}`)}</span>
+            <RateLine line={line} onChange={onChange} />
           </span>
         </li>
       ))}

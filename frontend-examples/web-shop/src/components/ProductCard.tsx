@@ -3,6 +3,7 @@ import type { ProductsQuery, StockLevel } from "../gql/graphql";
 import { useI18n } from "../i18n";
 import { cheapest } from "../money";
 import { CardArt } from "./CardArt";
+import { Rated } from "./Rated";
 import { StockBadge } from "./StockBadge";
 
 type ListedProduct = ProductsQuery["products"]["nodes"][number];
@@ -27,6 +28,7 @@ export function ProductCard({ product }: { product: ListedProduct }) {
         <div className="product-text">
           <h3>{product.name}</h3>
           {product.region && <span className="region">{product.region}</span>}
+          <Rated rating={product.rating} />
           <div className="product-foot">
             <span className="price">
               {price ? (several ? t("list.from", { price: money(price) }) : money(price)) : t("price.none")}

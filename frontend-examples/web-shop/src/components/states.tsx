@@ -9,6 +9,7 @@ const KNOWN: Record<string, MessageKey> = {
   UNAUTHENTICATED: "error.UNAUTHENTICATED",
   FORBIDDEN: "error.FORBIDDEN",
   RATE_LIMITED: "error.RATE_LIMITED",
+  SHOP_BUSY: "error.SHOP_BUSY",
 };
 
 export function Empty({ title, text, children }: { title: string; text?: string; children?: ReactNode }) {

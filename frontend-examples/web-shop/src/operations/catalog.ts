@@ -13,6 +13,7 @@ export const ProductsQuery = graphql(/* GraphQL */ `
     products(first: $first, after: $after, query: $query, filter: $filter, sort: $sort) {
       nodes {
         id slug name brand region
+        rating { count average }
         variants { id stockLevel price { amount currency } }
       }
       pageInfo { hasNextPage endCursor }
@@ -33,6 +34,7 @@ export const ProductQuery = graphql(/* GraphQL */ `
   query Product($slug: String!) {
     product(slug: $slug) {
       id slug name description brand region tags
+      rating { count average }
       category { id name }
       variants {
         id sku name deliveryKind stockLevel minQuantity maxQuantity

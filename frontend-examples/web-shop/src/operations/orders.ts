@@ -21,8 +21,14 @@ export const OrderQuery = graphql(/* GraphQL */ `
     order(id: $id) {
       id number status placedAt paidAt expiresAt nextPollAfterMs version
       total { amount currency }
+      refunds { id reason status destination requestedAt amount { amount currency } }
+      disputes {
+        id lineId cardId quantity reason state decision handedOver openedAt decideBy appealUntil
+        evidence { id side name erasedAt }
+      }
       lines {
-        id sku quantity status deliveredAt failureCode
+        id sku quantity status deliveredAt failureCode refundedQuantity
+        rating { stars text state editableUntil }
         unitPrice { amount currency }
         total { amount currency }
         variant { id name product { id slug name brand } }

@@ -4,9 +4,11 @@ import { useClient } from "urql";
 import { useSession } from "../api/ShopProvider";
 import { useLiveOrder } from "../api/useLiveOrder";
 import { OrderCards } from "../components/OrderCards";
+import { OrderCases } from "../components/OrderCases";
 import { OrderLines, type ShopOrder } from "../components/OrderLines";
 import { OrderPay } from "../components/OrderPay";
 import { OrderProgress } from "../components/OrderProgress";
+import { OrderRefunds } from "../components/OrderRefunds";
 import { SignInFirst } from "../components/SignInFirst";
 import { Empty, Failure } from "../components/states";
 import { StatusBadge } from "../components/StatusBadge";
@@ -28,16 +30,19 @@ function LiveOrder({ id }: { id: string }) {
     if (error) return <Failure error={error} onRetry={() => again({ requestPolicy: "network-only" })} />;
     return asked ? <Empty title={t("order.missing")} /> : <OrderSkeleton />;
   }
+  const refresh = () => again({ requestPolicy: "network-only" });
   return (
     <article className="order">
       <OrderHead order={order} />
       <OrderProgress status={order.status} />
       {order.nextPollAfterMs != null && <p className="muted live">{t("order.live")}</p>}
       {order.status === "PENDING_PAYMENT" && (
-        <OrderPay order={order} onChange={() => again({ requestPolicy: "network-only" })} />
+        <OrderPay order={order} onChange={refresh} />
       )}
       <OrderCards order={order} />
-      <OrderLines order={order} />
+      <OrderLines order={order} onChange={refresh} />
+      <OrderRefunds order={order} />
+      <OrderCases order={order} onChange={refresh} />
     </article>
   );
 }

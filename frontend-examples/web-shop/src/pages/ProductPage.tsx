@@ -2,6 +2,7 @@ import { Link, useParams } from "react-router";
 import { useQuery } from "urql";
 import { BuyPanel } from "../components/BuyPanel";
 import { CardArt } from "../components/CardArt";
+import { Rated } from "../components/Rated";
 import { Empty, Failure } from "../components/states";
 import { useI18n } from "../i18n";
 import { ProductQuery } from "../operations/catalog";
@@ -35,6 +36,7 @@ export function ProductPage() {
           <Link to={`/?category=${encodeURIComponent(product.category.id)}`}>{product.category.name}</Link>
         </nav>
         <h1>{product.name}</h1>
+        <Rated rating={product.rating} />
         <ul className="tags">
           {[product.brand, product.region, ...product.tags].filter(Boolean).map((tag, index) => (
             <li key={`${index} ${tag}`}>{tag}</li>

@@ -1,0 +1,1 @@
+"""Adapters of providers of real-name checks."""

@@ -1,0 +1,112 @@
+"""How the fields of settlement are answered."""
+
+from collections.abc import Awaitable
+
+import strawberry
+from strawberry import Parent
+
+from domain import agents, bulk, settlement
+from domain.checkout import CURRENCY
+from domain.kernel import Page, Prefix, decode_id, encode_id, page_request, refuse_unless
+from domain.settlement import SettlementRun, Statement, Totals
+from resolvers.agents import is_own
+from resolvers.context import Info
+
+
+async def statements_of_agent(
+    agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
+) -> Page[Statement] | None:
+    """The frozen statements of an agent; only itself and the back office see them."""
+    page = page_request("agentStatements", first, after)
+    refuse_unless(is_own(info, agent.id), agents.AgentOutOfReach())
+    return await settlement.statements_of_agent(agent.id, page)
+
+
+async def settlement_runs(
+    info: Info, first: int | None = None, after: str | None = None
+) -> Page[SettlementRun]:
+    """Runs, newest first."""
+    return await settlement.list_runs(
+        info.context.actor, page_request("settlementRuns", first, after)
+    )
+
+
+async def settlement_run(info: Info, id: strawberry.ID) -> SettlementRun:
+    """One run."""
+    return await settlement.get_run(info.context.actor, decode_id(Prefix.SETTLEMENT_RUN, id))
+
+
+async def statements_of_run(
+    run: Parent[SettlementRun], info: Info, first: int | None = None, after: str | None = None
+) -> Page[Statement]:
+    """The statements of a run, by agent."""
+    page = page_request("settlementStatements", first, after)
+    return await settlement.statements_of_run(info.context.actor, run.id, page)
+
+
+def itself(statement: Parent[Statement]) -> Statement:
+    """The statement as its agent sees it."""
+    return statement
+
+
+def totals(run: Parent[SettlementRun], info: Info) -> "Totals | Awaitable[Totals]":
+    """What they sum to by now."""
+    return info.context.loaders.settlement_totals.get(run.id)
+
+
+def started_by(run: Parent[SettlementRun]) -> strawberry.ID | None:
+    """Who started it."""
+    if run.started_by is None:
+        return None
+    return strawberry.ID(encode_id(Prefix.USER, run.started_by))
+
+
+def report(job: Parent[bulk.Job]) -> Totals | None:
+    """What a job of settlement came to."""
+    return settlement.report_of(job)
+
+
+def proposal(
+    run: Parent[SettlementRun], info: Info
+) -> "settlement.Proposal | Awaitable[settlement.Proposal | None] | None":
+    """How its payouts stand."""
+    return info.context.loaders.settlement_proposals.get(run.id)
+
+
+async def withheld(
+    run: Parent[SettlementRun], info: Info, first: int | None = None, after: str | None = None
+) -> Page[settlement.Withheld]:
+    """Whom it could not pay, by agent."""
+    page = page_request("settlementWithheld", first, after)
+    return await settlement.list_withheld(info.context.actor, run.id, page)
+
+
+def payout_of(statement: Parent[Statement]) -> strawberry.ID | None:
+    """The payout that its run asked for."""
+    if statement.payout_id is None:
+        return None
+    return strawberry.ID(encode_id(Prefix.PAYOUT, statement.payout_id))
+
+
+async def settlement_payouts_propose(
+    info: Info, run_id: strawberry.ID, note: str = ""
+) -> dict[str, object]:
+    """Propose that what a run left available is paid out."""
+    actor = info.context.actor
+    run = decode_id(Prefix.SETTLEMENT_RUN, run_id, field=("runId",))
+    made = await settlement.propose_payouts(actor, run, note)
+    asking = made.state is settlement.ProposalState.ASKING
+    job = await settlement.queue_payouts(actor, run) if asking else None
+    return {"run": await settlement.get_run(actor, run), "job": job}
+
+
+async def settlement_run_start(info: Info, period: str, dry_run: bool = False) -> dict[str, object]:
+    """Settle a period, or only say what that would come to."""
+    actor = info.context.actor
+    if dry_run:
+        settlement.check_period(period)
+        return {"job": await settlement.queue_dry_run(actor, period, CURRENCY)}
+    started = await settlement.start_run(actor, period, CURRENCY)
+    counting = started.run.state is settlement.RunState.COUNTING
+    job = await settlement.queue_run(actor, started.run.id) if counting else None
+    return {"run": started.run, "job": job, "replayed": started.replayed}

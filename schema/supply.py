@@ -1,0 +1,136 @@
+"""What waits for a person in supply: incidents, and purchases whose outcome stays unknown."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import fulfilment
+from domain.fulfilment import IncidentKind, Resolution, VerdictState
+from domain.kernel import Prefix
+from resolvers import supply as resolvers
+from resolvers.permissions import Scope
+from schema.errors import UserError
+from schema.fields import field, mutation, presents
+from schema.paging import Connection
+from schema.scalars import Money, id_field
+from schema.suppliers import FulfilmentAttempt
+
+strawberry.enum(
+    IncidentKind, name="SupplyIncidentKind", description="What is not where it should be."
+)
+strawberry.enum(Resolution, name="SupplyResolution", description="How an incident ends.")
+strawberry.enum(
+    VerdictState, name="AttemptVerdictState", description="ASKED: another operator has to agree."
+)
+
+
+@strawberry.type(description="Goods or money of a supplier that are not where they should be.")
+@presents(fulfilment.SupplyIncident)
+class SupplyIncident:
+    id: strawberry.ID = id_field(Prefix.SUPPLY_INCIDENT)
+    kind: IncidentKind
+    attempt: FulfilmentAttempt = field(resolvers.attempt_of)
+    line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
+    supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    opened_at: datetime
+    resolution: Resolution | None
+    amount: Money = field(resolvers.amount_of, description="What the supplier gave back.")
+    note: str
+    resolved_by: strawberry.ID | None = field(resolvers.resolved_by)
+    resolved_at: datetime | None
+
+
+@strawberry.type(description="An operator's word that an attempt was surely not sold.")
+@presents(fulfilment.AttemptVerdict)
+class AttemptVerdict:
+    id: strawberry.ID = id_field(Prefix.ATTEMPT_VERDICT)
+    attempt_id: strawberry.ID = id_field(Prefix.ATTEMPT, "attempt_id")
+    state: VerdictState
+    reason: str
+    alone: bool = field(description="The amount was small enough for one operator.")
+    asked_by: strawberry.ID = id_field(Prefix.USER, "asked_by")
+    asked_at: datetime
+    decided_at: datetime | None
+
+
+@strawberry.type(description="A purchase whose outcome has been unknown for too long.")
+@presents(fulfilment.UncertainAttempt)
+class UncertainAttempt:
+    attempt: FulfilmentAttempt
+    order_id: strawberry.ID = id_field(Prefix.ORDER, "order_id")
+    order_number: str
+    sku: str
+    age_seconds: int
+    verdict: AttemptVerdict | None = field(
+        description="That nothing was sold; it waits for a second operator."
+    )
+
+
+@strawberry.type
+class SupplyIncidentPayload:
+    incident: SupplyIncident | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class AttemptVerdictPayload:
+    verdict: AttemptVerdict | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class AttemptDeliverPayload:
+    attempt: FulfilmentAttempt | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class SupplyAdminQuery:
+    supply_incidents: Connection[SupplyIncident] = field(
+        resolvers.supply_incidents,
+        permissions=[Scope("suppliers:read")],
+        description="Incidents that wait for a person, oldest first; `resolved`: those that ended,"
+        " newest first.",
+    )
+    uncertain_attempts: Connection[UncertainAttempt] = field(
+        resolvers.uncertain_attempts,
+        permissions=[Scope("suppliers:read")],
+        description="Purchases without an outcome for longer than the setting, oldest first.",
+    )
+
+
+@strawberry.type
+class SupplyAdminMutation:
+    supply_incident_resolve: SupplyIncidentPayload = mutation(
+        resolvers.supply_incident_resolve,
+        payload=SupplyIncidentPayload,
+        entity="incident",
+        permissions=[Scope("supply:resolve")],
+        description="End an incident. REFUNDED_UPSTREAM without `amount`: all that the attempt had"
+        " cost came back, and goods that nobody bought leave the stock. GONE_ON, LINE_REFUNDED: an"
+        " attempt without an end is given up; the next offer is tried, or the price goes back."
+        " CLOSED needs a note.",
+    )
+    attempt_give_up: AttemptVerdictPayload = mutation(
+        resolvers.attempt_give_up,
+        payload=AttemptVerdictPayload,
+        entity="verdict",
+        permissions=[Scope("supply:resolve")],
+        description="The supplier says that nothing was sold: the next offer is tried, at once or,"
+        " above an amount, when another operator has agreed.",
+    )
+    attempt_give_up_decide: AttemptVerdictPayload = mutation(
+        resolvers.attempt_give_up_decide,
+        payload=AttemptVerdictPayload,
+        entity="verdict",
+        permissions=[Scope("supply:approve")],
+        description="Agree that nothing was sold, or not. Never the operator who said so.",
+    )
+    attempt_deliver: AttemptDeliverPayload = mutation(
+        resolvers.attempt_deliver,
+        payload=AttemptDeliverPayload,
+        entity="attempt",
+        permissions=[Scope("supply:resolve")],
+        description="The supplier says that it was sold: hand in the codes, or the receipt of a"
+        " top-up. They are the line's when it waits for them, else stock.",
+    )

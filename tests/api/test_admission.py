@@ -1,0 +1,76 @@
+"""From an invitation to an agent, over the API."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.agents import Tier
+from domain.kernel import Actor, ActorKind, clock
+from schema.admin import schema as admin
+from schema.shop import schema as shop
+from tests import make
+from tests.api.asking import ask, data_of
+
+pytestmark = pytest.mark.usefixtures("db")
+
+INVITE = """
+mutation Invite($input: AgentInviteCreateInput!) {
+  agentInviteCreate(input: $input) { invitation { code uses maxUses } userErrors { code field } } }
+"""
+APPLY = """
+mutation Apply($input: AgentApplyInput!) {
+  agentApply(input: $input) { application { id state tier } userErrors { code message } } }
+"""
+CHECK = """
+mutation Check($input: AgentApplicationCheckInput!) {
+  agentApplicationCheck(input: $input) { application { state } userErrors { code message } } }
+"""
+SAMPLE = """
+mutation Sample($input: AgentApplicationSampleInput!) {
+  agentApplicationSample(input: $input) { application { state agent { level } }
+    userErrors { code message } } }
+"""
+QUEUE = """
+{ agentApplications(states: [SUBMITTED, CHECKED]) { nodes {
+  application { id state } userId inviter { name } reviews { stage passed findings } } } }
+"""
+SEEN = "{ viewer { agent { invitations { nodes { code uses } } } agentApplication { state } } }"
+
+
+async def test_an_invited_applicant_becomes_an_agent_after_two_looks() -> None:
+    agent = await make.agent(tier=Tier.SILVER)
+    await make.real_name(agent.user_id)
+    above = Actor(kind=ActorKind.USER, user_id=agent.user_id, agent_id=agent.id)
+    ends = (clock.now() + timedelta(days=7)).isoformat()
+    wish = {"type": "DISTRIBUTOR", "tier": "BRONZE", "maxUses": 2, "expiresAt": ends}
+    invited = (await data_of(shop, INVITE, above, input=wish))["agentInviteCreate"]["invitation"]
+    who = await make.buyer(0)
+    await make.real_name(who.require_user())
+    given = {"name": "Bea", "statement": "Cards.", "invitationCode": invited["code"]}
+    applied = (await data_of(shop, APPLY, who, input=given))["agentApply"]["application"]
+    assert (applied["state"], applied["tier"]) == ("SUBMITTED", "BRONZE")
+    one = await make.operator("agents:check", "agents:approve", "agents:read")
+    two = await make.operator("agents:approve")
+    look = {"applicationId": applied["id"], "passed": True, "findings": "genuine"}
+    checked = (await data_of(admin, CHECK, one, input=look))["agentApplicationCheck"]
+    assert checked["application"] == {"state": "CHECKED"}
+    same = (await data_of(admin, SAMPLE, one, "zh", input=look))["agentApplicationSample"]
+    assert [each["code"] for each in same["userErrors"]] == ["APPLICATION_SAME_REVIEWER"]
+    (waiting,) = (await data_of(admin, QUEUE, one))["agentApplications"]["nodes"]
+    assert waiting["inviter"] == {"name": agent.name}
+    assert [each["stage"] for each in waiting["reviews"]] == ["LICENCE"]
+    done = (await data_of(admin, SAMPLE, two, input=look))["agentApplicationSample"]
+    assert done["application"] == {"state": "ACTIVATED", "agent": {"level": 2}}
+    seen = (await data_of(shop, SEEN, above))["viewer"]
+    assert seen["agent"]["invitations"]["nodes"] == [{"code": invited["code"], "uses": 1}]
+    himself = (await data_of(shop, SEEN, who))["viewer"]
+    assert himself["agentApplication"] == {"state": "ACTIVATED"}
+
+
+@pytest.mark.parametrize(
+    ("document", "scope"), [(CHECK, "agents:approve"), (SAMPLE, "agents:check")]
+)
+async def test_each_look_needs_its_scope(document: str, scope: str) -> None:
+    look = {"applicationId": "app_x", "passed": True, "findings": "x"}
+    refused = await ask(admin, document, await make.operator(scope), input=look)
+    assert refused.errors[0].extensions["code"] == "FORBIDDEN"
