@@ -52,7 +52,6 @@ class Migration(migrations.Migration):
                         ("user_id", fields.UUIDField()),
                         ("site_id", fields.UUIDField()),
                         ("cursor", fields.CharField(default="", max_length=64)),
-                        ("rounds", fields.IntField(default=0)),
                         ("pushes", fields.IntField(default=0)),
                         ("looked_at", _moment()),
                     ],
@@ -62,12 +61,12 @@ class Migration(migrations.Migration):
                         "constraints": [
                             UniqueConstraint(fields=("user_id", "site_id"), name="peer_round_once"),
                             CheckConstraint(
-                                check="rounds >= 0 AND pushes >= 0", name="peer_round_counts_up"
+                                check="pushes >= 0", name="peer_round_counts_up"
                             ),
                         ],
                         "pk_attr": "id",
                         "table_description": "How far the goods of a site were looked at for one"
-                        " partner. In the first round nothing is",
+                        " partner.",
                     },
                     bases=["Model"],
                 ),
@@ -93,8 +92,8 @@ class Migration(migrations.Migration):
                             UniqueConstraint(fields=("round_id", "sku"), name="told_goods_once")
                         ],
                         "pk_attr": "id",
-                        "table_description": "What a partner knows of one variant: it was told so,"
-                        " or read it. Amounts in units.",
+                        "table_description": "What a partner was told of one variant last."
+                        " Amounts in units.",
                     },
                     bases=["Model"],
                 ),

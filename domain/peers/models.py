@@ -9,14 +9,12 @@ from domain.kernel.ids import new_id
 
 
 class PeerRound(Model):
-    """How far the goods of a site were looked at for one partner. In the first round nothing is
-    told: the partner reads the list when it begins."""
+    """How far the goods of a site were looked at for one partner."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     user_id = fields.UUIDField()
     site_id = fields.UUIDField()
     cursor = fields.CharField(max_length=64, default="")  # the last SKU that was looked at
-    rounds = fields.IntField(default=0)  # whole ones
     pushes = fields.IntField(default=0)  # messages
     looked_at = fields.DatetimeField()
 
@@ -24,12 +22,12 @@ class PeerRound(Model):
         table = "peer_rounds"
         constraints = (
             UniqueConstraint(fields=("user_id", "site_id"), name="peer_round_once"),
-            CheckConstraint(check="rounds >= 0 AND pushes >= 0", name="peer_round_counts_up"),
+            CheckConstraint(check="pushes >= 0", name="peer_round_counts_up"),
         )
 
 
 class ToldGoods(Model):
-    """What a partner knows of one variant: it was told so, or read it. Amounts in units."""
+    """What a partner was told of one variant last. Amounts in units."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     round_id = fields.UUIDField()

@@ -2,11 +2,13 @@
 
 Whoever wants to hear makes a webhook endpoint for `goods.changed`. What it may buy is looked at in
 turns, compared with what it was told last, and the difference is told in as few messages as hold
-it. Looking takes the place of hearing every event that moves a price or a stock: those are many,
-some are no events at all (a list that comes into force, the last card sold), and no purchase or
-delivery writes a row more for it. While a message is still on its way to a partner nothing new is
-told: what changes meanwhile is in the next one. Of a partner with several endpoints those that
-answer are told, and of the others' messages only the newest are kept. So nothing piles up.
+it. Who has just begun to listen is told everything, so that nothing is lost between reading a list
+and listening. Looking takes the place of hearing every event that moves a price or a stock: those
+are many, some are no events at all (a list that comes into force, the last card sold), and no
+purchase or delivery writes a row more for it. While a message is still on its way to a partner
+nothing new is told: what changes meanwhile is in the next one. Of a partner with several endpoints
+those that answer are told, and of the others' messages only the newest are kept. So nothing piles
+up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,8 +52,8 @@ DELETE FROM peer_rounds r WHERE NOT EXISTS (
     WHERE h.user_id = r.user_id AND h.site_id = r.site_id)
 """
 _BEGIN = """
-INSERT INTO peer_rounds (id, user_id, site_id, cursor, rounds, pushes, looked_at)
-VALUES ($1, $2, $3, '', 0, 0, $4) ON CONFLICT (user_id, site_id) DO NOTHING
+INSERT INTO peer_rounds (id, user_id, site_id, cursor, pushes, looked_at)
+VALUES ($1, $2, $3, '', 0, $4) ON CONFLICT (user_id, site_id) DO NOTHING
 """
 _TOLD = """
 SELECT sku, amount, currency, level FROM told_goods
@@ -169,11 +171,10 @@ async def _turn(turn: PeerRound, behind: Sequence[UUID], shelves: _Shelves) -> i
             await conn.execute(_KEEP, mine.id, list(other), amounts, levels, look.currency)
         if gone:
             await conn.execute(_GONE, mine.id, gone)
-        told = await _tell(conn, mine, other, gone) if mine.rounds else 0
+        told = await _tell(conn, mine, other, gone)
         if told and behind:
             await webhooks.supersede(conn, behind, mine.id, MOST_BEHIND)
         mine.cursor = look.upto or ""
-        mine.rounds += look.upto is None
         mine.looked_at = clock.now()
         await mine.save()
         crash_point("peers.told_written")

@@ -12,6 +12,7 @@ import orjson
 from domain.kernel import Connection, new_id
 from domain.sourcing.models import SyncPolicy
 from domain.sourcing.rules import (
+    ONCE_MORE,
     Damping,
     Known,
     availability_of,
@@ -63,6 +64,22 @@ ON CONFLICT (supplier_id, item) DO UPDATE
     SET told = 'gone', availability = 'gone', told_since = excluded.told_since,
         read_at = excluded.read_at
     WHERE supplier_items.read_at <= excluded.read_at
+"""
+# Where the supplier tells of changes its list is read seldom: what just changed is asked for once
+# more, and what does not count yet, when it has stood long enough.
+_ONCE_MORE = """
+INSERT INTO told_items (id, supplier_id, item, told_at, due_at, tries)
+SELECT gen_random_uuid(), supplier_id, item, $3, due_at, 0
+FROM (SELECT i.supplier_id, i.item, least(
+        CASE WHEN $3 IN (i.cost_since, i.told_since) AND i.first_seen_at < $3
+            THEN $3 + $5::interval END,
+        CASE WHEN i.cost IS DISTINCT FROM i.told_cost THEN i.cost_since + $6::interval END,
+        CASE WHEN i.availability <> i.told THEN i.told_since + $6::interval END) AS due_at
+    FROM supplier_items i JOIN sync_policies p ON p.supplier_id = i.supplier_id
+    WHERE i.supplier_id = $1 AND i.item = ANY($2) AND i.read_at = $4
+        AND p.enabled AND p.pushes = 'active') again
+WHERE due_at IS NOT NULL ORDER BY item
+ON CONFLICT (supplier_id, item) DO NOTHING
 """
 # Offers follow what counts. A cost that nobody could tell, or convert, leaves theirs as it is.
 _FOLLOW = """
@@ -124,6 +141,8 @@ async def put_items(
     await conn.execute(_PUT, shop.supplier_id, told, run_id, moment, asked_at)
     if passed:
         await conn.execute(_PASSED, shop.supplier_id, list(passed), run_id, moment)
+    pauses = (ONCE_MORE, shop.damping.settle)
+    await conn.execute(_ONCE_MORE, shop.supplier_id, names, moment, asked_at, *pauses)
     return await follow(conn, shop, names, moment)
 
 

@@ -155,10 +155,10 @@ async def _ask(line: Line, items: Sequence[str]) -> Read | Uncertain:
 async def _book(line: Line, told: _Told, found: Read, asked_at: datetime) -> None:
     moment, supplier_id = clock.now(), line.shop.supplier_id
     async with transaction() as conn:
+        await conn.execute(_DONE, supplier_id, told.items, told.told_at)
         changed = await put_items(conn, line.shop, found.items, None, moment, asked_at)
         changed += await put_gone(conn, line.shop, found.gone, moment, asked_at)
         await tell_changed(conn, new_id(), supplier_id, changed)
-        await conn.execute(_DONE, supplier_id, told.items, told.told_at)
         crash_point("sourcing.told_written")
     wake_relay()
 

@@ -12,6 +12,9 @@ FEW = 3  # so many may always go at once
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=15), timedelta(minutes=10)
 LIMITED_RETRY = timedelta(minutes=1)  # a supplier that says "too often" is left alone so long
 MAX_FAILURES = 6  # in a row, and the run is given up
+# What changed is asked for once more after so long, where the supplier tells of changes: what went
+# to and fro between two of its looks is told by nobody.
+ONCE_MORE = timedelta(seconds=30)
 # Of so many items a supplier may say at once that they changed; of more its whole list is read.
 MOST_TOLD = 1_000
 

@@ -163,9 +163,11 @@ def test_what_became_dearer_next_door_is_not_bought_and_the_buyer_has_the_money(
 def test_a_price_that_changes_next_door_arrives_here_and_is_not_sold_below(
     demo: dict[str, Any], docked: dict[str, Any], here: Client, operator: Client
 ) -> None:
-    """Told by the first shop, asked for by the second, which reads the list once an hour."""
+    """Told by the first shop, asked for by the second, which reads the list once an hour.
+
+    It has just begun to follow: its list may be read before the first shop has looked at anything.
+    """
     _follow(docked, True)
-    _until_it_costs(docked, "49")
     before = _followed(docked)["policy"]["pushedAt"]
     _set_price(demo, operator, "STEAM-CNY-50", "60")
     try:

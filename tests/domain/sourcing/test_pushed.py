@@ -96,8 +96,10 @@ async def test_what_is_told_is_asked_for_and_the_offer_follows(port: Pushing) ->
     assert (await again(offers["a"])).availability is Availability.ON_SALE
     assert await OfferChange.filter(offer_id=offers["a"].id).count() == 3
     assert len(await events("supplier.goods_told")) == 1
-    assert await ToldItem.all().count() == 0
     assert await sourcing.ask_told(supplier) == 0
+    with make.later(minutes=1):
+        assert await sourcing.ask_told(supplier) == 3  # once more
+    assert await ToldItem.all().count() == 0
 
 
 async def test_it_takes_the_damped_way_of_the_list(port: Pushing) -> None:
@@ -111,6 +113,47 @@ async def test_it_takes_the_damped_way_of_the_list(port: Pushing) -> None:
     with make.later(minutes=11):
         await tell_and_ask(supplier, "a")
     assert (await again(offer)).cost == make.yuan(70) + 1_000
+
+
+async def test_what_changed_is_asked_for_once_more(port: Pushing) -> None:
+    """It went to and fro between two looks of the supplier, who tells of it no more."""
+    port.sell("a", make.yuan(70))
+    port.sell("b", make.yuan(70))
+    supplier = await followed(port)
+    offer = await offered("a")
+    await read(supplier)
+    port.pushes = Pushes.ACTIVE
+    port.sell("a", make.yuan(90))
+    await read(supplier, after=3_600)
+    assert (await again(offer)).cost == make.yuan(90)
+    port.sell("a", make.yuan(70))
+    with make.later(minutes=61):
+        assert await sourcing.told_due(10) == [supplier]
+        assert await sourcing.ask_told(supplier) == 1
+        assert (await again(offer)).cost == make.yuan(70)
+    with make.later(minutes=62):
+        assert await sourcing.ask_told(supplier) == 1  # the same again: that is how it stands
+    with make.later(minutes=70):
+        assert await sourcing.told_due(10) == []
+    assert port.questions == [["a"], ["a"]]
+
+
+async def test_what_is_back_is_asked_for_when_it_has_been_back_for_a_while(port: Pushing) -> None:
+    port.sell("a", make.yuan(70), stock=0)
+    supplier = await followed(port, settle_seconds=600)
+    offer = await offered("a", make.yuan(70))
+    await read(supplier)
+    port.sell("a", make.yuan(70))
+    await tell_and_ask(supplier, "a")
+    with make.later(minutes=1):
+        await sourcing.ask_told(supplier)
+        assert (await again(offer)).availability is Availability.SOLD_OUT
+        assert await sourcing.told_due(10) == []
+    with make.later(minutes=11):
+        assert await sourcing.told_due(10) == [supplier]
+        await sourcing.ask_told(supplier)
+    assert (await again(offer)).availability is Availability.ON_SALE
+    assert await ToldItem.all().count() == 0
 
 
 async def test_what_is_left_out_of_an_answer_is_gone_only_when_the_supplier_says_so(
