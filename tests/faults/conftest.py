@@ -15,9 +15,9 @@ import pytest
 
 from server.embedded import free_port
 from server.settings import Settings
+from tests.faults.dying import CRASHED, Mortal
 
 ROOT = Path(__file__).parents[2]
-CRASHED = 137
 
 
 @dataclass
@@ -101,6 +101,12 @@ def installation(db: None, test_settings: Settings, tmp_path: Path) -> Iterator[
     )
     yield made
     made.kill(*list(made.running))
+
+
+@pytest.fixture
+def mortal(db: None, test_settings: Settings) -> Mortal:
+    """An installation without any process: each use case that is told where to die gets one."""
+    return Mortal(test_settings)
 
 
 def answers(url: str) -> bool:
