@@ -66,9 +66,9 @@ def team(back: int = 1, **changes: Any) -> PlanDraft:
     return replace(wish, **changes)
 
 
-async def in_force(wish: PlanDraft, back: int = 1) -> BonusPlan:
-    """Proposed by one and approved by another on the second of a month."""
-    with on(back, 2):
+async def in_force(wish: PlanDraft, back: int = 1, day: int = 2) -> BonusPlan:
+    """Proposed by one and approved by another on a day of a month, the second."""
+    with on(back, day):
         plan = await bonuses.propose_plan(await make.operator("bonuses:write"), wish)
         boss = await make.operator("bonuses:approve")
         return await bonuses.decide_plan(boss, plan.id, approve=True)

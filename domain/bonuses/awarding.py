@@ -201,6 +201,7 @@ def _values(plan: BonusPlan, month: date, cursor: UUID | None = None) -> dict[st
     """What statements ask for of a plan and a month."""
     following, begins = next_month(month), start_of(month)
     return {
+        "plan": plan.id,
         "currency": plan.currency,
         "cursor": cursor,
         "slice": SLICE,

@@ -31,7 +31,7 @@ async def find_rewards(
     """Which agents were looked at, and what those bring whom they brought since the plan began and
     whom nobody was rewarded for yet."""
     brought = AGENTS_BROUGHT if _of_agents(plan) else BUYERS_BROUGHT
-    asked = {**values, "plan": plan.id, "since": start_of(plan.first_month)}
+    asked = {**values, "since": start_of(plan.first_month)}
     rows = await conn.fetch(brought.text, *brought.values(pick(brought.names, asked)))
     looked = sorted({row["agent_id"] for row in rows})
     await _refuse(conn, plan, month, [row for row in rows if row["hand"]])

@@ -11,8 +11,17 @@ SLOW_DELIVERY_DAYS = 92  # goods may come long after their order; ids carry the 
 _BARRED = """EXISTS (
     SELECT 1 FROM jsonb_array_elements(coalesce(nullif(o.barred::jsonb, 'null'), '[]')) b
     WHERE (b->>'agentId')::uuid = {agent})"""
-_SHARES = """(SELECT coalesce(sum(c.amount), 0)::bigint FROM commissions c
-    WHERE c.order_line_id = l.id)"""
+_GIVEN = """div(c.amount::numeric * 10000 * l.unit_price * l.quantity
+    + (10000 - c.reserved) * c.basis - 1, (10000 - c.reserved) * c.basis)"""
+_NOT_LEFT = "c.state = 'credited' AND NOT :plan = ANY (c.left_for)"
+# What of a line was given away before, or must stay: commissions, the least margin of the price
+# guard, and cashback that was credited before the plan was approved, and so has left it no room:
+# c / (1 - r) of the margin, where r is what it has left to other plans; for all pieces of the line.
+_SHARES = f"""((SELECT coalesce(sum(c.amount), 0)::bigint FROM commissions c
+        WHERE c.order_line_id = l.id)
+    + coalesce((SELECT k.amount FROM kept_margins k WHERE k.order_line_id = l.id), 0)
+    + coalesce((SELECT {_GIVEN} FROM cashbacks c
+        WHERE c.order_line_id = l.id AND {_NOT_LEFT}), 0)::bigint)"""
 # The margin that a refund takes with it, rounded up for each line; of one sold at a loss the loss
 # stays.
 _GONE = "div(greatest({of}, 0)::numeric * refunded + price - 1, price)"
@@ -48,6 +57,17 @@ WITH who AS MATERIALIZED ({{who}}), sold AS (
     WHERE r.requested_at >= :begins AND r.clawback AND t.posted_at >= :begins
         AND t.posted_at < :ends AND l.consumer AND l.delivery_kind <> 'GIFT_CARD'
     GROUP BY l.id
+), given AS (
+    SELECT who.agent_id, coalesce(sum({_GIVEN}) FILTER (WHERE l.cost > 0), 0) AS margin,
+        coalesce(sum({_GIVEN}) FILTER (WHERE l.cost = 0), 0) AS uncosted
+    FROM cashbacks c JOIN order_lines l ON l.id = c.order_line_id
+    JOIN transfers t ON t.kind = 'sale' AND t.reference = l.id
+    JOIN orders o ON o.id = l.order_id AND o.currency = :currency
+    CROSS JOIN LATERAL unnest(o.agent_chain) WITH ORDINALITY a (id, level)
+    JOIN who ON who.agent_id = a.id
+    WHERE {_NOT_LEFT} AND c.credited_at >= :begins AND t.posted_at >= :begins
+        AND t.posted_at < :ends AND a.level <= :depth AND NOT {_BARRED.format(agent="a.id")}
+    GROUP BY who.agent_id
 ), gone AS (
     SELECT who.agent_id, count(*) FILTER (WHERE refunded = price) AS lines,
         sum(refunded) AS sales, sum(refunded) FILTER (WHERE a.level = 1) AS own,
@@ -63,12 +83,18 @@ SELECT who.agent_id,
     (coalesce(sold.lines, 0) - coalesce(gone.lines, 0))::int AS lines,
     {
     ", ".join(
-        f"(coalesce(sold.{name}, 0) - coalesce(gone.{name}, 0))::bigint AS {name}"
-        for name in ("sales", "margin", "uncosted", "own")
+        f"(coalesce(sold.{name}, 0) - coalesce(gone.{name}, 0){less})::bigint AS {name}"
+        for name, less in (
+            ("sales", ""),
+            ("margin", " - coalesce(given.margin, 0)"),
+            ("uncosted", " - coalesce(given.uncosted, 0)"),
+            ("own", ""),
+        )
     )
 }
 FROM who LEFT JOIN sold ON sold.agent_id = who.agent_id
-LEFT JOIN gone ON gone.agent_id = who.agent_id ORDER BY who.agent_id
+LEFT JOIN gone ON gone.agent_id = who.agent_id
+LEFT JOIN given ON given.agent_id = who.agent_id ORDER BY who.agent_id
 """
 # Line by line: what came by links, or from whoever had paid nothing before the month began.
 _BY_LINE = f"""

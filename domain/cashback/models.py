@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint
 
@@ -90,7 +91,8 @@ class Cashback(Model):
 
     `basis` is what was left of its price when it was credited: what goes back later is counted
     against it. `offset_short` is what earlier cashback, which could not be taken back in full, took
-    of this one.
+    of this one. `reserved` (in 1/10000 of the margin) is what it left to the bonus plans
+    `left_for`: those that were approved by then. Later ones stand on what it left of the margin.
     """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
@@ -105,6 +107,8 @@ class Cashback(Model):
     refunded = fields.BigIntField(default=0)  # of the line, before it was credited
     amount = fields.BigIntField(default=0)
     offset_short = fields.BigIntField(default=0)
+    reserved = fields.IntField(default=0, db_default=0)
+    left_for = ArrayField(element_type="uuid", default=list, db_default=[])
     found_at = fields.DatetimeField()
     credited_at = fields.DatetimeField(null=True)
 
@@ -120,6 +124,10 @@ class Cashback(Model):
                 " AND offset_short BETWEEN 0 AND amount AND refunded >= 0"
                 " AND (state = 'waiting') = (credited_at IS NULL)",
                 name="cashback_credited_of_something",
+            ),
+            CheckConstraint(
+                check="reserved BETWEEN 0 AND 10000 AND (amount = 0 OR reserved < 10000)",
+                name="cashback_beside_what_is_reserved",
             ),
         )
 

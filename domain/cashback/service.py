@@ -118,6 +118,8 @@ async def _credit_slice() -> int:
             [each.row["refunded"] for each in credits],
             [each.amount for each in credits],
             [each.offset for each in credits],
+            [each.row["reserved"] for each in credits],
+            [f"{{{','.join(str(plan) for plan in each.row['left_for'])}}}" for each in credits],
         )
         paid = [each for each in credits if each.paid]
         wallets = {(AccountKind.WALLET, e.row["buyer_id"], e.row["currency"]) for e in paid}

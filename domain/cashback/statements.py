@@ -50,11 +50,14 @@ SELECT c.id, c.buyer_id, c.currency, c.terms, c.basis, c.refunded AS before, c.a
         FROM commissions m WHERE m.order_line_id = l.id) AS shares,
     (SELECT coalesce(sum(b.amount), 0)::bigint FROM cashback_returns b
         WHERE b.cashback_id = c.id) AS taken,
-    (SELECT coalesce(sum(b.cap_margin_rate * b.depth), 0)::int FROM bonus_plans b
-        WHERE b.state = 'approved' AND b.currency = c.currency
-            AND b.first_month <= (l.delivered_at AT TIME ZONE 'UTC')::date + 1
-            AND b.last_month + 32 > (l.delivered_at AT TIME ZONE 'UTC')::date) AS reserved
+    plans.reserved, plans.left_for
 FROM cashbacks c JOIN order_lines l ON l.id = c.order_line_id JOIN orders o ON o.id = l.order_id
+CROSS JOIN LATERAL (
+    SELECT least(10000, coalesce(sum(greatest(b.cap_margin_rate, b.cap_sales_rate) * b.depth), 0))
+            ::int AS reserved, coalesce(array_agg(b.id), '{{}}') AS left_for
+    FROM bonus_plans b WHERE b.state = 'approved' AND b.currency = c.currency
+        AND b.first_month <= (l.delivered_at AT TIME ZONE 'UTC')::date + 1
+        AND b.last_month + 32 > (l.delivered_at AT TIME ZONE 'UTC')::date) plans
 """
 DUE = named(f"""{_LINE}
 WHERE c.state = 'waiting' AND c.due_at <= :moment ORDER BY c.due_at, c.id LIMIT :slice
@@ -83,9 +86,9 @@ FROM unnest($1::uuid[]) u (id)
 CREDIT = """
 UPDATE cashbacks c SET state = CASE WHEN w.amount > 0 THEN 'credited' ELSE 'nothing' END,
     basis = w.basis, refunded = w.refunded, amount = w.amount, offset_short = w.offset_short,
-    credited_at = $1
-FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-    AS w (id, basis, refunded, amount, offset_short)
+    reserved = w.reserved, left_for = w.left_for::uuid[], credited_at = $1
+FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[],
+    $8::text[]) AS w (id, basis, refunded, amount, offset_short, reserved, left_for)
 WHERE c.id = w.id
 """
 TAKE = """

@@ -22,6 +22,7 @@ async def count_next() -> int:
         up_to = min(after + AT_ONCE, head)
         if up_to <= after:
             return 0
+        await conn.execute(statements.KEEP, after, up_to)
         await conn.execute(_ADD.text, *_ADD.values(_span(after, up_to)))
         await conn.execute(statements.MOVE, up_to)
     return up_to - after

@@ -31,8 +31,10 @@ class TeamDay(Model):
     # Of the lines sold that plans may stand on: all but our own gift cards, which are stored value.
     earnable_lines = fields.IntField(default=0, db_default=0)
     earnable = fields.BigIntField(default=0, db_default=0)
-    margin = fields.BigIntField(default=0, db_default=0)  # where a cost was booked; commissions off
-    uncosted = fields.BigIntField(default=0, db_default=0)  # price less commissions of the others
+    # Where a cost was booked, less commissions and the least margin of the price guard; and the
+    # price of the others, less the same.
+    margin = fields.BigIntField(default=0, db_default=0)
+    uncosted = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
         table = "team_days"
@@ -45,6 +47,18 @@ class TeamDay(Model):
                 name="team_day_counts_up",
             ),
         )
+
+
+class KeptMargin(Model):
+    """The least margin of a line by the price guard, as it was when the line was counted: what
+    plans stand on is above it. Only where a guard asked for one; never changed."""
+
+    order_line_id = fields.UUIDField(primary_key=True)
+    amount = fields.BigIntField()  # of all pieces
+
+    class Meta:
+        table = "kept_margins"
+        constraints = (CheckConstraint(check="amount > 0", name="kept_margin_above_zero"),)
 
 
 class TeamCursor(Model):

@@ -1,5 +1,7 @@
 """SQL of what teams sold. The counting stands here once, for what comes new and for a recount."""
 
+from domain.priceguard import MARGIN_OF
+
 # Which sales and refunds stand between two links of the ledger's chain, and for whom each counts:
 # the agents that earn on the order, as they stood when it was placed.
 _COUNTED = """
@@ -11,16 +13,17 @@ SELECT a.agent_id, CASE WHEN a.level = 1 THEN a.agent_id ELSE o.agent_chain[a.le
     coalesce(sum(moved.amount) FILTER (WHERE NOT moved.sale), 0)::bigint AS refunded,
     count(*) FILTER (WHERE moved.earnable AND moved.amount > 0)::int AS earnable_lines,
     coalesce(sum(moved.amount) FILTER (WHERE moved.earnable), 0)::bigint AS earnable,
-    coalesce(sum(moved.amount - moved.cost - moved.shares)
+    coalesce(sum(moved.amount - moved.cost - moved.shares - moved.kept)
         FILTER (WHERE moved.earnable AND moved.cost > 0), 0)::bigint AS margin,
-    coalesce(sum(moved.amount - moved.shares)
+    coalesce(sum(moved.amount - moved.shares - moved.kept)
         FILTER (WHERE moved.earnable AND moved.cost = 0), 0)::bigint AS uncosted
 FROM (
     SELECT l.order_id, t.currency, true AS sale, l.delivery_kind <> 'GIFT_CARD' AS earnable,
         ((t.posted_at AT TIME ZONE 'UTC') + :offset::interval)::date AS day,
-        booked.price AS amount, booked.cost, booked.shares
+        booked.price AS amount, booked.cost, booked.shares, coalesce(k.amount, 0) AS kept
     FROM seals s JOIN transfers t ON t.id = s.transfer_id
     JOIN order_lines l ON l.id = t.reference
+    LEFT JOIN kept_margins k ON k.order_line_id = l.id
     CROSS JOIN LATERAL (SELECT
             coalesce(-sum(e.amount) FILTER (WHERE c.kind = 'prepayment'), 0)::bigint AS price,
             coalesce(-sum(e.amount) FILTER (WHERE c.kind = 'cost'), 0)::bigint AS cost,
@@ -30,7 +33,7 @@ FROM (
     WHERE s.sequence > :after AND s.sequence <= :up_to AND t.kind = 'sale' AND l.consumer
     UNION ALL
     SELECT r.order_id, t.currency, false, false,
-        ((t.posted_at AT TIME ZONE 'UTC') + :offset::interval)::date, r.amount, 0, 0
+        ((t.posted_at AT TIME ZONE 'UTC') + :offset::interval)::date, r.amount, 0, 0, 0
     FROM seals s JOIN transfers t ON t.id = s.transfer_id
     JOIN refunds r ON r.id = t.reference
     WHERE s.sequence > :after AND s.sequence <= :up_to AND t.kind = 'delivered_refund'
@@ -47,6 +50,19 @@ LOCK = "SELECT sequence FROM team_cursor WHERE id = 1 FOR UPDATE"
 CURSOR = "SELECT coalesce((SELECT sequence FROM team_cursor WHERE id = 1), 0)"
 HEAD = "SELECT coalesce(max(sequence), 0) FROM seals"
 MOVE = "UPDATE team_cursor SET sequence = $1 WHERE id = 1"
+# What the price guard asks for at the least of lines that are about to be counted.
+KEEP = f"""
+INSERT INTO kept_margins (order_line_id, amount) SELECT id, least FROM (
+    SELECT l.id, greatest(div(l.cost::numeric * (g.margin->>0)::int + 9999, 10000),
+        (g.margin->>1)::bigint * l.quantity)::bigint AS least
+    FROM seals s JOIN transfers t ON t.id = s.transfer_id
+    JOIN order_lines l ON l.id = t.reference
+    JOIN orders o ON o.id = l.order_id AND o.consumer AND cardinality(o.agent_chain) > 0
+    CROSS JOIN LATERAL (SELECT {MARGIN_OF.format(site="o.site_id", tier="o.tier")} AS margin) g
+    WHERE s.sequence > $1 AND s.sequence <= $2 AND t.kind = 'sale' AND l.consumer
+        AND l.delivery_kind <> 'GIFT_CARD') guarded
+WHERE least > 0 ON CONFLICT (order_line_id) DO NOTHING
+"""
 ADD = f"""
 INSERT INTO team_days AS d (id, agent_id, via_id, level, day, currency, lines, sold, refunds,
     refunded, earnable_lines, earnable, margin, uncosted)
