@@ -130,9 +130,12 @@ from domain.catalog.service import (
     touch_variants,
 )
 from domain.catalog.statements import (
+    BRAND_CLOSED_HERE,
     HELD_BACK,
+    HELD_FOR,
     MAIN,
     OFFER_AUTHORISED,
+    SELECTED_HERE,
     WITHHELD,
     Place,
     place_of,
@@ -154,15 +157,18 @@ from domain.catalog.types import (
 from domain.catalog.withholding import PRICE_INVERTED, give_back, withhold
 
 __all__ = [
+    "BRAND_CLOSED_HERE",
     "CARD_KINDS",
     "CATEGORY_COLUMNS",
     "HELD_BACK",
+    "HELD_FOR",
     "LOCK_IMPORT",
     "LOW_STOCK_CARDS",
     "MAIN",
     "OFFER_AUTHORISED",
     "PRICE_INVERTED",
     "PRODUCT_COLUMNS",
+    "SELECTED_HERE",
     "VARIANT_COLUMNS",
     "WITHHELD",
     "AccountField",

@@ -82,18 +82,20 @@ _SELECTED = """coalesce(
 # Whether the house itself keeps the variant off the shelf of a site.
 HELD_BACK = """EXISTS (SELECT 1 FROM withheld_variants h
     WHERE h.variant_id = {variant} AND (h.site_id IS NULL OR h.site_id = {site}))"""
+# Three pieces of `WITHHELD`, by the tables that they look at.
+BRAND_CLOSED_HERE = BRAND_CLOSED.replace("{region}", "st.region")
+SELECTED_HERE = _SELECTED.replace("{site}", "st.id").replace("{assortment}", "st.assortment")
+HELD_FOR = """(SELECT h.reason FROM withheld_variants h WHERE h.variant_id = v.id
+        AND (h.site_id IS NULL OR h.site_id = st.id) LIMIT 1)"""
 # Why the variant `v` of `p` is not sold at the site `st` now, as a key of the texts; else null.
 WITHHELD = f"""CASE
     WHEN st.status IS DISTINCT FROM 'open' THEN 'site_closed'
     WHEN p.on_sale_from > {{moment}} OR v.on_sale_from > {{moment}} THEN 'not_on_sale_yet'
     WHEN p.on_sale_until <= {{moment}} OR v.on_sale_until <= {{moment}} THEN 'sale_ended'
     WHEN {REGION_CLOSED.replace("{region}", "st.region")} THEN 'not_sold_here'
-    WHEN {BRAND_CLOSED.replace("{region}", "st.region")} THEN 'not_sold_here'
-    WHEN st.assortment <> 'everything' AND NOT {
-    _SELECTED.replace("{site}", "st.id").replace("{assortment}", "st.assortment")
-} THEN 'not_sold_here'
-    ELSE (SELECT h.reason FROM withheld_variants h WHERE h.variant_id = v.id
-        AND (h.site_id IS NULL OR h.site_id = st.id) LIMIT 1) END"""
+    WHEN {BRAND_CLOSED_HERE} THEN 'not_sold_here'
+    WHEN st.assortment <> 'everything' AND NOT {SELECTED_HERE} THEN 'not_sold_here'
+    ELSE {HELD_FOR} END"""
 # Whether an offer of the supplier may be taken for a product of this brand: the brand needs no
 # document, or has one in force that is not another supplier's.
 OFFER_AUTHORISED = """NOT coalesce((SELECT b.needs_authorisation AND NOT EXISTS (

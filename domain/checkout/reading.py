@@ -19,6 +19,23 @@ LEVELS = (1, 2, 3)
 
 
 @dataclass(slots=True)
+class Sight:
+    """Which of the tables that READ may leave out this process knows to hold rows, or to have held
+    some: it never leaves them out again."""
+
+    filled: frozenset[str] = frozenset()
+
+    def learned(self, rows: Sequence[Any]) -> bool:
+        """Whether READ found rows where it did not look; they are looked at from now on."""
+        before = self.filled
+        self.filled = before.union(rows[0]["filled"])
+        return self.filled != before
+
+
+sight = Sight()
+
+
+@dataclass(slots=True)
 class Seen:
     """The cards that READ looked at: those of the shelf by sku, and those that were chosen."""
 
@@ -120,7 +137,20 @@ def shelves_of(rows: list[Any], seen: Seen) -> dict[str, Shelf]:
     }
 
 
+def _paid_up(row: Any, prices: dict[str, int]) -> tuple[int | None, ...]:
+    """What the agents above pay; by the list alone where READ left out that they have prices of
+    their own."""
+    if row["own_prices"] is not None:
+        return pricebook.paid_up(orjson.loads(row["own_prices"]))
+    if not prices:
+        return ()
+    there = [level for level in LEVELS if row[f"id{level}"] is not None]
+    agents_above = [(row[f"tier{level}"], row[f"leaf{level}"]) for level in there]
+    return pricebook.paid_up(pricebook.own_by_list(prices, agents_above))
+
+
 def _shelf_of(row: Any, own_cards: int, margin: Margin, parts: Sequence[Part] = ()) -> Shelf:
+    prices: dict[str, int] = orjson.loads(row["prices"]) if row["prices"] else {}
     return Shelf(
         sku=row["sku"],
         variant_id=row["variant_id"],
@@ -130,8 +160,8 @@ def _shelf_of(row: Any, own_cards: int, margin: Margin, parts: Sequence[Part] = 
         min_quantity=row["min_quantity"] or 1,
         max_quantity=row["max_quantity"] or 1,
         sold_below_cost=bool(row["sold_below_cost"]),
-        prices=orjson.loads(row["prices"]) if row["prices"] else {},
-        paid_up=pricebook.paid_up(orjson.loads(row["own_prices"] or "[]")),
+        prices=prices,
+        paid_up=_paid_up(row, prices),
         rules=commissions.read_rules(orjson.loads(row["rules"])),
         own_cards=own_cards,
         shared=row["shared_card"] is not None,

@@ -32,7 +32,7 @@ from domain.checkout.exchanging import exchanged
 from domain.checkout.guards import refuse_below_cost, refuse_other_total
 from domain.checkout.placing import place_held, place_unpaid
 from domain.checkout.planning import plan
-from domain.checkout.reading import Seen, buyer_of, seen_in, shelves_of
+from domain.checkout.reading import Seen, buyer_of, seen_in, shelves_of, sight
 from domain.checkout.refusals import BelowFloor, StockShort
 from domain.checkout.rules import (
     BuyerFacts,
@@ -205,13 +205,16 @@ async def _attempt(actor: Actor, purchase: Purchase, *, in_a_crowd: bool) -> Pla
 
 
 async def read(conn: Connection, actor: Actor, purchase: Purchase, moment: datetime) -> list[Any]:
-    """READ; with coupons when the buyer names some, or when some were seen to apply by themselves.
-    Who sees the first of these reads once more."""
+    """READ; with coupons when the buyer names some, or when some were seen to apply by themselves,
+    and without what nobody has ever used here. Who sees the first of these reads once more."""
     wanted = bool(purchase.coupons) or (purchase.automatic and coupons.sight.automatic)
-    rows = await _read_once(conn, actor, purchase, moment, with_coupons=wanted)
-    if saw_automatic(rows) and purchase.automatic and not wanted:
-        return await _read_once(conn, actor, purchase, moment, with_coupons=True)
-    return rows
+    while True:
+        rows = await _read_once(conn, actor, purchase, moment, with_coupons=wanted)
+        more = sight.learned(rows)
+        if saw_automatic(rows) and purchase.automatic and not wanted:
+            more = wanted = True
+        if not more:
+            return rows
 
 
 async def _read_once(
@@ -246,8 +249,13 @@ async def _read_once(
         given["chosen"] = chosen
     if with_coupons:
         given |= purchase.coupons.given(actor, automatic=purchase.automatic)
-    quoted, abroad = purchase.quote_id is not None, purchase.currency != CURRENCY
-    statement = statements.READS[any(chosen), quoted, abroad, with_coupons]
+    statement = statements.reading(
+        sight.filled,
+        chosen=any(chosen),
+        quoted=purchase.quote_id is not None,
+        abroad=purchase.currency != CURRENCY,
+        couponed=with_coupons,
+    )
     rows: list[Any] = await conn.fetch(statement.text, *statement.values(given))
     return rows
 

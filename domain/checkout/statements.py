@@ -6,9 +6,11 @@ still running), the cards, and writes everything; the database refuses all of it
 of the cards is gone. CLAIM is for the crowd: it holds cards before WRITE, in a transaction.
 """
 
+from functools import cache
+
 from domain.agents import BARRED
 from domain.agreements import UNACCEPTED
-from domain.catalog import WITHHELD
+from domain.catalog import BRAND_CLOSED_HERE, HELD_FOR, SELECTED_HERE, WITHHELD
 from domain.commissions import INSERT_COMMISSIONS, RULES_OF_VARIANT
 from domain.coupons import AUTOMATIC_NOW, COUPONS, INSERT_USES
 from domain.deposits import OWES
@@ -23,7 +25,8 @@ from domain.pricing import CHOSEN_LIST, RATE_NOW
 from domain.promotion import TOUCHED
 from domain.quotes import QUOTE, USE_QUOTE
 from domain.risk import NEWEST
-from domain.suppliers import CHEAPEST_OFFER
+from domain.suppliers import AUTHORISED, CHEAPEST_OFFER, OFFER_COST
+from domain.suppliers import BARRED as BARRED_OFFER
 
 # Buyers of one variant at the same moment look at different cards among the next ones to sell.
 CROWD = 32
@@ -35,12 +38,7 @@ _ASKED_AND_CHOSEN = (
     "unnest(:skus::text[], :quantities::int[], :chosen::uuid[]) AS a (sku, quantity, chosen)"
 )
 _NOT_CHOSEN = "NULL::uuid AS chosen"
-_WISHED = f"""
-    SELECT a.sku, a.quantity, {_NOT_CHOSEN}, a.quantity::bigint AS wanted, 1::bigint AS turn,
-        NULL::text AS bundle, NULL::int2 AS part, NULL::int AS pieces, NULL::int AS share,
-        NULL::int AS gift_from, NULL::text AS when_out
-    FROM {_ASKED}
-    UNION ALL
+_PARTS = """UNION ALL
     SELECT cv.sku, b.quantity * c.quantity, NULL,
         sum(b.quantity * c.quantity) OVER (PARTITION BY cv.id)
             + coalesce((:quantities::int[])[array_position(:skus::text[], cv.sku::text)], 0),
@@ -48,7 +46,13 @@ _WISHED = f"""
         c.gift_from, c.when_out
     FROM unnest(:skus::text[], :quantities::int[]) AS b (sku, quantity)
     JOIN variants bv ON bv.sku = b.sku AND bv.delivery_kind = 'BUNDLE'
-    JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id
+    JOIN bundle_components c ON c.bundle_id = bv.id JOIN variants cv ON cv.id = c.variant_id"""
+_WISHED = f"""
+    SELECT a.sku, a.quantity, {_NOT_CHOSEN}, a.quantity::bigint AS wanted, 1::bigint AS turn,
+        NULL::text AS bundle, NULL::int2 AS part, NULL::int AS pieces, NULL::int AS share,
+        NULL::int AS gift_from, NULL::text AS when_out
+    FROM {_ASKED}
+    {_PARTS}
 """
 _PICKED = "ORDER BY random() LIMIT w.wanted"
 _FREE = f"""
@@ -78,11 +82,27 @@ ELSE (SELECT coalesce(jsonb_agg(one), '[]') FROM (
 END
 """
 
+# A code that many buyers get, where the variant has one and there are uses left.
+_SHARED = """CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
+    SELECT c.id, c.masked, c.expires_on, used.number AS used
+    FROM cards c CROSS JOIN LATERAL (SELECT CASE WHEN sp.shared_uses IS NOT NULL THEN (
+        SELECT coalesce(max(use_number), 0) FROM shared_deliveries WHERE card_id = c.id) END
+    ) used (number)
+    WHERE c.variant_id = v.id AND c.state = 'shared'
+        AND (c.expires_on IS NULL OR c.expires_on > :day::date + sp.expiry_margin_days)
+        AND (sp.shared_uses IS NULL OR used.number + w.wanted <= sp.shared_uses)
+    ORDER BY c.expires_on, c.id LIMIT 1) one) END"""
+
 _PRICE_LIST = CHOSEN_LIST.format(
     variant="v.id", currency=":currency", site=":site", moment=":moment"
 )
 _OFFER_COST = CHEAPEST_OFFER.format(variant="v.id", moment=":moment", brand="p.brand_id")
 _TIER = "coalesce((SELECT tier FROM buyer), 'retail')"
+_AUTOMATIC = AUTOMATIC_NOW.format(moment=":moment")
+_MARGIN = MARGIN_OF.format(site=":site", tier=_TIER)
+_TERMS = TERMS_OF.format(variant="v.id", brand="p.brand_id")
+_OWN_PRICES = OWN_PRICES.format(quantity="w.quantity")
+_FILLED = "'{}'::text[]"  # `reading` says which
 
 # Why the buyer, who is an agent, may not buy; and why an agent above earns nothing.
 _BLOCKED = f"""CASE WHEN a.id IS NULL THEN NULL
@@ -95,6 +115,8 @@ _EARNS = f"""coalesce({BARRED}, CASE WHEN {
 } THEN 'agreement' WHEN {
     RESTRICTED.format(agent="{agent}", deed="'earn'", moment=":moment")
 } THEN 'penalty' END)"""
+_JUDGED = [{"agent": "a", "deed": "'trade'", "moment": ":moment"}]
+_JUDGED += [{**_JUDGED[0], "agent": each, "deed": "'earn'"} for each in ("one", "two", "three")]
 _RULES = RULES_OF_VARIANT.format(moment=":moment", one="ch.id1", two="ch.id2", three="ch.id3")
 
 _READ = f"""
@@ -121,8 +143,8 @@ WITH earlier AS (
         (SELECT referrer_agent_id FROM buyer))
 )
 SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier) AS earlier_hash,
-    ({NEWEST}) AS risk_rules, {AUTOMATIC_NOW.format(moment=":moment")} AS automatic,
-    {MARGIN_OF.format(site=":site", tier=_TIER)} AS margin,
+    ({NEWEST}) AS risk_rules, {_AUTOMATIC} AS automatic, {_FILLED} AS filled,
+    {_MARGIN} AS margin,
     b.id AS buyer_id, b.agent_id, b.tier, b.blocked, ch.*,
     (SELECT link_id FROM touched WHERE agent_id = ch.id1) AS promo_link,
     (SELECT balance FROM accounts WHERE id = :wallet) AS balance,
@@ -134,20 +156,12 @@ SELECT (SELECT result FROM earlier) AS earlier, (SELECT input_hash FROM earlier)
     v.min_quantity, v.max_quantity, v.sold_below_cost,
     (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id AND list_id =
         {_PRICE_LIST}) AS prices,
-    {OWN_PRICES.format(quantity="w.quantity")} AS own_prices,
+    {_OWN_PRICES} AS own_prices,
     {_RULES} AS rules,
     {_FREE} AS cards,
-    CASE WHEN sp.shared THEN (SELECT to_jsonb(one) FROM (
-        SELECT c.id, c.masked, c.expires_on, used.number AS used
-        FROM cards c CROSS JOIN LATERAL (SELECT CASE WHEN sp.shared_uses IS NOT NULL THEN (
-            SELECT coalesce(max(use_number), 0) FROM shared_deliveries WHERE card_id = c.id) END
-        ) used (number)
-        WHERE c.variant_id = v.id AND c.state = 'shared'
-            AND (c.expires_on IS NULL OR c.expires_on > :day::date + sp.expiry_margin_days)
-            AND (sp.shared_uses IS NULL OR used.number + w.wanted <= sp.shared_uses)
-        ORDER BY c.expires_on, c.id LIMIT 1) one) END AS shared_card,
+    {_SHARED} AS shared_card,
     {_OFFER_COST} AS offer_cost,
-    {TERMS_OF.format(variant="v.id", brand="p.brand_id")} AS resale_terms,
+    {_TERMS} AS resale_terms,
     CASE WHEN v.face_currency = :currency THEN v.face_units END AS face,
     w.chosen, w.turn, w.wanted, w.bundle, w.part, w.pieces, w.share, w.gift_from, w.when_out
 FROM ({_WISHED}) AS w
@@ -178,20 +192,60 @@ def _more(read: str, *columns: str) -> Named:
     return named(read.replace(_PLAIN, f"SELECT {', '.join(columns)}, (SELECT result FROM earlier)"))
 
 
-# By whether a card is chosen, whether there is a quote, whether the site's currency is another, and
-# whether coupons are looked at.
-READS = {
-    (chosen, quoted, abroad, couponed): _more(
-        _READ_CHOSEN if chosen else _READ,
-        *([_QUOTED] if quoted else []),
-        *([_RATED] if abroad else []),
-        *([_COUPONS] if couponed else []),
+# What pieces of READ say as long as none of their tables holds a row: tables, piece, its answer. A
+# piece that is left out need not be started, which costs more than all that it does (0098). Larger
+# pieces stand before those inside them.
+_IDLE: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("bundle_components",), _PARTS, ""),
+    (("stock_policies",), _SHARED, "NULL::jsonb"),
+    (("coupon_campaigns",), _AUTOMATIC, "false"),
+    (("price_guards",), _MARGIN, "NULL::jsonb"),
+    (("resale_terms",), _TERMS, "NULL::jsonb"),
+    (("agent_prices", "agent_volumes", "price_ladders"), _OWN_PRICES, "NULL::jsonb"),
+    (("supplier_offers",), _OFFER_COST, "NULL::bigint"),
+    (("contract_terms",), OFFER_COST.format(moment=":moment"), "o.cost"),
+    (("contract_terms",), BARRED_OFFER.format(moment=":moment"), "false"),
+    (("brands",), AUTHORISED.format(moment=":moment", brand="p.brand_id"), "true"),
+    (("brands",), BRAND_CLOSED_HERE.format(moment=":moment"), "false"),
+    (("assortment_rules",), SELECTED_HERE, "(st.assortment = 'except')"),
+    (("withheld_variants",), HELD_FOR, "NULL"),
+    (("deposit_terms",), OWES.format(agent="a", moment=":moment"), "false"),
+    *((("agreement_versions",), UNACCEPTED.format(**judged), "false") for judged in _JUDGED),
+    *((("penalty_restrictions",), RESTRICTED.format(**judged), "false") for judged in _JUDGED),
+)
+WATCHED = frozenset(table for tables, _, _ in _IDLE for table in tables)
+
+
+@cache
+def reading(
+    filled: frozenset[str],
+    *,
+    chosen: bool = False,
+    quoted: bool = False,
+    abroad: bool = False,
+    couponed: bool = False,
+) -> Named:
+    """READ, by which tables of `WATCHED` are known to hold rows, whether a card is chosen, whether
+    there is a quote, whether the site's currency is another, and whether coupons are looked at.
+
+    Its column `filled` names the other tables of `WATCHED` that hold rows, or once did: whoever
+    finds one there has read too little.
+    """
+    read = _READ_CHOSEN if chosen else _READ
+    for tables, piece, answer in _IDLE:
+        if filled.isdisjoint(tables):
+            read = read.replace(piece, answer)
+    # A table that never held a row has no page. This is looked up when the statement runs, later
+    # than the moment whose rows it sees: a row that is there is never missed.
+    pages = ", ".join(
+        f"CASE WHEN pg_relation_size('{table}') > 0 THEN '{table}' END"
+        for table in sorted(WATCHED - filled)
     )
-    for chosen in (False, True)
-    for quoted in (False, True)
-    for abroad in (False, True)
-    for couponed in (False, True)
-}
+    if pages:
+        read = read.replace(_FILLED, f"array_remove(ARRAY[{pages}], NULL)")
+    more = [(quoted, _QUOTED), (abroad, _RATED), (couponed, _COUPONS)]
+    return _more(read, *(column for wanted, column in more if wanted))
+
 
 # Rows that another purchase holds are skipped, never waited for. The ids come as arrays, of which
 # the planner expects few: of a bare LIMIT $n it expects a tenth of the pool, and reads all cards.

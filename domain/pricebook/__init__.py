@@ -27,7 +27,7 @@ from domain.pricebook.queries import (
     list_priced,
 )
 from domain.pricebook.refusals import AgentPriceFixed, AgentPriceInverted, FloorPriceHidden
-from domain.pricebook.rules import LadderStep, Step, VolumeStep, paid_up
+from domain.pricebook.rules import LadderStep, Step, VolumeStep, own_by_list, paid_up
 from domain.pricebook.service import AgentPriceWish, end_agent_price, set_agent_price
 from domain.pricebook.statements import OWN_PRICES
 from domain.pricebook.volumes import (
@@ -70,6 +70,7 @@ __all__ = [
     "list_agent_prices",
     "list_priced",
     "list_volume_ladders",
+    "own_by_list",
     "paid_up",
     "refuse_inverted",
     "require_floors",

@@ -1,9 +1,10 @@
 """Pure rules of the price book. Amounts in units of 1/10000, rates in 1/10000."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.kernel import Money
+from domain.pricing import TIERS
 
 WHOLE = 10_000
 MAX_NOTE_LETTERS = 200
@@ -31,6 +32,13 @@ class LadderStep:
 def reduced(units: int, off_rate: int) -> int:
     """A price with so much of it off; what does not come out even goes up."""
     return -(-units * (WHOLE - off_rate) // WHOLE)
+
+
+def own_by_list(prices: Mapping[str, int], agents: Sequence[tuple[str, bool]]) -> list[int | None]:
+    """The own price of each agent, told by its tier and whether it is a promoter, where nobody has
+    prices, ladders or volumes of their own: the least of its tier's price and the dearer ones."""
+    reach = [1 if leaf else TIERS.index(tier) + 1 for tier, leaf in agents]
+    return [min((prices[t] for t in TIERS[:end] if t in prices), default=None) for end in reach]
 
 
 def paid_up(own: Sequence[int | None]) -> tuple[int | None, ...]:

@@ -82,9 +82,11 @@ from domain.suppliers.service import (
     save_offer,
     save_supplier,
 )
-from domain.suppliers.statements import CHEAPEST_OFFER, OFFER_COST, USABLE
+from domain.suppliers.statements import AUTHORISED, BARRED, CHEAPEST_OFFER, OFFER_COST, USABLE
 
 __all__ = [
+    "AUTHORISED",
+    "BARRED",
     "CHEAPEST_OFFER",
     "CURRENCY",
     "MAX_UNITS",

@@ -18,9 +18,8 @@ BARRED = f"""EXISTS (SELECT 1 FROM contract_terms t
 # Whether an offer `o` of a supplier `s` may be bought from at all.
 USABLE = f"""o.enabled AND o.availability = 'on_sale' AND s.state = 'active'
     AND NOT {BARRED}"""
+AUTHORISED = OFFER_AUTHORISED.replace("{supplier}", "o.supplier_id")
 # What a piece of a variant costs where it is cheapest, price and fee together.
 CHEAPEST_OFFER = f"""(SELECT min({OFFER_COST} + o.fee) FROM supplier_offers o
     JOIN suppliers s ON s.id = o.supplier_id
-    WHERE o.variant_id = {{variant}} AND {USABLE} AND {
-    OFFER_AUTHORISED.replace("{supplier}", "o.supplier_id")
-})"""
+    WHERE o.variant_id = {{variant}} AND {USABLE} AND {AUTHORISED})"""

@@ -12,7 +12,7 @@ import pytest
 from domain import cards, checkout, sites
 from domain.catalog.models import Variant
 from domain.checkout import LineWish, Purchase, service, statements
-from domain.kernel import Actor, Refused, connection, new_id
+from domain.kernel import Actor, Named, Refused, connection, new_id
 from jobs import schedule
 from tests import make
 
@@ -97,14 +97,18 @@ async def test_without_its_guard_another_site_would_take_a_kept_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The twin: the condition on the card is all that keeps it."""
-    usual = {"READS": (False, False, False, False), "WRITES": (False, False, False)}
-    for name, which in usual.items():
-        statement = getattr(statements, name)[which]
+
+    def open_to_all(statement: Named) -> Named:
         text, guard = statement.text, r"\(kept_for IS NULL OR kept_for = (\$\d+)\)"
-        open_to_all = re.sub(guard, r"(kept_for IS NULL OR kept_for = \1 OR true)", text)
-        assert open_to_all != text
-        patched = replace(statement, text=open_to_all)
-        monkeypatch.setitem(getattr(statements, name), which, patched)
+        opened = re.sub(guard, r"(kept_for IS NULL OR kept_for = \1 OR true)", text)
+        assert opened != text
+        return replace(statement, text=opened)
+
+    reading, usual = statements.reading, (False, False, False)
+    monkeypatch.setattr(
+        statements, "reading", lambda filled, **which: open_to_all(reading(filled, **which))
+    )
+    monkeypatch.setitem(statements.WRITES, usual, open_to_all(statements.WRITES[usual]))
     north, south = await a_site("north"), await a_site("south")
     variant = await make.variant(cards=1)
     await cards.set_quota(make.OPERATOR, variant.sku, north, 1)

@@ -12,6 +12,7 @@ from domain.cards.models import Card
 from domain.catalog import DeliveryKind, ListingStatus, PartDraft, WhenOut
 from domain.catalog.models import BundleComponent, Product, Variant
 from domain.checkout import LineWish, Purchase, service, statements
+from domain.checkout.reading import sight
 from domain.commissions import RuleKind
 from domain.fulfilment import HandOver
 from domain.giftcards.models import GiftCard
@@ -80,9 +81,10 @@ async def test_a_bundle_is_bought_by_two_statements_and_each_part_is_a_line() ->
         PartDraft(first.sku, 2, 3_333), PartDraft(second.sku, 1, 6_667), price=100 * YUAN
     )
     buyer = await make.buyer()
+    await checkout.quote_lines(buyer, [LineWish(bundle.sku, 2)])
     async with count_statements() as seen:
         placed = await checkout.place_order(buyer, buy(bundle.sku, 2))
-    usual = statements.READS[False, False, False, False], statements.WRITES[False, False, False]
+    usual = statements.reading(sight.filled), statements.WRITES[False, False, False]
     assert seen == [each.text for each in usual]
     assert placed.order.status is OrderStatus.DELIVERED
     assert placed.order.total == 200 * YUAN

@@ -13,6 +13,7 @@ from domain import checkout, quotes
 from domain.agents import Tier
 from domain.checkout import LineWish, PriceBelowCost, PriceChanged, Purchase, Quoted, service
 from domain.checkout import statements as sql
+from domain.checkout.reading import sight
 from domain.commissions import RuleKind
 from domain.invariants import find_violations
 from domain.kernel import MAIN_SITE_ID, Actor, Money, NotFound, Refusal, Refused, clock, connection
@@ -73,11 +74,12 @@ async def test_a_quote_costs_the_purchase_no_statement_more() -> None:
     kept = await quoted(buyer, variant.sku)
     async with count_statements() as seen:
         await checkout.place_order(buyer, order(variant.sku, kept.id))
-    assert seen == [sql.READS[False, True, False, False].text, sql.WRITES[True, False, False].text]
+    by_quote = sql.reading(sight.filled, quoted=True)
+    assert seen == [by_quote.text, sql.WRITES[True, False, False].text]
     async with count_statements() as seen:
         await checkout.place_order(buyer, order(variant.sku, None, "plain"))
     assert seen == [
-        sql.READS[False, False, False, False].text,
+        sql.reading(sight.filled).text,
         sql.WRITES[False, False, False].text,
     ]
 
@@ -85,10 +87,11 @@ async def test_a_quote_costs_the_purchase_no_statement_more() -> None:
 async def test_asking_what_it_costs_writes_nothing() -> None:
     variant = await make.variant(price=make.yuan(49), cards=1)
     buyer = await make.buyer(0)
+    await checkout.quote_lines(buyer, [LineWish(variant.sku, 1)])
     async with count_statements() as seen:
         answer = await checkout.quote_lines(buyer, [LineWish(variant.sku, 1)])
     assert (answer.total, answer.id, answer.valid_until) == (make.yuan(49), None, None)
-    assert seen == [sql.READS[False, False, False, False].text]
+    assert seen == [sql.reading(sight.filled).text]
     assert await number_of("quotes") == 0
 
 

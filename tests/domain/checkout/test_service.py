@@ -7,6 +7,7 @@ from domain.agents import Tier
 from domain.catalog import VariantStatus
 from domain.checkout import LineWish, NotForSale, PriceBelowCost, PriceChanged, Purchase, StockShort
 from domain.checkout import statements as sql
+from domain.checkout.reading import sight
 from domain.commissions import RuleKind
 from domain.kernel import IdempotencyKeyReused, Money, Refusal, Refused, connection, crash
 from domain.ledger import AccountKind, BalanceShort, account_id
@@ -200,6 +201,6 @@ async def test_the_long_statements_of_a_purchase_stay_prepared() -> None:
         kept = {
             row["statement"] for row in await conn.fetch("SELECT * FROM pg_prepared_statements")
         }
-    read, write = sql.READS[False, False, False, False].text, sql.WRITES[False, False, False].text
-    assert len(read) > 15_360
+    read, write = sql.reading(sight.filled).text, sql.WRITES[False, False, False].text
+    assert len(sql.reading(sql.WATCHED).text) > 15_360
     assert {read, write} <= kept
