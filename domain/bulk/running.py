@@ -28,6 +28,7 @@ from domain.kernel import (
     Refused,
     WrappedKey,
     clock,
+    crash_point,
     encode_id,
     record_events,
     transaction,
@@ -166,6 +167,7 @@ async def _run(job_id: UUID) -> None:
         log.exception("a job failed: job_id=%s kind=%s", job_id, row["kind"])
         await _postpone(row, counts=True)
     else:
+        crash_point("bulk.worked")
         await _finish(row, JobState.SUCCEEDED, outcome=outcome)
 
 

@@ -18,6 +18,7 @@ from domain.kernel import (
     act_as,
     alone,
     connection,
+    crash_point,
     key_provider,
     new_data_key,
     seal,
@@ -92,6 +93,7 @@ async def rotate_batch(actor: Actor, batch_id: UUID, progress: Progress | None =
                 await conn.execute(_FINISH, batch_id, reached)
             details = {"cards": rotation.done, "broken": len(rotation.broken)}
             await audit.record(conn, actor, "card_batch.key_rotated", batch_id, details)
+            crash_point("cards.rotation_ended")
     return Resealed(batch_id, reached, rotation.done, rotation.broken)
 
 
@@ -117,6 +119,7 @@ async def _begin(actor: Actor, batch: Any) -> None:
     async with transaction() as conn:
         await act_as(conn, actor, "rotate-batch")
         await conn.execute(_BEGIN, batch_id, first.wrapped, second.wrapped, second.version)
+    crash_point("cards.rotation_begun")
 
 
 async def _reseal_all(rotation: _Rotation, total: int, progress: Progress | None) -> None:
@@ -155,5 +158,6 @@ async def _reseal(
         for card_id in broken:
             details = {"reason": "reseal"}
             await audit.record(conn, rotation.actor, SEAL_BROKEN, card_id, details)
+        crash_point("cards.rotation_written")
     rotation.done += len(fresh)
     rotation.broken += broken

@@ -29,6 +29,7 @@ from domain.kernel import (
     Refused,
     act_as,
     clock,
+    crash_point,
     new_id,
     refuse_unless,
     transaction,
@@ -172,6 +173,7 @@ async def expire_cards() -> int:
             batch = await lock_batch(conn, batch_id)
             taking = _Taking(WriteOffKind.EXPIRED, EXPIRED, new_id(), until=today)
             gone += await _take(conn, SYSTEM, batch, taking)
+            crash_point("cards.expiry_written")
     if gone:
         wake_relay()
     return gone
@@ -242,7 +244,9 @@ def _refuse(states: dict[UUID, str], taking: _Taking) -> None:
 
 async def _next_slice(actor: Actor, batch_id: UUID, taking: _Taking) -> int:
     async with transaction() as conn:
-        return await _take(conn, actor, await lock_batch(conn, batch_id), taking)
+        number = await _take(conn, actor, await lock_batch(conn, batch_id), taking)
+        crash_point("cards.write_off_written")
+    return number
 
 
 async def _take(conn: Connection, actor: Actor, batch: Any, taking: _Taking) -> int:

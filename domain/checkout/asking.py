@@ -76,6 +76,7 @@ async def confirm_by_hand(
         if await claim_key(conn, *key) is None:
             details = {"providerId": facts.provider_id, "amount": facts.amount, "note": note}
             await audit.record(conn, actor, "payment.confirm", payment_id, details)
+    crash_point("payments.hand_committed")
     return await confirm_payment(payment_id, facts, "operator", _wrong(channel, facts))
 
 
@@ -129,6 +130,7 @@ async def _pending(payment: Payment, channel: PaymentChannel) -> None:
         await (_close(payment.id, "never_paid") if over else payments.ask_later(payment.id))
         return
     result = await port.close(payments.connection_of(channel), payment.reference)
+    crash_point("payments.close_answered")
     match result:
         case ports.Paid():
             await confirm_payment(payment.id, result, "query", _wrong(channel, result))

@@ -12,10 +12,12 @@ from domain.custody.models import CustodyReport
 from domain.custody.ports import CustodyPort
 from domain.kernel import (
     Actor,
+    Connection,
     Event,
     Page,
     PageRequest,
     clock,
+    crash_point,
     new_id,
     page_of,
     plain,
@@ -61,14 +63,20 @@ async def check_custody() -> int:
 
 
 async def check_day(day: date) -> int:
-    """Ask the custodian for a day's end, and compare; in how many currencies too little is held."""
+    """Ask the custodian for a day's end, and compare; in how many currencies too little is held.
+
+    All of a day is written in one transaction: a day of which a part is told is over.
+    """
     port = custodian.port
     if port is None:
         return 0
-    short = 0
-    for currency, owned in sorted((await ledger.client_funds_at(_end_of(day))).items()):
-        held = await port.balance(currency, day)
-        short += await _report(day, currency, owned, held)
+    owned = sorted((await ledger.client_funds_at(_end_of(day))).items())
+    held = [await port.balance(currency, day) for currency, _ in owned]
+    crash_point("custody.answered")
+    async with transaction() as conn:
+        found = zip(owned, held, strict=True)
+        short = sum([await _report(conn, day, *funds, there) for funds, there in found])
+        crash_point("custody.written")
     wake_relay()
     return short
 
@@ -87,18 +95,17 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), zone)
 
 
-async def _report(day: date, currency: str, owned: int, held: int | None) -> int:
-    async with transaction() as conn:
-        row = (new_id(), day, currency, owned, held, clock.now())
-        report = await conn.fetchval(_TELL, *row)
-        if report is None or held is None or held >= owned:
-            return 0
-        payload = {
-            "day": day.isoformat(),
-            "currency": currency,
-            "clientFunds": plain(owned),
-            "held": plain(held),
-            "missing": plain(owned - held),
-        }
-        await record_events(conn, [Event(SHORT, report, 1, payload)])
+async def _report(conn: Connection, day: date, currency: str, owned: int, held: int | None) -> int:
+    row = (new_id(), day, currency, owned, held, clock.now())
+    report = await conn.fetchval(_TELL, *row)
+    if report is None or held is None or held >= owned:
+        return 0
+    payload = {
+        "day": day.isoformat(),
+        "currency": currency,
+        "clientFunds": plain(owned),
+        "held": plain(held),
+        "missing": plain(owned - held),
+    }
+    await record_events(conn, [Event(SHORT, report, 1, payload)])
     return 1

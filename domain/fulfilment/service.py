@@ -113,7 +113,9 @@ async def query_attempt(attempt_id: UUID) -> None:
     attempt = await FulfilmentAttempt.get(id=attempt_id)
     if await _is_no_use(attempt):
         return
-    if await book(attempt, await ask(attempt)):
+    result = await ask(attempt)
+    crash_point("fulfilment.query_answered")
+    if await book(attempt, result):
         await fulfil_line(attempt.line_id)
 
 

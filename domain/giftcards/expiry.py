@@ -8,7 +8,7 @@ from typing import Any
 from domain import ledger
 from domain.giftcards.events import moved
 from domain.giftcards.models import Breakage, GiftCardStatus
-from domain.kernel import Connection, clock, record_events, transaction, wake_relay
+from domain.kernel import Connection, clock, crash_point, record_events, transaction, wake_relay
 from domain.ledger import AccountKind, Posting, TransferKind, account_id
 
 BATCH = 500
@@ -38,6 +38,7 @@ async def expire_due() -> int:
         await conn.execute(_EXPIRE, [row["card_id"] for row in rows], moment)
         await _book_breakage(conn, rows)
         await record_events(conn, [moved(row, GiftCardStatus.EXPIRED, "expired") for row in rows])
+        crash_point("giftcards.expiry_written")
     wake_relay()
     return len(rows)
 

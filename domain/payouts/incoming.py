@@ -117,6 +117,7 @@ async def _judge_notice(
     if payout.status not in SENT:
         return await _judge(callback, Told.REFUSED, notice, payout, "not_sent")
     result = await port_of(channel.adapter).query(connection_of(channel), await order_of(payout))
+    crash_point("payouts.callback_answered")
     match result:
         case ports.Uncertain(why=why):
             await _ask_now(payout.id)
@@ -128,6 +129,7 @@ async def _judge_notice(
         before = (locked.status, locked.waits)
         await book_locked(conn, locked, result)
         changed = before != (locked.status, locked.waits)
+    crash_point("payouts.callback_booked")
     wake_relay()
     return await _judge(callback, Told.BOOKED if changed else Told.KNOWN, notice, payout)
 

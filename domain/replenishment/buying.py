@@ -41,6 +41,10 @@ _CLAIM_RECHECK = """
 UPDATE stock_purchases SET recheck_at = $2, rechecks = rechecks + 1
 WHERE id = $1 AND recheck_at <= $3 RETURNING rechecks
 """
+# Of what has come meanwhile nobody asks any more.
+_RECHECK_AT = """
+UPDATE stock_purchases SET recheck_at = $2, rechecks = $3 WHERE id = $1 AND recheck_at IS NOT NULL
+"""
 _OPEN_AT = """
 SELECT supplier_id, count(*)::int AS number FROM stock_purchases
 WHERE supplier_id = ANY($1) AND next_query_at IS NOT NULL GROUP BY supplier_id
@@ -97,7 +101,9 @@ async def query_purchase(purchase_id: UUID) -> None:
     purchase = await StockPurchase.get(id=purchase_id)
     if await _is_no_use(purchase):
         return
-    if await book(purchase_id, await _ask(purchase)):
+    result = await _ask(purchase)
+    crash_point("replenishment.query_answered")
+    if await book(purchase_id, result):
         await buy(purchase.proposal_id)
 
 
@@ -135,23 +141,30 @@ async def ask_again(purchase_id: UUID) -> bool:
 
 
 async def recheck_purchase(purchase_id: UUID) -> None:
-    """Ask again about one that was given up because its supplier knew nothing of it."""
+    """Ask again about one that was given up because its supplier knew nothing of it.
+
+    Killed anywhere, it is asked again soon, the last time as any other.
+    """
     moment = clock.now()
-    purchase = await StockPurchase.get(id=purchase_id)
-    rechecks = purchase.rechecks + 1
-    last = rechecks >= fulfilment.MOST_RECHECKS
-    following = None if last else moment + fulfilment.recheck_in(rechecks)
     async with transaction() as conn:
-        if await conn.fetchval(_CLAIM_RECHECK, purchase_id, following, moment) is None:
-            return
-    capabilities = await fulfilment.capabilities_at(purchase.supplier_id)
-    if fulfilment.is_forgotten(capabilities, purchase.opened_at, moment):
-        async with transaction():
-            await StockPurchase.filter(id=purchase_id).update(recheck_at=None)
+        rechecks = await conn.fetchval(_CLAIM_RECHECK, purchase_id, moment + LEASE, moment)
+    if rechecks is None:
         return
-    if moment < fulfilment.asked_from(capabilities, purchase.opened_at):
-        return  # the next look is late enough, or the one after it
-    await book(purchase_id, await _ask(purchase))
+    purchase = await StockPurchase.get(id=purchase_id)
+    capabilities = await fulfilment.capabilities_at(purchase.supplier_id)
+    early = fulfilment.asked_from(capabilities, purchase.opened_at)
+    following: datetime | None = None
+    if moment < early:
+        following, rechecks = early, rechecks - 1
+    elif not fulfilment.is_forgotten(capabilities, purchase.opened_at, moment):
+        result = await _ask(purchase)
+        crash_point("replenishment.recheck_answered")
+        await book(purchase_id, result)
+        crash_point("replenishment.recheck_booked")
+        if rechecks < fulfilment.MOST_RECHECKS:
+            following = moment + fulfilment.recheck_in(rechecks)
+    async with transaction() as conn:
+        await conn.execute(_RECHECK_AT, purchase_id, following, rechecks)
 
 
 async def _ask(purchase: StockPurchase) -> QueryResult:

@@ -204,6 +204,7 @@ async def _finish(export: CardExport) -> None:
         details = {"cards": total, "bytes": size, "watermark": str(export.watermark)}
         await audit.record(conn, SYSTEM, READY, export.id, details)
         await tell(conn, READY, done)
+        crash_point("export.ready_written")
     wake_relay()
 
 

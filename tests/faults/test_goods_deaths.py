@@ -3,17 +3,32 @@ everything is done once, and nothing was half done."""
 
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
-from domain import cards, checkout, coupons, kernel, ledger, orders, pricing, realname, refunds
-from domain.cards import undoing
-from domain.cards.models import Card, CardState
+from domain import (
+    bulk,
+    cards,
+    checkout,
+    coupons,
+    giftcards,
+    kernel,
+    ledger,
+    orders,
+    pricing,
+    realname,
+    refunds,
+)
+from domain.bulk import JobState
+from domain.cards import rotation, undoing, writing_off
+from domain.cards.models import Card, CardBatch, CardState
 from domain.coupons import CouponBatch
-from domain.kernel import SYSTEM
+from domain.giftcards import Breakage
+from domain.kernel import SYSTEM, clock
 from domain.ledger import AccountKind, account_id
 from domain.orders import Order, OrderStatus
 from domain.priceguard import GuardAction
@@ -24,9 +39,14 @@ from domain.vault import CardExport, CardExportPart, ExportStatus, archive, writ
 from server.keyfile import FileKeys
 from server.settings import Settings
 from tests import make
+from tests.domain.bulk.test_jobs import codes, sent
+from tests.domain.cards.test_batches import batch_of, void
+from tests.domain.cards.test_keys import codes_of
 from tests.domain.coupons.selling import bought, campaign, states
 from tests.domain.fulfilment.test_fulfilment import Scripted, port
 from tests.domain.fulfilment.test_topup import offered, paid
+from tests.domain.giftcards.test_redeeming import balance
+from tests.domain.giftcards.test_redeeming import bought as bought_gift
 from tests.domain.orders.test_filled_in import ACCOUNT, delivered, in_the_open, line_of
 from tests.domain.priceguard.test_guards import guard
 from tests.domain.realname.test_realname import NAME, NUMBER
@@ -81,7 +101,13 @@ async def write_by_tens(export_id: UUID) -> None:
 
 @pytest.mark.parametrize(
     ("point", "nth"),
-    [("export.claimed", 1), ("export.planted", 1), ("export.part", 1), ("export.part", 2)],
+    [
+        ("export.claimed", 1),
+        ("export.planted", 1),
+        ("export.part", 1),
+        ("export.part", 2),
+        ("export.ready_written", 1),
+    ],
 )
 async def test_an_archive_holds_each_card_once_whoever_wrote_its_parts(
     mortal: Mortal, point: str, nth: int, monkeypatch: pytest.MonkeyPatch
@@ -90,7 +116,8 @@ async def test_an_archive_holds_each_card_once_whoever_wrote_its_parts(
     variant, taker = await make.variant(cards=25), await make.operator("cards:export")
     export = await approved(variant, taker)
     await mortal.dies(point, write_by_tens, export.id, nth=nth)
-    assert await CardExportPart.all().count() == (nth if point == "export.part" else 0)
+    written = {"export.part": nth, "export.ready_written": 3}.get(point, 0)
+    assert await CardExportPart.all().count() == written
     await write_export(export.id)  # somebody else may still be at it
     assert (await CardExport.get(id=export.id)).status is ExportStatus.APPROVED
     with make.later(minutes=3):
@@ -101,6 +128,70 @@ async def test_an_archive_holds_each_card_once_whoever_wrote_its_parts(
     assert (len(found), len(set(found))) == (27, 27)
     assert real < set(found)
     assert (export.status, export.cards) == (ExportStatus.READY, 27)
+    await no_violations()
+
+
+async def written_off_by_twos(wish: cards.WriteOffWish) -> None:
+    writing_off.SLICE = 2
+    await cards.write_off_cards(make.OPERATOR, wish)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_batch_is_written_off_slice_by_slice_and_lost_once(
+    mortal: Mortal, nth: int
+) -> None:
+    variant = await make.variant()
+    batch = await batch_of(variant, 5)
+    wish = void(batch_id=batch)
+    await mortal.dies("cards.write_off_written", written_off_by_twos, wish, nth=nth)
+    loss = account_id(AccountKind.LOSS, None, make.CNY)
+    assert await ledger.balance_of(loss) == -2 * (nth - 1) * COST
+    await no_violations()
+    for _ in range(2):
+        assert (await cards.write_off_cards(make.OPERATOR, wish)).cards == 5
+    assert await ledger.balance_of(loss) == -5 * COST
+    await no_violations()
+
+
+async def test_what_expires_is_lost_once(mortal: Mortal) -> None:
+    variant = await make.variant()
+    soon = clock.now().date() + timedelta(days=5)
+    wish = cards.ImportWish(variant.sku, COST, expires_on=soon)
+    await cards.import_cards(make.OPERATOR, wish, io.BytesIO(b"A-1\nA-2\n"))
+    await mortal.dies("cards.expiry_written", cards.expire_cards, days=6)
+    loss = account_id(AccountKind.LOSS, None, make.CNY)
+    assert await ledger.balance_of(loss) == 0
+    with make.later(days=6):
+        assert [await cards.expire_cards() for _ in range(2)] == [2, 0]
+    assert await ledger.balance_of(loss) == -2 * COST
+    await no_violations()
+
+
+async def test_a_rest_of_a_gift_card_becomes_income_once(mortal: Mortal) -> None:
+    program = await make.gift_program(cards=1, valid_days=1_095, breakage=Breakage.INCOME)
+    await bought_gift(program)
+    before = await balance(AccountKind.REVENUE)
+    await mortal.dies("giftcards.expiry_written", giftcards.expire_due, days=1_096)
+    assert await balance(AccountKind.REVENUE) == before
+    with make.later(days=1_096):
+        assert [await giftcards.expire_due() for _ in range(2)] == [1, 0]
+    assert await balance(AccountKind.REVENUE) == before + 100 * make.SCALE
+    await no_violations()
+
+
+async def test_an_import_whose_worker_dies_at_its_end_has_imported_once(mortal: Mortal) -> None:
+    variant = await make.variant()
+    job = await sent(variant, codes(25))
+    await mortal.dies("bulk.worked", bulk.run_job, job.id)
+    assert await number_of("cards") == 25
+    assert (await bulk.get_job(make.OPERATOR, job.id)).state is JobState.RUNNING
+    with make.later(minutes=1):
+        await bulk.run_job(job.id)
+    job = await bulk.get_job(make.OPERATOR, job.id)
+    assert job.result is not None
+    assert (job.state, job.result["accepted"]) == (JobState.SUCCEEDED, 25)
+    assert await number_of("cards") == 25
+    assert await number_of("card_batches") == 1
     await no_violations()
 
 
@@ -159,6 +250,38 @@ async def test_what_buyers_filled_in_is_erased_or_there(
     with make.later(days=200):
         assert [await orders.erase_overdue_accounts(1) for _ in range(2)] == [1, 0]
     assert (await line_of(line_id)).account_erased_at is not None
+
+
+async def rotated_by_twos(path: Path, batch_id: UUID) -> None:
+    await kernel.install_keys(FileKeys(path))
+    rotation.SLICE = 2
+    await cards.rotate_batch(make.OPERATOR, batch_id)
+
+
+@pytest.mark.parametrize(
+    ("point", "nth"),
+    [
+        ("cards.rotation_begun", 1),
+        ("cards.rotation_written", 1),
+        ("cards.rotation_written", 2),
+        ("cards.rotation_ended", 1),
+    ],
+)
+async def test_codes_open_whoever_dies_while_a_batch_gets_a_new_key(
+    mortal: Mortal, key_file: Path, point: str, nth: int
+) -> None:
+    stored = await make.stock(await make.variant(), 5)
+    ids = [card.id for card in stored]
+    before = await codes_of(*ids)
+    await mortal.dies(point, rotated_by_twos, key_file, stored[0].batch_id, nth=nth)
+    assert await codes_of(*ids) == before
+    done = await cards.rotate_batch(make.OPERATOR, stored[0].batch_id)
+    left = {"cards.rotation_written": 5 - 2 * (nth - 1), "cards.rotation_ended": 0}
+    assert (done.generation, done.cards, done.broken) == (2, left.get(point, 5), [])
+    assert await codes_of(*ids) == before
+    batch = await CardBatch.get(id=stored[0].batch_id)
+    assert (batch.generation, batch.next_wrapped_key) == (2, None)
+    await no_violations()
 
 
 async def test_new_keys_seal_names_and_numbers(mortal: Mortal, key_file: Path) -> None:
