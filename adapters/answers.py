@@ -13,6 +13,8 @@ from domain.kernel import SCALE, Refused, clock, parse_units
 from domain.suppliers.ports import (
     Category,
     Connection,
+    Flaw,
+    FlawKind,
     Rejected,
     Submission,
     SuppliedCode,
@@ -155,3 +157,17 @@ def refused(code: str, meanings: Mapping[str, str]) -> Rejected | Uncertain:
 def settings_of(connection: Connection) -> dict[str, str]:
     """What a vendor gave us beside the address: `customer_id=1192442&key=...`, as it is sealed."""
     return dict(parse_qsl(connection.secret))
+
+
+def flaw_in(connection: Connection, *needed: str) -> Flaw | None:
+    """What a vendor gives that is missing in the secret, or a word of `rejections` that means
+    nothing."""
+    settings = settings_of(connection)
+    for name in needed:
+        if not settings.get(name, "").strip():
+            return Flaw(name, FlawKind.MISSING)
+    known = {*Category, NOT_FOUND}
+    pairs = [pair for pair in settings.get("rejections", "").split(",") if pair.strip()]
+    if all(pair.partition("=")[2].strip() in known for pair in pairs):
+        return None
+    return Flaw("rejections", FlawKind.WORD_UNKNOWN)

@@ -1,6 +1,7 @@
 """Checking what others send us after Standard Webhooks: number, time and body, signed together."""
 
 import hmac
+from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from adapters.answers import loaded, object_of
-from domain.suppliers.ports import Forged, Why
+from domain.suppliers.ports import Flaw, FlawKind, Forged, Why
 
+LEAST_KEY_BYTES = 16
 MOST_SIGNATURES = 8  # a sender that changes its secret signs with both for a while
 LAST_MOMENT = 253_402_300_799  # the end of the year 9999, after which there is no date
 
@@ -25,6 +27,24 @@ class Sent:
     at: datetime
     kind: str
     data: Mapping[str, Any] = field(repr=False)
+
+
+def key_of(settings: Mapping[str, str], name: str) -> str:
+    """A `whsec_...` of a connection's secret. A `+` that was not percent-encoded was read as a
+    blank, of which base64 has none."""
+    return settings.get(name, "").replace(" ", "+")
+
+
+def flaw_of_key(settings: Mapping[str, str], name: str) -> Flaw | None:
+    """Whether such a secret can sign, as its owner would check it."""
+    secret = key_of(settings, name)
+    if not secret:
+        return Flaw(name, FlawKind.MISSING)
+    try:
+        key = b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return Flaw(name, FlawKind.UNREADABLE)
+    return None if len(key) >= LEAST_KEY_BYTES else Flaw(name, FlawKind.UNREADABLE)
 
 
 def checked(secret: str, headers: Mapping[str, str], body: bytes) -> Sent | Forged:

@@ -1,6 +1,7 @@
 """How the fields of suppliers, offers and attempts are answered (back office)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import strawberry
 from strawberry import Parent
@@ -152,6 +153,9 @@ def callback_url_of(supplier: Parent[suppliers.Supplier]) -> str:
     return suppliers.callback_url(supplier.id)
 
 
+SAME_PARTY = "Whoever is at the new address, or speaks the new dialect, knows earlier orders."
+
+
 @strawberry.input(description="At most so many purchases in so many seconds; 0: no bound.")
 class PaceInput:
     calls: int
@@ -171,12 +175,24 @@ async def supplier_save(
     max_open: int | None = None,
     pace: PaceInput | None = None,
     tier: SupplierTier | None = None,
+    same_party: Annotated[bool, strawberry.argument(description=SAME_PARTY)] = False,
 ) -> suppliers.Supplier:
     """Create a supplier, or change the one of this code."""
     named = None if settings is None else {each.name: each.value for each in settings}
     limit = suppliers.RateLimit(pace.calls, pace.seconds) if pace else None
     wish = suppliers.SupplierWish(
-        code, name, adapter, base_url, secret, state, priority, named, max_open, limit, tier
+        code,
+        name,
+        adapter,
+        base_url,
+        secret,
+        state,
+        priority,
+        named,
+        max_open,
+        limit,
+        tier,
+        same_party,
     )
     return await suppliers.save_supplier(info.context.actor, wish)
 

@@ -157,6 +157,7 @@ async def _dock(operator: Actor, known: dict[str, Any]) -> None:
         adapter=kameng.NAME,
         base_url=known["partner"].removesuffix(kameng.PATH),
         secret=urlencode(key),
+        same_party=True,
     )
     saved = await suppliers.save_supplier(operator, wish)
     told = await _listen(known, suppliers.callback_url(saved.id))

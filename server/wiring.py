@@ -288,6 +288,7 @@ def _limit_supply(settings: Settings) -> None:
     fulfilment.times.alert = timedelta(minutes=settings.uncertain_alert_minutes)
     fulfilment.times.alone_units = settings.give_up_alone * kernel.SCALE
     routing.sources.every = timedelta(seconds=settings.supplier_poll_seconds)
+    suppliers.places.open_purchases = fulfilment.open_attempts
     routing.sources.spent = fulfilment.spent_since
     routing.sources.refund_hours = aftersale.settling_hours
 

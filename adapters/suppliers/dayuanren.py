@@ -20,6 +20,7 @@ from adapters.answers import (
     MAX_RECEIPT_LETTERS,
     NOT_FOUND,
     balance_in,
+    flaw_in,
     json_of,
     list_of,
     moment_in,
@@ -46,6 +47,7 @@ from domain.suppliers.ports import (
     Completed,
     Connection,
     Delivery,
+    Flaw,
     Forged,
     NotFound,
     Notice,
@@ -91,6 +93,10 @@ class Dayuanren(SupplierPort):
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
+
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """What the vendor gave: a user's number and its key."""
+        return flaw_in(connection, "userid", "key")
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Ask for one top-up; more than one at once the vendor does not know."""

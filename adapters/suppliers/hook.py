@@ -25,7 +25,7 @@ from adapters.answers import (
 )
 from adapters.goods import PAGE, goods_in, stock_in
 from adapters.http import Ambiguous, NotSent, PartnerClient
-from adapters.standard_webhooks import checked
+from adapters.standard_webhooks import checked, flaw_of_key, key_of
 from domain.kernel import SCALE, clock, new_id, plain
 from domain.suppliers.ports import (
     Accepted,
@@ -36,6 +36,7 @@ from domain.suppliers.ports import (
     Category,
     Completed,
     Connection,
+    Flaw,
     Forged,
     NotFound,
     Notice,
@@ -79,6 +80,10 @@ class Hook(SupplierPort):
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
+
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """The `secret` must be able to sign."""
+        return flaw_of_key(settings_of(connection), "secret")
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Buy."""
@@ -152,7 +157,7 @@ class Hook(SupplierPort):
         self, connection: Connection, headers: Mapping[str, str], body: bytes
     ) -> Notice | Forged:
         """`supplier.result`: signed with the same secret, its data is what a query would answer."""
-        sent = checked(settings_of(connection).get("secret", ""), headers, body)
+        sent = checked(key_of(settings_of(connection), "secret"), headers, body)
         if isinstance(sent, Forged):
             return sent
         if sent.kind != RESULT:
@@ -174,7 +179,9 @@ class Hook(SupplierPort):
         moment, number = clock.now(), f"sup_{new_id().hex}"
         asked = {"type": kind, "timestamp": moment.isoformat(), "data": data}
         body = orjson.dumps(asked)
-        secret = settings_of(connection).get("secret", "")
+        if self.flaw_of(connection):
+            raise NotSent("secret_unusable")
+        secret = key_of(settings_of(connection), "secret")
         headers = {
             "content-type": "application/json",
             "webhook-id": number,

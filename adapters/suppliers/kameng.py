@@ -15,6 +15,7 @@ import orjson
 from adapters.answers import (
     MAX_RECEIPT_LETTERS,
     code_of,
+    flaw_in,
     json_of,
     list_of,
     object_of,
@@ -27,7 +28,7 @@ from adapters.answers import (
 )
 from adapters.goods import PAGE, goods_in
 from adapters.http import Ambiguous, NotSent, PartnerClient
-from adapters.standard_webhooks import checked
+from adapters.standard_webhooks import checked, flaw_of_key, key_of
 from domain.identity import sign
 from domain.kernel import clock, plain
 from domain.suppliers.ports import (
@@ -39,6 +40,7 @@ from domain.suppliers.ports import (
     Category,
     Completed,
     Connection,
+    Flaw,
     Forged,
     GoodsNotice,
     NotFound,
@@ -170,6 +172,12 @@ class Kameng(SupplierPort):
             return self.capabilities
         return replace(self.capabilities, callback=CallbackTrust.SIGNED)
 
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """Key and signing secret of a partner; a `webhook_secret` that is there must sign."""
+        settings = settings_of(connection)
+        signs = flaw_of_key(settings, "webhook_secret") if "webhook_secret" in settings else None
+        return flaw_in(connection, "key", "signing_secret") or signs
+
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Buy; own stock comes at once, what is bought further up follows."""
         if late := too_late(submission):
@@ -288,7 +296,7 @@ class Kameng(SupplierPort):
     ) -> Notice | GoodsNotice | Forged:
         """A webhook of the other instance: how an order stands, never its codes; or which of its
         goods changed."""
-        secret = settings_of(connection).get("webhook_secret", "")
+        secret = key_of(settings_of(connection), "webhook_secret")
         sent = checked(secret, headers, body)
         if isinstance(sent, Forged):
             return sent

@@ -17,6 +17,7 @@ from adapters.answers import (
     NOT_FOUND,
     balance_in,
     code_of,
+    flaw_in,
     json_of,
     list_of,
     moment_in,
@@ -42,6 +43,7 @@ from domain.suppliers.ports import (
     Category,
     Completed,
     Connection,
+    Flaw,
     Forged,
     NotFound,
     Notice,
@@ -83,6 +85,10 @@ class Kashangwl(SupplierPort):
             not_found_answers=not_found_answers,
             settle_seconds=settle_seconds,
         )
+
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """What the vendor gave: a customer's number and its key."""
+        return flaw_in(connection, "customer_id", "key")
 
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
         """Buy; cards may come at once, top-ups follow."""

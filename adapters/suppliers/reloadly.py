@@ -19,6 +19,7 @@ import orjson
 from adapters.answers import (
     MAX_RECEIPT_LETTERS,
     code_of,
+    flaw_in,
     json_of,
     list_of,
     loaded,
@@ -44,6 +45,8 @@ from domain.suppliers.ports import (
     Completed,
     Connection,
     Delivery,
+    Flaw,
+    FlawKind,
     NotFound,
     OwnReference,
     QueryResult,
@@ -163,6 +166,18 @@ class Reloadly(SupplierPort):
         if settings_of(connection).get("product") == AIRTIME:
             return replace(self.capabilities, catalogue_page=0)
         return self.capabilities
+
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """A client and its secret, the rate, and what it is for."""
+        if flaw := flaw_in(connection, "client_id", "client_secret"):
+            return flaw
+        settings = settings_of(connection)
+        if "rate" not in settings:
+            return Flaw("rate", FlawKind.MISSING)
+        if rate_in(settings) is None:
+            return Flaw("rate", FlawKind.UNREADABLE)
+        known = settings.get("product", "giftcards") in ACCEPT
+        return None if known else Flaw("product", FlawKind.UNREADABLE)
 
     def rate_of(self, connection: Connection) -> Decimal | None:
         """The operator's `rate`, which stands with the secret here."""

@@ -29,6 +29,8 @@ from domain.suppliers.ports import (
     Completed,
     Connection,
     Delivery,
+    Flaw,
+    FlawKind,
     Forged,
     GoodsNotice,
     Health,
@@ -64,7 +66,7 @@ from domain.suppliers.queries import (
     some_candidates,
     variants_with_offers,
 )
-from domain.suppliers.refusals import AdapterUnknown
+from domain.suppliers.refusals import AdapterUnknown, ConnectionUnusable, SupplierHasOpen
 from domain.suppliers.registry import adapter_names, port_of, register
 from domain.suppliers.service import (
     CURRENCY,
@@ -105,9 +107,12 @@ __all__ = [
     "Category",
     "Completed",
     "Connection",
+    "ConnectionUnusable",
     "ContractTerm",
     "ContractWish",
     "Delivery",
+    "Flaw",
+    "FlawKind",
     "Forged",
     "GoodsNotice",
     "Health",
@@ -131,6 +136,7 @@ __all__ = [
     "SuppliedCode",
     "Supplier",
     "SupplierContract",
+    "SupplierHasOpen",
     "SupplierOffer",
     "SupplierPort",
     "SupplierState",

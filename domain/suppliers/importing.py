@@ -54,6 +54,7 @@ async def import_suppliers(
             secret,
             priority=priority,
             settings=settings,
+            same_party=True,  # its address is a setting of the house
         )
         await save_supplier(actor, wish)
         return True

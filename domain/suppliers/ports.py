@@ -140,6 +140,23 @@ class Submission:
     face_value: int | None = None  # of one piece, in the currency of the goods; for a face guard
 
 
+class FlawKind(StrEnum):
+    """What is wrong with one part of a connection."""
+
+    MISSING = "connection_missing"
+    UNREADABLE = "connection_unreadable"
+    WORD_UNKNOWN = "connection_word"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A part of a connection's secret or settings that its adapter cannot use: its name, never what
+    stands there."""
+
+    name: str
+    kind: FlawKind
+
+
 class HealthState(StrEnum):
     """Whether a supplier answers."""
 
@@ -165,6 +182,11 @@ class SupplierPort(ABC):
     def capabilities_of(self, connection: Connection) -> Capabilities:
         """What this very connection can do; the adapter's own, unless its settings change it."""
         return self.capabilities
+
+    def flaw_of(self, connection: Connection) -> Flaw | None:
+        """What of the secret and the settings cannot be used, looked at before they are saved; None
+        of a connection that could be right. Nobody is asked."""
+        return None
 
     @abstractmethod
     async def submit(self, connection: Connection, submission: Submission) -> SubmitResult:
@@ -275,6 +297,8 @@ __all__ = [
     "Completed",
     "Connection",
     "Delivery",
+    "Flaw",
+    "FlawKind",
     "Forged",
     "GoodsNotice",
     "Health",

@@ -1,7 +1,8 @@
 """Suppliers and their offers, as operators keep them (mission rows D1, D3)."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -27,10 +28,11 @@ from domain.kernel import (
     unseal_small,
     wake_relay,
 )
+from domain.kernel import Connection as Database
 from domain.ledger import AccountKind
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState, SupplierTier
 from domain.suppliers.ports import Connection, RateLimit
-from domain.suppliers.refusals import AdapterUnknown
+from domain.suppliers.refusals import AdapterUnknown, ConnectionUnusable, SupplierHasOpen
 from domain.suppliers.registry import adapter_names, port_of
 
 WRITE_SCOPE = "suppliers:write"
@@ -49,7 +51,8 @@ _REACHED = "SELECT code, adapter, base_url, secret_sealed, settings FROM supplie
 class SupplierWish:
     """A supplier as it shall be. What is None keeps what is stored.
 
-    A `max_open` of 0 takes the bound away, and so does a `pace` of no calls.
+    A `max_open` of 0 takes the bound away, and so does a `pace` of no calls. `same_party`: whoever
+    answers at another address or in another dialect knows what was ordered there before.
     """
 
     code: str
@@ -63,6 +66,7 @@ class SupplierWish:
     max_open: int | None = None
     pace: RateLimit | None = None
     tier: SupplierTier | None = None
+    same_party: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +92,27 @@ class OfferWish:
     follows: bool | None = None
 
 
+OpenAt = Callable[[Database, Sequence[UUID]], Awaitable[Mapping[UUID, int]]]
+
+
 @dataclass(slots=True)
 class Places:
-    """How long a supplier may take; set once by the wiring."""
+    """How long a supplier may take, and how many purchases of suppliers have no outcome, which
+    contexts above know; set once by the wiring."""
 
     timeout_seconds: float = 8.0
+    open_purchases: OpenAt | None = None
 
 
 places = Places()
 
 
 async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
-    """Create a supplier, or change the one of this code. Needs `suppliers:write`; audited."""
+    """Create a supplier, or change the one of this code. Needs `suppliers:write`; audited.
+
+    Refuses what its adapter could not speak with (SUPPLIER_CONNECTION_UNUSABLE), and another
+    address or dialect while purchases have no outcome (SUPPLIER_HAS_OPEN_PURCHASES).
+    """
     actor.require_scope(WRITE_SCOPE)
     _check(wish)
     async with transaction() as conn:
@@ -109,6 +122,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
                 bool(wish.secret), Invalid(reason="supplier_secret_missing", field=("secret",))
             )
             supplier = Supplier(id=new_id(), code=wish.code, created_at=clock.now(), version=0)
+        await _refuse_another(conn, supplier, wish)
         supplier.name, supplier.adapter, supplier.base_url = wish.name, wish.adapter, wish.base_url
         supplier.state, supplier.priority = wish.state, wish.priority
         if wish.max_open is not None:
@@ -122,6 +136,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
         supplier.version += 1
         if wish.secret is not None:
             supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
+        _refuse_unusable(supplier)
         await supplier.save(force_create=supplier.version == 1)
         await ledger.open_accounts(conn, [(AccountKind.SUPPLIER, supplier.id, CURRENCY)])
         details: dict[str, object] = {
@@ -226,20 +241,46 @@ async def find_connection(supplier_id: UUID) -> tuple[str, Connection] | None:
         row = await conn.fetchrow(_REACHED, supplier_id)
     if row is None:
         return None
-    found = Connection(
-        supplier_code=row["code"],
-        base_url=row["base_url"],
-        secret=unseal_small(SECRET_PURPOSE, row["secret_sealed"], str(supplier_id)),
-        timeout_seconds=places.timeout_seconds,
-        settings=orjson.loads(row["settings"]),
-        callback_url=callback_url(supplier_id),
-    )
-    return row["adapter"], found
+    told = {**row, "settings": orjson.loads(row["settings"])}
+    return row["adapter"], _connection(supplier_id, told)
 
 
 def callback_url(supplier_id: UUID) -> str:
     """Where a supplier calls us back."""
     return sites.door(f"/callbacks/suppliers/{supplier_id}")
+
+
+def _connection(supplier_id: UUID, row: Mapping[str, Any]) -> Connection:
+    return Connection(
+        supplier_code=row["code"],
+        base_url=row["base_url"],
+        secret=unseal_small(SECRET_PURPOSE, row["secret_sealed"], str(supplier_id)),
+        timeout_seconds=places.timeout_seconds,
+        settings=row["settings"],
+        callback_url=callback_url(supplier_id),
+    )
+
+
+async def _refuse_another(conn: Database, supplier: Supplier, wish: SupplierWish) -> None:
+    """Nobody else is asked about purchases that were made where this supplier was."""
+    there = (supplier.adapter, (supplier.base_url or "").rstrip("/"))
+    moves = supplier.version > 0 and there != (wish.adapter, wish.base_url.rstrip("/"))
+    if not moves or wish.same_party or places.open_purchases is None:
+        return
+    number = (await places.open_purchases(conn, [supplier.id])).get(supplier.id, 0)
+    refuse_unless(number == 0, SupplierHasOpen(open=number, field=("baseUrl",)))
+
+
+def _refuse_unusable(supplier: Supplier) -> None:
+    """A connection that cannot be spoken with buys nothing; a paused one need not be right."""
+    if supplier.state is SupplierState.PAUSED:
+        return
+    names = ("code", "base_url", "secret_sealed", "settings")
+    told = {name: getattr(supplier, name) for name in names}
+    flaw = port_of(supplier.adapter).flaw_of(_connection(supplier.id, told))
+    if flaw is not None:
+        what = {"adapter": supplier.adapter, "name": flaw.name, "reason": flaw.kind.value}
+        raise Refused(ConnectionUnusable(**what, field=("secret",)))
 
 
 async def _check_mapping(wish: OfferWish, type_id: UUID) -> None:

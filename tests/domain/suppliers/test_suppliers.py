@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("db")
 CLERK = replace(make.OPERATOR, scopes=frozenset({"suppliers:write", "suppliers:read"}))
 READER = replace(make.OPERATOR, scopes=frozenset({"suppliers:read"}))
 SECRET = "the-shared-secret"
+KEY = "secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WISH = SupplierWish("alpha", "Alpha 供货", "generic_http", "https://alpha.test/api", SECRET)
 
 
@@ -251,3 +252,46 @@ async def test_a_file_of_offers_says_truly_what_it_changed() -> None:
     third = await suppliers.import_offers(CLERK, io.BytesIO(switched))
     assert (third.updated, third.unchanged) == (1, 1)
     assert (await SupplierOffer.get(item="item-2")).enabled
+
+
+async def test_nobody_else_is_asked_about_open_purchases(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    supplier = await suppliers.save_supplier(CLERK, WISH)
+
+    async def open_ones(_: Any, ids: Any) -> dict[Any, int]:
+        return {ids[0]: 2}
+
+    monkeypatch.setattr(suppliers.places, "open_purchases", open_ones)
+    for changes in ({"base_url": "https://other.test"}, {"adapter": "hook", "secret": KEY}):
+        with pytest.raises(Refused) as caught:
+            await suppliers.save_supplier(CLERK, replace(WISH, **changes))
+        assert caught.value.refusals == (suppliers.SupplierHasOpen(open=2, field=("baseUrl",)),)
+    same = replace(WISH, base_url=f"{WISH.base_url}/", secret="rotated", name="New name")
+    assert (await suppliers.save_supplier(CLERK, same)).name == "New name"
+    moved = replace(WISH, base_url="https://other.test", same_party=True)
+    await suppliers.save_supplier(CLERK, moved)
+    assert (await suppliers.connection_of(supplier.id))[1].base_url == "https://other.test"
+
+
+async def test_without_open_purchases_an_address_is_free_to_change() -> None:
+    await suppliers.save_supplier(CLERK, WISH)
+    moved = await suppliers.save_supplier(CLERK, replace(WISH, base_url="https://other.test"))
+    assert moved.base_url == "https://other.test"
+
+
+async def test_a_secret_that_cannot_sign_is_refused_and_a_paused_supplier_need_not_be_right() -> (
+    None
+):
+    wrong = replace(WISH, adapter="hook", secret="secret=whsec_short")
+    with pytest.raises(Refused) as caught:
+        await suppliers.save_supplier(CLERK, wrong)
+    (refusal,) = caught.value.refusals
+    assert isinstance(refusal, suppliers.ConnectionUnusable)
+    assert (refusal.name, refusal.reason) == ("secret", "connection_unreadable")
+    assert "short" not in repr(refusal)
+    assert await Supplier.all().count() == 0
+    await suppliers.save_supplier(CLERK, replace(wrong, state=SupplierState.PAUSED))
+    kept = replace(wrong, secret=None)  # what is stored is looked at, too
+    assert (await refused(suppliers.save_supplier(CLERK, kept))).endswith("connection_unreadable")
+    await suppliers.save_supplier(CLERK, replace(wrong, secret=KEY))
