@@ -327,6 +327,11 @@ class Loaders:
         return Batch(orders.buyers_of, None)
 
     @cached_property
+    def line_owners(self) -> "Batch[UUID, orders.LineOwner | None]":
+        """The order of a line and whose it is, for the back office."""
+        return Batch(orders.owners_of_lines, None)
+
+    @cached_property
     def lines(self) -> "Batch[UUID, list[orders.OrderLine]]":
         """The lines of an order."""
         return Batch(orders.lines_of, [])

@@ -42,6 +42,17 @@ async def attempt_of(
     return there(await info.context.loaders.attempts.load(incident.attempt_id))
 
 
+async def order_id_of(incident: Parent[fulfilment.SupplyIncident], info: Info) -> strawberry.ID:
+    """The order that an incident is about."""
+    owner = there(await info.context.loaders.line_owners.load(incident.line_id))
+    return strawberry.ID(encode_id(Prefix.ORDER, owner.order_id))
+
+
+async def order_number_of(incident: Parent[fulfilment.SupplyIncident], info: Info) -> str:
+    """The number of that order."""
+    return there(await info.context.loaders.line_owners.load(incident.line_id)).number
+
+
 def amount_of(incident: Parent[fulfilment.SupplyIncident]) -> Money:
     """What the supplier gave back."""
     return Money(incident.amount, incident.currency)

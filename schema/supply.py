@@ -31,6 +31,8 @@ class SupplyIncident:
     kind: IncidentKind
     attempt: FulfilmentAttempt = field(resolvers.attempt_of)
     line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
+    order_id: strawberry.ID = field(resolvers.order_id_of, description="Public id, ord_...")
+    order_number: str = field(resolvers.order_number_of)
     supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
     opened_at: datetime
     resolution: Resolution | None

@@ -169,11 +169,9 @@ class Reloadly(SupplierPort):
 
     def flaw_of(self, connection: Connection) -> Flaw | None:
         """A client and its secret, the rate, and what it is for."""
-        if flaw := flaw_in(connection, "client_id", "client_secret"):
+        if flaw := flaw_in(connection, "client_id", "client_secret", "rate"):
             return flaw
         settings = settings_of(connection)
-        if "rate" not in settings:
-            return Flaw("rate", FlawKind.MISSING)
         if rate_in(settings) is None:
             return Flaw("rate", FlawKind.UNREADABLE)
         known = settings.get("product", "giftcards") in ACCEPT

@@ -160,7 +160,7 @@ def _refuse_unless_stock(
 ) -> None:
     """Only cards that were parked, or that nobody ordered, are on the shelf."""
     there = attempt.status is AttemptStatus.SUCCEEDED and line.delivery_kind in CARD_KINDS
-    there = there and (not attempt.part or kind is IncidentKind.SURPLUS)
+    there = there and (attempt.parked or kind is IncidentKind.SURPLUS)
     refuse_unless(there, ResolutionUnusable(reason="no_stock", field=("resolution",)))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from domain import fulfilment, routing
 from domain.kernel import Prefix, encode_id
+from domain.orders.models import Order, OrderLine
 from schema.admin import schema as admin_schema
 from tests import make
 from tests.api.asking import data_of
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("db")
 __all__ = ["port"]
 INCIDENTS = """
 { supplyIncidents { nodes { id kind attempt { id status parked cost { amount } } lineId supplierId
-    resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
+    orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
 """
 RESOLVE = """
 mutation End($input: SupplyIncidentResolveInput!) {
@@ -71,6 +72,9 @@ async def test_an_incident_is_seen_and_ended(port: Scripted) -> None:
     assert shown["id"] == encode_id(Prefix.SUPPLY_INCIDENT, incident.id)
     assert (shown["kind"], shown["resolution"]) == ("CAME_LATE", None)
     assert shown["attempt"]["id"] == encode_id(Prefix.ATTEMPT, attempt.id)
+    order = await Order.get(id=(await OrderLine.get(id=incident.line_id)).order_id)
+    assert shown["orderId"] == encode_id(Prefix.ORDER, order.id)
+    assert shown["orderNumber"] == order.number
     wish = {"id": shown["id"], "resolution": "CLOSED"}
     refused = (await admin(RESOLVE, input=wish))["supplyIncidentResolve"]["userErrors"]
     assert [(each["code"], each["field"]) for each in refused] == [("INVALID", ["note"])]

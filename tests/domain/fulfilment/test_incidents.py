@@ -212,6 +212,20 @@ async def test_one_incident_of_a_kind_is_open_however_often_it_is_told(port: Scr
     await no_violations()
 
 
+async def test_what_the_buyer_has_is_no_stock_however_dear_it_was(port: Scripted) -> None:
+    _, line_id = await paid_line(["first"], 1)
+    port.submits = {"first": [replace(goods(1), cost=9 * COST)]}
+    await fulfilment.fulfil_line(line_id)
+    (incident,) = await open_ones()
+    assert incident.kind is IncidentKind.ABOVE_PRICE
+    with pytest.raises(Refused) as caught:
+        await resolve(incident, Resolution.KEPT_AS_STOCK)
+    assert refusals(caught) == [("RESOLUTION_UNUSABLE", "no_stock")]
+    await resolve(incident, Resolution.REFUNDED_UPSTREAM, amount=8 * COST)
+    assert await owed(incident.supplier_id) == COST
+    await no_violations()
+
+
 async def test_a_surplus_comes_back_by_its_amount_only(port: Scripted) -> None:
     _, line_id = await paid_line(["first"], 1)
     port.submits = {"first": [goods(2)]}
