@@ -265,39 +265,37 @@ async def _all_of_it(run: Run) -> None:
 async def _shop_and_break(run: Run) -> None:
     """Place the orders at a steady rate, as long as buyers get answers, and do each deed at its
     place among them."""
-    deeds = list(run.plan.deeds)
-    begun, tasks = time.monotonic(), set[asyncio.Task[None]]()
+    deeds, begun = list(run.plan.deeds), time.monotonic()
     free = asyncio.Semaphore(WAITING_AT_MOST)
     step = max(1, run.wish.orders // TELL_EVERY)
     insist = max(1, int(run.wish.orders * INSIST_EVERY))
-    for purchase in run.plan.purchases[: run.wish.orders]:
-        await asyncio.sleep(max(0.0, begun + purchase.number / run.wish.rate - time.monotonic()))
-        while deeds and deeds[0].at <= purchase.number:
-            tasks.add(asyncio.create_task(_do(run, deeds.pop(0))))
-        if purchase.number > run.wish.orders * QUIET_END and purchase.number % insist == 0:
-            tasks.add(asyncio.create_task(_insist(run)))
-        await free.acquire()
-        task = asyncio.create_task(run.buyers.buy(purchase))
-        task.add_done_callback(lambda _: free.release())
-        tasks.add(task)
-        if purchase.number % step == 0:
-            run.say(await _progress(run, purchase.number))
-    await asyncio.gather(*tasks)
+    async with asyncio.TaskGroup() as tasks:
+        for purchase in run.plan.purchases[: run.wish.orders]:
+            wait = begun + purchase.number / run.wish.rate - time.monotonic()
+            await asyncio.sleep(max(0.0, wait))
+            while deeds and deeds[0].at <= purchase.number:
+                tasks.create_task(_do(run, deeds.pop(0)))
+            if purchase.number > run.wish.orders * QUIET_END and purchase.number % insist == 0:
+                tasks.create_task(_insist(run))
+            await free.acquire()
+            bought = tasks.create_task(run.buyers.buy(purchase))
+            bought.add_done_callback(lambda _: free.release())
+            if purchase.number % step == 0:
+                run.say(await _progress(run, purchase.number))
     await _encore(run)
 
 
 async def _encore(run: Run) -> None:
     """Some more purchases, as long as a fault has never fired."""
-    tasks = set[asyncio.Task[None]]()
-    for purchase in run.plan.purchases[run.wish.orders :]:
-        if purchase.number % ENCORE == 0:
-            fired = await run.desk.fired()
-            if all(fired[fault] for fault in Fault if fault is not Fault.STATEMENT_MISMATCH):
-                break
-            await _insist(run)
-        tasks.add(asyncio.create_task(run.buyers.buy(purchase)))
-        await asyncio.sleep(1 / run.wish.rate)
-    await asyncio.gather(*tasks)
+    async with asyncio.TaskGroup() as tasks:
+        for purchase in run.plan.purchases[run.wish.orders :]:
+            if purchase.number % ENCORE == 0:
+                fired = await run.desk.fired()
+                if all(fired[fault] for fault in Fault if fault is not Fault.STATEMENT_MISMATCH):
+                    return
+                await _insist(run)
+            tasks.create_task(run.buyers.buy(purchase))
+            await asyncio.sleep(1 / run.wish.rate)
 
 
 async def _do(run: Run, deed: Deed) -> None:
