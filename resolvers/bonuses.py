@@ -112,6 +112,12 @@ async def bonus_referral_refusals(
     return await bonuses.list_refusals(info.context.actor, page)
 
 
+async def bonus_plan_preview(info: Info, id: strawberry.ID, month: date) -> bonuses.Preview:
+    """What a plan would have paid for a month (back office)."""
+    plan_id = decode_id(Prefix.BONUS_PLAN, id)
+    return await bonuses.preview_plan(info.context.actor, plan_id, month)
+
+
 async def bonus_plan_propose(
     info: Info,
     kind: AwardKind,
@@ -170,6 +176,11 @@ def refusal_reason(row: Parent[BonusReferralRefusal]) -> agents.BarReason:
 def subject_of(row: Parent[BonusReferralRefusal]) -> strawberry.ID:
     """The agent or the buyer that was brought, whichever it is."""
     return strawberry.ID(str(row.subject_id))
+
+
+def previewed(award: Parent[bonuses.PreviewedAward], info: Info) -> str:
+    """How it would have come about, in the caller's language."""
+    return award.explained(info.context.language)
 
 
 def explanation(award: Parent[BonusAward], info: Info) -> str:

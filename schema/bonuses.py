@@ -98,6 +98,30 @@ class BonusAwardFile:
     agent_name: str
 
 
+@strawberry.type(description="What one agent would have got.")
+@presents(bonuses.PreviewedAward)
+class BonusPreviewedAward:
+    agent_id: strawberry.ID = id_field(Prefix.AGENT, "agent_id")
+    agent_name: str
+    lines: int = field(description="Delivered lines of orders that it stands on.")
+    sales: Money
+    margin: Money = field(description="After commissions and the least margin of the price guard.")
+    amount: Money
+    explanation: str = field(resolvers.previewed, description="How it would have come about.")
+
+
+@strawberry.type(description="What a plan would have paid for a month. Nothing of it is written.")
+@presents(bonuses.Preview)
+class BonusPreview:
+    month: date
+    awards: int = field(description="How many agents, or parties of referrals, it would pay.")
+    sales: Money = field(description="That these awards stand on, less refunds until now.")
+    margin: Money
+    amount: Money = field(description="Of all of them.")
+    complete: bool = field(description="False: of the first 5,000 agents only.")
+    largest: list[BonusPreviewedAward] = field(description="50 at most.", size=10)
+
+
 @strawberry.type(description="A referral that earns nothing, because both are one hand.")
 @presents(bonuses.BonusReferralRefusal)
 class BonusReferralRefusal:
@@ -133,6 +157,12 @@ class BonusAdminQuery:
         description="Newest first; of one plan, or of all.",
     )
 
+    bonus_plan_preview: BonusPreview = field(
+        resolvers.bonus_plan_preview,
+        permissions=[Scope("bonuses:read")],
+        description="What a plan, also one that waits for its decision, would have paid for this"
+        " month or one before (its first day). It waits for nobody and writes nothing.",
+    )
     bonus_referral_refusals: Connection[BonusReferralRefusal] = field(
         resolvers.bonus_referral_refusals,
         permissions=[Scope("bonuses:read")],

@@ -17,6 +17,7 @@ from domain.bonuses.plans import (
     plans_in_force,
     propose_plan,
 )
+from domain.bonuses.previewing import Preview, PreviewedAward, preview_plan
 from domain.bonuses.queries import BonusAward, awards_of_agent, list_awards, list_refusals
 from domain.bonuses.refusals import (
     BonusCapsExceeded,
@@ -40,6 +41,8 @@ __all__ = [
     "BonusTeamOff",
     "Measured",
     "PlanDraft",
+    "Preview",
+    "PreviewedAward",
     "Worth",
     "award_due",
     "awards_of_agent",
@@ -50,6 +53,7 @@ __all__ = [
     "list_plans",
     "list_refusals",
     "plans_in_force",
+    "preview_plan",
     "propose_plan",
     "switches",
     "take_back_due",

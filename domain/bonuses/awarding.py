@@ -5,39 +5,24 @@ come. Whoever dies has looked at nobody of it, and whoever looks again goes on w
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from domain import agents, commissions, ledger, teams
-from domain.bonuses.models import BonusBasis, BonusPlan, BonusState
-from domain.bonuses.referring import find_rewards, measure_referred, pick
-from domain.bonuses.rules import (
-    Measured,
-    Worth,
-    is_closed,
-    months_between,
-    next_month,
-    start_of,
-    switches,
-    times,
-    worth_of,
-)
+from domain.bonuses.measuring import SLICE, measure, next_awards, values_of
+from domain.bonuses.models import BonusPlan, BonusState
+from domain.bonuses.referring import measure_referred, note_one_hand
+from domain.bonuses.rules import is_closed, months_between, switches, times, worth_of
 from domain.bonuses.statements import (
     BEGIN,
     DONE,
     GO_ON,
     HEAD,
-    LINE_OF,
-    LINE_SLICE,
     LOCK,
     MOVE,
     OPEN_RUN,
     RUN,
-    SLOW_DELIVERY_DAYS,
-    TEAM_OF,
-    TEAM_SLICE,
     TOUCHED,
 )
 from domain.commissions import Award, AwardClawback, AwardKind
@@ -56,7 +41,6 @@ from domain.kernel import (
     wake_relay,
 )
 
-SLICE = 200
 LINKS_AT_ONCE = 1_000
 AWARDED, TAKEN_BACK = "bonus.awarded", "bonus.taken_back"
 
@@ -117,7 +101,9 @@ async def _award_slice(plan_id: UUID, month: date) -> int | None:
         if run["done_at"] is not None:
             return None
         plan = await BonusPlan.get(id=plan_id)
-        looked, awards = await _next_awards(conn, plan, month, run["cursor"])
+        found = await next_awards(conn, plan, month, run["cursor"])
+        looked, awards = found.looked, found.awards
+        await note_one_hand(conn, plan, month, found.one_hand)
         await commissions.record_awards(conn, awards)
         last = max(looked, default=None)
         ends = clock.now() if len(looked) < SLICE else None
@@ -126,22 +112,6 @@ async def _award_slice(plan_id: UUID, month: date) -> int | None:
         await _tell_awarded(conn, awards)
         crash_point("bonuses.awarded")
     return len(looked)
-
-
-async def _next_awards(
-    conn: Connection, plan: BonusPlan, month: date, cursor: UUID
-) -> tuple[Sequence[UUID], list[Award]]:
-    """The next agents, and what they are to have."""
-    if plan.kind is AwardKind.REFERRAL:
-        values = _values(plan, month, cursor)
-        looked, rewards = await find_rewards(conn, plan, month, values)
-        return looked, [_award_of(plan, month, *reward) for reward in rewards]
-    found = await _measure(conn, plan, month, cursor=cursor)
-    return list(found), [
-        _award_of(plan, month, agent_id, None, measured, worth, worth.amount)
-        for agent_id, measured in found.items()
-        if (worth := worth_of(plan, measured)) is not None
-    ]
 
 
 async def _take_back_slice() -> int:
@@ -159,10 +129,10 @@ async def _take_back_slice() -> int:
             plan = await BonusPlan.get(id=plan_id)
             if plan.kind is AwardKind.REFERRAL:
                 pairs = [(row["agent_id"], row["subject_id"]) for row in touched]
-                found = await measure_referred(conn, plan, pairs, _values(plan, month))
+                found = await measure_referred(conn, plan, pairs, values_of(plan, month))
             else:
                 ids = [row["agent_id"] for row in touched]
-                found = await _measure(conn, plan, month, agent_ids=ids)
+                found = await measure(conn, plan, month, agent_ids=ids)
             for row in touched:
                 worth = worth_of(plan, found[row["subject_id"] or row["agent_id"]])
                 # Of referrals that shared the most of a month this one may have had less.
@@ -175,87 +145,6 @@ async def _take_back_slice() -> int:
     if taken:
         wake_relay()
     return up_to - after
-
-
-async def _measure(
-    conn: Connection,
-    plan: BonusPlan,
-    month: date,
-    cursor: UUID | None = None,
-    agent_ids: Sequence[UUID] = (),
-) -> dict[UUID, Measured]:
-    """What a month came to by now, of some agents or of the next ones after `cursor`."""
-    values = {**_values(plan, month, cursor), "agents": list(agent_ids)}
-    by_line = plan.kind is AwardKind.PROMOTION
-    if cursor is None:
-        statement = LINE_OF if by_line else TEAM_OF
-    else:
-        statement = LINE_SLICE if by_line else TEAM_SLICE
-    asked = pick(statement.names, values)
-    rows = await conn.fetch(statement.text, *statement.values(asked))
-    names = ("lines", "sales", "margin", "uncosted", "own")
-    return {row["agent_id"]: Measured(*(row[name] for name in names)) for row in rows}
-
-
-def _values(plan: BonusPlan, month: date, cursor: UUID | None = None) -> dict[str, Any]:
-    """What statements ask for of a plan and a month."""
-    following, begins = next_month(month), start_of(month)
-    return {
-        "plan": plan.id,
-        "currency": plan.currency,
-        "cursor": cursor,
-        "slice": SLICE,
-        "depth": plan.depth,
-        "first": month,
-        "next": following,
-        "begins": begins,
-        "ends": start_of(following),
-        "by_link": plan.basis is BonusBasis.LINK_SALES,
-        "oldest": _first_id(begins - timedelta(days=SLOW_DELIVERY_DAYS)),
-    }
-
-
-def _first_id(moment: Any) -> UUID:
-    """The smallest id of that moment: ids carry the time at which they were made."""
-    return UUID(int=int(moment.timestamp() * 1_000) << 80)
-
-
-def _award_of(
-    plan: BonusPlan,
-    month: date,
-    agent_id: UUID,
-    subject_id: UUID | None,
-    measured: Measured,
-    worth: Worth,
-    amount: int,
-) -> Award:
-    return Award(
-        id=new_id(),
-        plan_id=plan.id,
-        kind=plan.kind,
-        agent_id=agent_id,
-        month=month,
-        lines=measured.lines,
-        sales=measured.sales,
-        margin=measured.margin,
-        uncosted=measured.uncosted,
-        rate=worth.rate,
-        wished=worth.wished,
-        amount=amount,
-        currency=plan.currency,
-        terms={
-            "name": plan.name,
-            "basis": plan.basis.value,
-            "depth": plan.depth,
-            "from": worth.start,
-            "capMarginRate": plan.cap_margin_rate,
-            "capSalesRate": plan.cap_sales_rate,
-            "capEach": plan.cap_each,
-            "capMonth": plan.cap_month,
-        },
-        hold_days=plan.hold_days,
-        subject_id=subject_id,
-    )
 
 
 async def _tell_awarded(conn: Connection, awards: Sequence[Award]) -> None:

@@ -6,6 +6,7 @@ it has nothing of it. Where both are one hand, nothing is paid, and that is writ
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -25,16 +26,23 @@ Pair = tuple[UUID, UUID]  # the agent, and whom it brought
 Found = tuple[UUID, UUID, Measured, Worth, int]  # agent, party, its month, its worth, the amount
 
 
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """Which agents were looked at, what they are to have, and pairs that are one hand."""
+
+    looked: list[UUID]
+    found: list[Found]
+    one_hand: list[Any]
+
+
 async def find_rewards(
     conn: Connection, plan: BonusPlan, month: date, values: dict[str, Any]
-) -> tuple[list[UUID], list[Found]]:
-    """Which agents were looked at, and what those bring whom they brought since the plan began and
-    whom nobody was rewarded for yet."""
+) -> Rewards:
+    """What those bring whom the next agents brought since the plan began, or the month if that was
+    earlier, and whom nobody was rewarded for yet."""
     brought = AGENTS_BROUGHT if _of_agents(plan) else BUYERS_BROUGHT
-    asked = {**values, "since": start_of(plan.first_month)}
+    asked = {**values, "since": start_of(min(plan.first_month, month))}
     rows = await conn.fetch(brought.text, *brought.values(pick(brought.names, asked)))
-    looked = sorted({row["agent_id"] for row in rows})
-    await _refuse(conn, plan, month, [row for row in rows if row["hand"]])
     honest = [row for row in rows if row["subject_id"] and not row["hand"]]
     pairs = [(row["agent_id"], row["subject_id"]) for row in honest]
     measured = await measure_referred(conn, plan, pairs, values) if pairs else {}
@@ -51,7 +59,8 @@ async def find_rewards(
             for party, amount in zip(parties, amounts, strict=True)
             if amount > 0
         ]
-    return looked, found
+    looked = sorted({row["agent_id"] for row in rows})
+    return Rewards(looked, found, [row for row in rows if row["hand"]])
 
 
 async def measure_referred(
@@ -78,7 +87,10 @@ def _of_agents(plan: BonusPlan) -> bool:
     return plan.basis is BonusBasis.REFERRED_AGENT_SALES
 
 
-async def _refuse(conn: Connection, plan: BonusPlan, month: date, rows: Sequence[Any]) -> None:
+async def note_one_hand(
+    conn: Connection, plan: BonusPlan, month: date, rows: Sequence[Any]
+) -> None:
+    """Write down which referrals earn nothing, because both are one."""
     await conn.execute(
         REFUSE,
         plan.id,

@@ -1,10 +1,11 @@
 """Bonus plans over the API: two persons, and an agent that reads what it got and why."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from domain import agents, bonuses
+from domain import agents, bonuses, ledger, teams
 from schema.admin import schema as admin
 from schema.shop import schema as shop
 from tests import court, make
@@ -29,6 +30,11 @@ AWARDS = """
 REFUSALS = """
 { bonusAwards { nodes { agentName } }
   bonusReferralRefusals { nodes { agentId subject month reason } } }
+"""
+PREVIEW = """
+query Preview($id: ID!, $month: Date!) { bonusPlanPreview(id: $id, month: $month) {
+  month awards complete amount { amount } sales { amount }
+  largest { agentName lines amount { amount } explanation } } }
 """
 OWN = """
 { viewer { agent { bonusPlans { name kind } bonuses { nodes { kind month lines amount { amount }
@@ -132,3 +138,24 @@ async def test_a_referral_of_one_hand_is_told_to_staff() -> None:
     assert shown["bonusAwards"]["nodes"] == []
     (refused,) = shown["bonusReferralRefusals"]["nodes"]
     assert (refused["reason"], refused["subject"]) == ("MARKED", str(himself))
+
+
+async def test_whoever_decides_reads_first_what_the_plan_would_have_paid() -> None:
+    clerk, boss = await make.operator("bonuses:write"), await make.operator("bonuses:read")
+    asked = wish(0)
+    made = (await data_of(admin, PROPOSE, clerk, input=asked))["bonusPlanPropose"]["file"]["plan"]
+    agent = await make.agent()
+    await sell(agent, 200)
+    while await ledger.seal_committed() or await teams.count_next():
+        pass
+    last = {"id": made["id"], "month": month(1).isoformat()}
+    shown = (await data_of(admin, PREVIEW, boss, **last))["bonusPlanPreview"]
+    assert (shown["awards"], shown["amount"], shown["complete"]) == (1, {"amount": "5.00"}, True)
+    (first,) = shown["largest"]
+    assert (first["agentName"], first["lines"]) == (agent.name, 1)
+    assert first["explanation"].startswith("Performance award")
+    soon = {"id": made["id"], "month": (month(0) + timedelta(days=40)).replace(day=1).isoformat()}
+    refused = await ask(admin, PREVIEW, boss, **soon)
+    assert {each.extensions["code"] for each in refused.errors} == {"INVALID"}
+    forbidden = await ask(admin, PREVIEW, clerk, **last)
+    assert {each.extensions["code"] for each in forbidden.errors} == {"FORBIDDEN"}

@@ -8,7 +8,7 @@ import pytest
 
 from domain import cashback, ledger, priceguard, promotion, teams
 from domain.agents import Agent
-from domain.bonuses import BonusBasis, PlanDraft, awarding
+from domain.bonuses import BonusBasis, PlanDraft, measuring
 from domain.bonuses.statements import TEAM_SLICE
 from domain.cashback import RuleWish
 from domain.cashback.models import Cashback
@@ -121,7 +121,7 @@ async def test_twin_a_plan_that_overlooks_earlier_cashback_pays_more_than_the_ma
     agent = await make.agent()
     await sold_with_cashback(agent, 5_000)
     overlooking = TEAM_SLICE.text.replace("c.state = 'credited'", "false")
-    monkeypatch.setattr(awarding, "TEAM_SLICE", Named(overlooking, TEAM_SLICE.names))
+    monkeypatch.setattr(measuring, "TEAM_SLICE", Named(overlooking, TEAM_SLICE.names))
     await in_force(greedy(), day=20)
     await awarded()
     assert await amounts() == {agent.id: "20"}  # beside 40 of 40 for the buyer
