@@ -214,10 +214,17 @@ async def agent_tier_set(info: Info, agent_id: strawberry.ID, tier: agents.Tier)
 
 
 async def all_agents(
-    info: Info, first: int | None = None, after: str | None = None
+    info: Info,
+    first: int | None = None,
+    after: str | None = None,
+    search: str = "",
+    status: agents.AgentStatus | None = None,
+    tier: agents.Tier | None = None,
+    type: agents.AgentType | None = None,
 ) -> Page[agents.Agent]:
-    """All agents (back office)."""
-    return await agents.list_agents(page_request("agents", first, after))
+    """Agents (back office)."""
+    wanted = agents.AgentFilter(search, status, tier, type)
+    return await agents.list_agents(page_request("agents", first, after), wanted)
 
 
 def _shown(name: str, values: dict[str, Any]) -> str | None:

@@ -20,6 +20,7 @@ from resolvers import agreements as agreement_resolvers
 from resolvers import bonuses as bonus_resolvers
 from resolvers import commissions as earnings
 from resolvers import deposits as deposit_resolvers
+from resolvers import notices as notice_resolvers
 from resolvers import payouts as leaving
 from resolvers import penalties as penalty_resolvers
 from resolvers import pricebook as book
@@ -37,6 +38,7 @@ from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.invitations import AgentInvitation
 from schema.ledger import Wallet
+from schema.notices import AgentNotice
 from schema.paging import Connection
 from schema.payouts import PayoutDestination, Withdrawal
 from schema.penalties import AgentPenalty
@@ -133,6 +135,12 @@ class Agent:
         resolvers.barred_sales,
         description="Orders on which the agent earns nothing, newest first. Null with"
         " AGENT_OUT_OF_REACH for others.",
+    )
+    notices: list[AgentNotice] | None = field(
+        notice_resolvers.notices_of_agent,
+        size=5,
+        description="What the agent has to know or to do, cases first; show it after the sign-in."
+        " Null with AGENT_OUT_OF_REACH for others.",
     )
     agreements: list[AgreementStanding] | None = field(
         agreement_resolvers.agreements_of,
@@ -315,7 +323,9 @@ class CommissionMutation:
 @strawberry.type
 class AgentsAdminQuery:
     agents: Connection[Agent] = field(
-        resolvers.all_agents, permissions=[Scope("agents:read")], description="Oldest first."
+        resolvers.all_agents,
+        permissions=[Scope("agents:read")],
+        description="Oldest first. `search`: a part of the name, or a whole code or login.",
     )
     agent_file: AgentFile = field(resolvers.agent_file, permissions=[Scope("agents:read")])
 

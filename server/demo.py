@@ -148,6 +148,7 @@ def show(known: dict[str, Any]) -> None:
         f"[bold]Buyer[/]     {_login(known['buyer'])}",
         *(f"[bold]Agent L{n}[/]  {_login(who)}" for n, who in enumerate(known["agents"], 1)),
         f"[bold]Operator[/]  {_login(known['operator'])}",
+        f"[bold]Manager[/]   {_login(known['manager'])}  [dim]for what two people do[/]",
         f"[bold]Simulator[/] [cyan]{known['simulator']}[/]  [dim]faults of the supplier[/]",
         f"[bold]Commands[/]  `. {ENVIRONMENT_FILE}`, then `kameng ...` [dim]in this folder[/]",
         f"[bold]Logs[/]      {VAR}/log/   [dim]tokens and URLs for programs: {DEMO_FILE}[/]",
@@ -193,6 +194,9 @@ def _environment(settings: Settings, urls: dict[str, str]) -> dict[str, str]:
         "KAMENG_KEY_FILE": str(settings.key_file),
         "KAMENG_SIMULATOR_PORT": str(port),
         "KAMENG_SIMULATOR_URL": f"http://127.0.0.1:{port}",
+        # What is off by default for good reasons is there to be tried.
+        "KAMENG_AGENT_DEPTH": "3",
+        "KAMENG_TEAM_AWARDS": "true",
         # Receivers of the demo's webhooks run on this machine.
         "KAMENG_WEBHOOK_PRIVATE_ADDRESSES": "true",
     }

@@ -20,6 +20,7 @@ from adapters.sandbox.gateway import sandbox_gateway_secret
 from adapters.sandbox.simulator import load_accounts, load_items, sandbox_secret, set_webhook
 from domain import (
     agents,
+    bonuses,
     cards,
     catalog,
     commissions,
@@ -33,6 +34,7 @@ from domain import (
 from domain.checkout import CURRENCY
 from domain.identity import User
 from domain.kernel import Actor, ActorKind, Money, PageRequest, clock, parse_units
+from server import history
 from server.processes import CannotStart
 from server.settings import Settings
 from server.wiring import connect, disconnect
@@ -40,6 +42,7 @@ from server.wiring import connect, disconnect
 FOLDER = Path(__file__).parents[1] / "demo"
 PASSWORDS = {  # of a shop that sells nothing real, on loopback
     "operator": "demo-operator-7Q4",
+    "manager": "demo-manager-7Q4",
     "buyer": "demo-buyer-7Q4",
     "partner": "demo-partner-7Q4",
     "agent": "demo-agent-7Q4",
@@ -82,21 +85,47 @@ async def seed(settings: Settings, say: Say) -> None:
         )
     await connect(settings, "kameng-seed")
     try:
-        await ledger.open_platform_accounts(CURRENCY)
-        operator = await operator_of_demo()
-        say("Importing the catalogue ...")
-        await catalog.load_presets(operator)
-        for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
-            _refuse_errors(name, report.errors)
-        await _import_suppliers(operator, settings)
-        await _payment_channel(operator, settings)
-        await _import_agents(operator)
-        await _import_rules(operator)
-        await _import_coupons(operator)
-        await _import_stock(operator, say)
-        await _people(operator)
+        if await identity.find_user("operator") is not None:
+            await _fill(settings, say)
+            return
+        month = bonuses.last_closed(clock.now())
+        with history.on(month, 1):  # the shop is open since then
+            await _fill(settings, say)
+            await _last_month(month)
     finally:
         await disconnect()
+
+
+async def _fill(settings: Settings, say: Say) -> None:
+    await ledger.open_platform_accounts(CURRENCY)
+    operator = await operator_of_demo()
+    say("Importing the catalogue ...")
+    await catalog.load_presets(operator)
+    for name, report in (await pricing.import_folder(operator, FOLDER, approve=True)).items():
+        _refuse_errors(name, report.errors)
+    await _import_suppliers(operator, settings)
+    await _payment_channel(operator, settings)
+    await _import_agents(operator)
+    await _import_rules(operator)
+    await _import_coupons(operator)
+    await _import_stock(operator, say)
+    await _people(operator)
+
+
+async def _last_month(month: date) -> None:
+    """What regular customers bought in the month before, and the plan that pays for it."""
+    operator, manager = await operator_of_demo(), await identity.find_user("manager")
+    assert manager is not None
+    await history.approve_plan(month, operator, manager, PASSWORDS["manager"])
+    rows = list(rows_of("last_month.csv"))
+    buyers: dict[str, User] = {}
+    for row in rows:
+        login = row["login"]
+        if login not in buyers:
+            code = await _code_of(row["agent_login"])
+            buyers[login] = await _user(login, PASSWORDS["buyer"], login.title(), code)
+            await ledger.top_up(operator, buyers[login].id, BUYER_BALANCE, "demo", f"demo:{login}")
+    await history.sell(month, rows, buyers)
 
 
 async def fill_simulator(url: str) -> None:
@@ -130,6 +159,7 @@ async def describe(settings: Settings, origin: str) -> dict[str, Any]:
     try:
         buyer = await _signed_in("buyer", PASSWORDS["buyer"])
         operator = await _signed_in("operator", PASSWORDS["operator"])
+        manager = await _signed_in("manager", PASSWORDS["manager"])
         reps = [await _signed_in(login, PASSWORDS["agent"]) for login in _three_levels()]
         partner_key = await _partner_key(signed=False)
         docking_key = await _partner_key(signed=True)
@@ -144,6 +174,7 @@ async def describe(settings: Settings, origin: str) -> dict[str, Any]:
         "buyer": buyer,
         "agents": reps,
         "operator": operator,
+        "manager": manager,
         "partner_key": partner_key,
         "docking_key": docking_key,
         "purchase": _purchase(f"{origin}/graphql/shop", buyer["token"]),
@@ -299,13 +330,19 @@ async def _import_cards(operator: Actor, row: dict[str, str]) -> None:
 
 
 async def _people(operator: Actor) -> None:
-    third_level = await identity.find_user(_three_levels()[-1])
-    agent = await agents.agent_of_user(third_level.id) if third_level else None
-    referrer = agent.code if agent else None
-    buyer = await buyer_of_demo(referrer)
+    if await identity.find_user("manager") is None:
+        await identity.create_operator("manager", PASSWORDS["manager"], ["*"])
+    buyer = await buyer_of_demo(await _code_of(_three_levels()[-1]))
     await ledger.top_up(operator, buyer.id, BUYER_BALANCE, "demo", "demo:buyer")
     partner = await _user("partner", PASSWORDS["partner"], "Partner")
     await ledger.top_up(operator, partner.id, PARTNER_BALANCE, "demo", "demo:partner")
+
+
+async def _code_of(login: str) -> str | None:
+    """The promoter code of an agent."""
+    user = await identity.find_user(login)
+    agent = await agents.agent_of_user(user.id) if user else None
+    return agent.code if agent else None
 
 
 async def buyer_of_demo(promoter_code: str | None = None) -> User:

@@ -1,4 +1,5 @@
-"""`kameng cards import`, `kameng catalog import`, `kameng export`: tables in and out."""
+"""`kameng cards import`, `kameng catalog import`, `kameng agents import-prices`, `kameng export`:
+tables in and out."""
 
 import asyncio
 import csv
@@ -36,6 +37,7 @@ class Exported(StrEnum):
 
     PRODUCTS = "products"
     PRICES = "prices"
+    AGENT_PRICES = "agent-prices"
     CARDS = "cards"
 
 
@@ -84,6 +86,26 @@ def catalog_import_file(
         reports = asyncio.run(work)
     wrong = any(report.errors for report in reports.values())
     _show_reports(reports, stored=not (dry_run or (all_or_nothing and wrong)))
+
+
+def agents_import_prices(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    dry_run: DryRun = False,
+    all_or_nothing: AllOrNothing = False,
+) -> None:
+    """Set own prices of agents from a table: CSV, or a workbook with the sheet `agent-prices`.
+
+    Rows that are refused are told and left out. `kameng export agent-prices` writes the same table.
+    Example: kameng agents import-prices agent-prices.csv --dry-run
+    """
+    from domain import pricebook
+
+    wish = pricebook.OwnPricesWish(dry_run, all_or_nothing)
+    with file.open("rb") as opened:
+        work = connected(lambda: pricebook.import_own_prices(operator(), opened, wish))
+        report = asyncio.run(work)
+    stored = not (dry_run or (all_or_nothing and report.errors))
+    _show_reports({file.name: report}, stored=stored)
 
 
 def cards_import(
@@ -145,17 +167,19 @@ def export(
     form: Annotated[Format, typer.Option("--format", help="How.")] = Format.CSV,
     sku: Annotated[str | None, typer.Option(help="Cards of this variant only.")] = None,
 ) -> None:
-    """Write products, prices, or the cards (never their codes) as CSV or XLSX.
+    """Write products, prices, own prices of agents, or cards (never codes) as CSV or XLSX.
 
     Example: kameng export products --format xlsx --to backup
     """
-    from domain import bulk, cards, catalog, pricing
+    from domain import bulk, cards, catalog, pricebook, pricing
 
     async def tables() -> "list[bulk.Table]":
         if what is Exported.PRODUCTS:
             return await catalog.export_catalog(operator())
         if what is Exported.PRICES:
             return [await pricing.export_prices(operator())]
+        if what is Exported.AGENT_PRICES:
+            return [await pricebook.export_own_prices(operator())]
         return [await cards.list_cards(operator(), cards.CardFilter(sku=sku))]
 
     async def work() -> list[Path]:

@@ -14,6 +14,7 @@ from domain.agents.models import (
     Tier,
 )
 from domain.agents.queries import (
+    AgentFilter,
     agent_of_user,
     agents_by_id,
     chain_of,
@@ -63,6 +64,7 @@ __all__ = [
     "AgentBlocked",
     "AgentChange",
     "AgentDepthExceeded",
+    "AgentFilter",
     "AgentIsLeaf",
     "AgentMoveNotAllowed",
     "AgentOutOfReach",

@@ -1,9 +1,14 @@
 """Reads of the agent tree. An agent sees itself and its own subtree, nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from domain.agents.models import Agent, AgentChange, AgentStatus, Tier
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from domain import identity
+from domain.agents.models import Agent, AgentChange, AgentStatus, AgentType, Tier
 from domain.kernel import Actor, NotFound, Page, PageRequest, Refused, connection, page_of
 
 # Walks up at most three steps, and the depth proves that there are no more.
@@ -59,12 +64,34 @@ async def list_downline(agent_id: UUID, page: PageRequest) -> Page[Agent]:
     return page_of(page, await rows, lambda agent: (agent.id,))
 
 
-async def list_agents(page: PageRequest) -> Page[Agent]:
-    """All agents, oldest first; for the back office."""
-    rows = Agent.all().order_by("id").limit(page.first + 1)
+@dataclass(frozen=True, slots=True)
+class AgentFilter:
+    """Which agents are wanted; `search` is a part of the name, or a whole code or login."""
+
+    search: str = ""
+    status: AgentStatus | None = None
+    tier: Tier | None = None
+    type: AgentType | None = None
+
+
+async def list_agents(page: PageRequest, wanted: AgentFilter | None = None) -> Page[Agent]:
+    """Agents, oldest first; for the back office."""
+    rows = await _wanted(wanted or AgentFilter())
+    rows = rows.order_by("id").limit(page.first + 1)
     if page.after:
         rows = rows.filter(id__gt=UUID(page.after[0]))
     return page_of(page, await rows, lambda agent: (agent.id,))
+
+
+async def _wanted(wanted: AgentFilter) -> QuerySet[Agent]:
+    exact = {"status": wanted.status, "tier": wanted.tier, "type": wanted.type}
+    rows = Agent.filter(**{name: value for name, value in exact.items() if value is not None})
+    text = wanted.search.strip()
+    if not text:
+        return rows
+    which = Q(name__icontains=text) | Q(code=text.upper())
+    user = await identity.find_user(text)
+    return rows.filter(which | Q(user_id=user.id) if user else which)
 
 
 async def get_agent(actor: Actor, agent_id: UUID) -> Agent:

@@ -25,7 +25,16 @@ from domain.bonuses.refusals import (
     BonusSamePerson,
     BonusTeamOff,
 )
-from domain.bonuses.rules import Measured, Worth, explain, switches, times, worth_of
+from domain.bonuses.rules import (
+    Measured,
+    Worth,
+    explain,
+    last_closed,
+    start_of,
+    switches,
+    times,
+    worth_of,
+)
 
 __all__ = [
     "CURRENCY",
@@ -49,12 +58,14 @@ __all__ = [
     "decide_plan",
     "end_plan",
     "explain",
+    "last_closed",
     "list_awards",
     "list_plans",
     "list_refusals",
     "plans_in_force",
     "preview_plan",
     "propose_plan",
+    "start_of",
     "switches",
     "take_back_due",
     "times",

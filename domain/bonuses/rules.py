@@ -123,6 +123,11 @@ def is_closed(month: date, moment: datetime) -> bool:
     return start_of(next_month(month)) + times.settle <= moment
 
 
+def last_closed(moment: datetime) -> date:
+    """The newest month that is over for long enough."""
+    return (month_of(moment - times.settle) - timedelta(days=1)).replace(day=1)
+
+
 def months_between(first: date, last: date) -> list[date]:
     """All of them, both included."""
     found = [first]

@@ -14,7 +14,7 @@ def now() -> datetime:
 
 @contextmanager
 def fixed(source: Callable[[], datetime]) -> Iterator[None]:
-    """Replace the clock inside the block; process-wide, so for tests only.
+    """Replace the clock inside the block; process-wide, so for tests and the demo's past only.
 
     Blocks may stand in one another, never overlap, as those of tasks side by side would: whoever
     leaves last would leave a moved clock behind.

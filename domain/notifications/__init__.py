@@ -8,6 +8,7 @@ from domain.notifications.models import (
     NotificationState,
     NotificationTemplate,
 )
+from domain.notifications.notices import AgentNotice, NoticeKind, notices_of
 from domain.notifications.ports import MessageSender, OutgoingMessage, SendReport, SendResult
 from domain.notifications.queries import costs_of, list_channels, list_notifications, list_templates
 from domain.notifications.refusals import (
@@ -41,6 +42,7 @@ from domain.notifications.service import (
 __all__ = [
     "EVENTS",
     "MOVES",
+    "AgentNotice",
     "ChannelAddressInvalid",
     "ChannelTaken",
     "ChannelWish",
@@ -48,6 +50,7 @@ __all__ = [
     "Medium",
     "MessageSender",
     "NotRetryable",
+    "NoticeKind",
     "Notification",
     "NotificationChannel",
     "NotificationSettings",
@@ -67,6 +70,7 @@ __all__ = [
     "list_notifications",
     "list_templates",
     "message_prices",
+    "notices_of",
     "preview_template",
     "reaches",
     "register_sender",

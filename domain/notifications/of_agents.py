@@ -1,7 +1,7 @@
 """What agents are told: that a case against them was opened, and how it was decided (row G18).
 
 A login is written to when it is a mail address; there is no other address of an agent. Whoever has
-another login finds its cases in `viewer.agent.penalties` and by webhook. A message says what it is
+another login finds its cases in `viewer.agent.notices` and by webhook. A message says what it is
 about and until when to answer: no facts, no evidence, no words of anybody.
 """
 
@@ -25,7 +25,7 @@ EVENTS = (
     penalties.OVERTURNED,
 )
 PLACES = ("site", "agent", "violation", "step", "until")
-_VIOLATIONS: Mapping[Violation, tuple[str, str]] = MappingProxyType(
+VIOLATIONS: Mapping[Violation, tuple[str, str]] = MappingProxyType(
     {
         Violation.PRICING: ("违反价格约定", "selling below the agreed prices"),
         Violation.PROMISES: ("虚假承诺", "promises that are not true"),
@@ -35,7 +35,7 @@ _VIOLATIONS: Mapping[Violation, tuple[str, str]] = MappingProxyType(
         Violation.OTHER: ("其他违规", "another breach"),
     }
 )
-_STEPS: Mapping[PenaltyStep, tuple[str, str]] = MappingProxyType(
+STEPS: Mapping[PenaltyStep, tuple[str, str]] = MappingProxyType(
     {
         PenaltyStep.WARNING: ("警告", "a warning"),
         PenaltyStep.DEDUCTION: ("扣除保证金", "a deduction of the deposit"),
@@ -82,9 +82,9 @@ async def of_case(
     until = case.answer_until if event == penalties.NOTICED else case.appeal_until
     values = {
         "agent": agent.code,
-        "violation": _VIOLATIONS[case.violation][tongue],
-        "step": _STEPS[case.step][tongue] if case.step else "",
-        "until": _here(until) if until else "",
+        "violation": VIOLATIONS[case.violation][tongue],
+        "step": STEPS[case.step][tongue] if case.step else "",
+        "until": local_time(until) if until else "",
     }
     if medium is Medium.GROUP:
         return None, values
@@ -92,6 +92,6 @@ async def of_case(
     return Contact(ContactKind.EMAIL, logins[agent.user_id]), values
 
 
-def _here(moment: datetime) -> str:
+def local_time(moment: datetime) -> str:
     """Where the business is."""
     return f"{moment.astimezone(timezone(commissions.calendar.utc_offset)):%Y-%m-%d %H:%M}"

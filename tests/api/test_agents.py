@@ -9,6 +9,7 @@ from domain.agents import AgentStatus, AgentType, Tier
 from domain.agents.models import Agent
 from domain.checkout import LineWish, Purchase
 from domain.commissions import RuleKind
+from domain.identity.models import User
 from domain.kernel import Actor, ActorKind, Prefix, connection, encode_id
 from schema.admin import schema as admin
 from schema.shop import schema as shop
@@ -176,3 +177,28 @@ async def test_signing_in_as_an_agent_notes_the_device_of_the_guest_before() -> 
     async with connection() as conn:
         kinds = await conn.fetch("SELECT kind FROM agent_footprints ORDER BY kind")
     assert [row["kind"] for row in kinds] == ["address", "device"]
+
+
+FIND = """
+query Find($search: String!, $status: AgentStatus, $tier: Tier) {
+  agents(search: $search, status: $status, tier: $tier) { nodes { name } } }
+"""
+
+
+async def test_an_agent_is_found_by_name_code_or_login() -> None:
+    staff = await make.operator("agents:read")
+    gold, silver = [await make.agent(tier=tier) for tier in (Tier.GOLD, Tier.SILVER)]
+    await Agent.filter(id=gold.id).update(name="West Lake 西湖门店")
+    await Agent.filter(id=silver.id).update(name="North 海淀")
+    login = (await User.get(id=silver.user_id)).login
+
+    async def found(search: str, **also: str) -> list[str]:
+        shown = await data_of(admin, FIND, staff, search=search, **also)
+        return [each["name"].split()[0] for each in shown["agents"]["nodes"]]
+
+    assert await found("西湖") == await found("west") == await found(gold.code.lower()) == ["West"]
+    assert await found(login.upper()) == ["North"]
+    assert await found(login[:-1]) == await found("%") == []
+    assert await found("", tier="SILVER") == ["North"]
+    assert await found("西湖", tier="SILVER") == await found("", status="CLOSED") == []
+    assert await found(" ") == ["West", "North"]

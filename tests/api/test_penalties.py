@@ -154,3 +154,25 @@ async def test_an_agent_that_was_drawn_is_looked_at_and_a_case_opened() -> None:
     assert (await penalties.PenaltyCase.get()).id == inspection.id
     seen = (await data_of(shop, SEEN, court.actor_of(agent)))["viewer"]["agent"]
     assert seen["penalties"]["nodes"] == []
+
+
+NOTICES = """
+{ viewer { agent { notices { kind message until caseId }
+  downline { nodes { notices { kind } } } } } }
+"""
+
+
+async def test_an_agent_without_a_mail_address_reads_of_its_case_on_its_next_visit() -> None:
+    top = await make.agent()
+    agent = await make.agent(top)
+    case = await court.noticed(agent)
+    seen = (await data_of(shop, NOTICES, court.actor_of(agent), "zh"))["viewer"]["agent"]
+    (notice,) = seen["notices"]
+    assert (notice["kind"], notice["caseId"]) == (
+        "PENALTY_NOTICED",
+        encode_id(Prefix.PENALTY_CASE, case.id),
+    )
+    assert notice["message"].startswith("有一起针对您的案件（违反价格约定），拟给予警告。")
+    assert notice["until"] is not None
+    above = await ask(shop, NOTICES, court.actor_of(top))
+    assert {each.extensions["code"] for each in above.errors} == {"AGENT_OUT_OF_REACH"}
