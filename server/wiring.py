@@ -208,6 +208,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     fulfilment.above.give_back = refunds.refund_undelivered
     fulfilment.above.replacement_came = aftersale.replacement_came
     fulfilment.above.open_elsewhere = replenishment.open_purchases
+    fulfilment.above.ask_soon = replenishment.ask_soon
     notifications.allowed.private_addresses = settings.webhook_private_addresses
     suppliers.places.timeout_seconds = settings.supplier_timeout_seconds
     giftcards.limits.face_units = settings.gift_card_face_cap * kernel.SCALE

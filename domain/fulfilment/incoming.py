@@ -28,6 +28,7 @@ from domain.fulfilment.models import (
     SupplierCallback,
     SupplierCallbackOutcome,
 )
+from domain.fulfilment.sale import above
 from domain.fulfilment.service import book
 from domain.kernel import (
     MOST_BEGUN_BYTES,
@@ -126,6 +127,8 @@ async def _judge_goods(
 
 async def _judge(callback: SupplierCallback, notice: Notice, capabilities: Capabilities) -> None:
     attempt = await _attempt_of(callback.supplier_id, notice)
+    if attempt is None and await _asked_elsewhere(callback, notice, capabilities):
+        return
     why = _disbelieved(callback.supplier_id, notice, attempt, capabilities, clock.now())
     if why or attempt is None:
         told = {"reference": notice.reference, "attempt": attempt, "why": why}
@@ -164,6 +167,23 @@ async def _ask(callback: SupplierCallback, notice: Notice, attempt: FulfilmentAt
         await judge(callback, outcome, reference=reference, attempt=attempt)
         if then:
             await tell_next(conn, callback.id, attempt, then)
+
+
+async def _asked_elsewhere(
+    callback: SupplierCallback, notice: Notice, capabilities: Capabilities
+) -> bool:
+    """Whether it is about a purchase that is no line's, for stock: that is asked about at once, and
+    nothing of the callback is believed."""
+    stale = _is_stale(notice.at, capabilities, clock.now())
+    if above.ask_soon is None or stale or not notice.reference:
+        return False
+    async with transaction() as conn:
+        asked = await above.ask_soon(conn, callback.supplier_id, notice.reference)
+        if asked is None:
+            return False
+        outcome = SupplierCallbackOutcome.ASKED if asked else SupplierCallbackOutcome.KNOWN
+        await judge(callback, outcome, reference=notice.reference)
+    return True
 
 
 async def _doubt_of(conn: Connection, attempt_id: UUID, says: Says) -> Doubt | None:

@@ -14,6 +14,9 @@ PARTLY_DELIVERED = "PARTLY_DELIVERED"
 GiveBack = Callable[[Connection, UUID, UUID, int], Awaitable[None]]
 # The card of a reorder is in the stock now, in the same transaction.
 ReplacementCame = Callable[[Connection, UUID], Awaitable[None]]
+# Of a supplier and a reference of ours that is no attempt's: whether it is asked about now; None
+# when there is no such purchase.
+AskSoon = Callable[[Connection, UUID, str], Awaitable[bool | None]]
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class Above:
     replacement_came: ReplacementCame | None = None
     # What else is open at suppliers without being an attempt of a line.
     open_elsewhere: routing.CountOpen | None = None
+    ask_soon: AskSoon | None = None
 
 
 above = Above()

@@ -11,6 +11,7 @@ from domain.replenishment.budgets import (
 )
 from domain.replenishment.buying import (
     ask_again,
+    ask_soon,
     buy,
     list_due,
     open_purchases,
@@ -74,6 +75,7 @@ __all__ = [
     "TierShare",
     "approve",
     "ask_again",
+    "ask_soon",
     "buy",
     "count_days",
     "decline",

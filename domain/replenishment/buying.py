@@ -49,6 +49,12 @@ _OPEN_AT = """
 SELECT supplier_id, count(*)::int AS number FROM stock_purchases
 WHERE supplier_id = ANY($1) AND next_query_at IS NOT NULL GROUP BY supplier_id
 """
+_ASK_SOON = """
+UPDATE stock_purchases SET next_query_at = CASE
+    WHEN next_query_at IS NULL OR status = 'submitting' THEN next_query_at
+    ELSE least(next_query_at, $3) END
+WHERE supplier_id = $1 AND reference = $2 RETURNING next_query_at IS NOT NULL
+"""
 _DUE = """
 SELECT 'proposal' AS what, p.id FROM purchase_proposals p WHERE p.due_at <= $1
     AND NOT EXISTS (SELECT 1 FROM stock_purchases s WHERE s.proposal_id = p.id
@@ -70,6 +76,13 @@ async def open_purchases(conn: Connection, supplier_ids: Sequence[UUID]) -> Mapp
     """How many purchases without an outcome suppliers have: each takes one of their seats."""
     rows = await conn.fetch(_OPEN_AT, list(supplier_ids))
     return {row["supplier_id"]: row["number"] for row in rows}
+
+
+async def ask_soon(conn: Connection, supplier_id: UUID, reference: str) -> bool | None:
+    """A supplier called back about a purchase: it is asked at the next look, unless it is over
+    (False). The answer to one that is on its way comes by itself. None: there is none such."""
+    found: bool | None = await conn.fetchval(_ASK_SOON, supplier_id, reference, clock.now())
+    return found
 
 
 async def buy(proposal_id: UUID) -> None:

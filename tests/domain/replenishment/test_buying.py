@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,9 +10,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import cards, ledger, reconciliation, replenishment, routing, suppliers
+from domain import cards, fulfilment, ledger, reconciliation, replenishment, routing, suppliers
 from domain.cards.models import Card, CardBatch
 from domain.fulfilment import AttemptStatus
+from domain.fulfilment.models import SupplierCallback
 from domain.invariants import find_violations
 from domain.kernel import (
     Actor,
@@ -38,7 +40,9 @@ from domain.suppliers import (
     Category,
     Completed,
     NotFound,
+    Notice,
     Rejected,
+    Says,
     SubmitResult,
     SuppliedCode,
     SupplierOffer,
@@ -269,6 +273,40 @@ async def test_an_uncertain_purchase_is_queried_and_never_bought_again(port: Scr
     assert {each.reference for each in port.queried} == {port.submitted[0].reference}
     assert await on_shelf(variant) == 5
     assert await told("purchase.uncertain") == 1
+    await books_agree()
+
+
+async def test_a_supplier_that_calls_back_about_a_purchase_is_asked_at_once(
+    port: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = await stocked(port)
+    await replenishment.plan_some([variant.id])
+    port.submits, port.queries = {"first": [Accepted("up-9")]}, {"first": [goods(5)]}
+    await work()
+    (purchase,) = await bought(variant)
+
+    async def parsed(_: object, headers: Mapping[str, str], body: bytes) -> Notice:
+        return Notice(body.decode(), "up-9", Says.DONE, at=clock.now(), nonce=headers["nonce"])
+
+    monkeypatch.setattr(port, "parse_callback", parsed)
+    monkeypatch.setattr(fulfilment.above, "ask_soon", replenishment.ask_soon)
+    await work()
+    assert await on_shelf(variant) == 0  # its time to be asked about has not come
+    for number, reference in enumerate((purchase.reference, "s-of-nobody")):
+        called = ({"nonce": str(number)}, reference.encode())
+        await fulfilment.take_callback(purchase.supplier_id, *called)
+    await work()
+    assert await on_shelf(variant) == 5
+    with make.later(days=1):
+        again = ({"nonce": "2"}, purchase.reference.encode())
+        await fulfilment.take_callback(purchase.supplier_id, *again)
+    rows = await SupplierCallback.all().order_by("id")
+    assert [(each.outcome.value, each.why) for each in rows] == [
+        ("ASKED", ""),
+        ("REFUSED", "reference_unknown"),
+        ("KNOWN", ""),
+    ]
+    assert len(port.submitted) == 1
     await books_agree()
 
 
