@@ -263,8 +263,9 @@ def _order_in(
 
 def _delivery_in(
     content: dict[str, Any], upstream_id: str | None, *, whole: bool
-) -> Completed | Uncertain:
-    """The goods of an answer: codes, or for a direct top-up its receipt."""
+) -> Accepted | Completed | Uncertain:
+    """The goods of an answer: codes, or for a direct top-up its receipt. An order that is done and
+    shows neither is open still (docs/decisions/0089)."""
     receipt = shown(content.get("receipt"), MAX_RECEIPT_LETTERS)
     try:
         cost = parse_units(str(content["charged"]))
@@ -275,6 +276,8 @@ def _delivery_in(
         return Uncertain(detail="delivery_unreadable")
     if cost < 0:
         return Uncertain(detail="delivery_unreadable")
+    if not (codes or receipt):
+        return Accepted(upstream_id, withheld=True)
     share = 0 if whole or not receipt else _share_in(content)
     return Completed(upstream_id, codes, cost, receipt, whole, share)
 

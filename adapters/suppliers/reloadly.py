@@ -293,14 +293,14 @@ class Reloadly(SupplierPort):
         return nothing if codes is None else Completed(number, codes, cost)
 
     async def _codes(self, connection: Connection, number: str) -> Any:
-        """The codes of an order that is done; None when they are not to be had yet."""
+        """The codes of an order that is done; None when none are shown yet."""
         answer = await self._send(connection, "GET", f"/orders/transactions/{number}/cards")
         if answer.status != 200:
             return None
         rows = loaded(answer.body)
         if not isinstance(rows, list):
             raise ValueError("cards")
-        return tuple(code_of(_as_texts(row)) for row in rows)
+        return tuple(code_of(_as_texts(row)) for row in rows) or None
 
     async def _send(
         self, connection: Connection, method: str, path: str, body: dict[str, Any] | None = None

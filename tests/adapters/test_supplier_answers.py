@@ -11,6 +11,7 @@ from adapters.answers import refusals_in, refused
 from adapters.http import Ambiguous, Answer, NotSent, PartnerClient
 from adapters.suppliers.dayuanren import Dayuanren
 from adapters.suppliers.dayuanren import signature as dayuanren_signature
+from adapters.suppliers.generic_http import GenericHttp
 from adapters.suppliers.hook import Hook
 from adapters.suppliers.kameng import (
     BALANCE,
@@ -152,6 +153,20 @@ def test_what_is_asked_of_another_kameng_fits_the_schema() -> None:
     ("adapter", "content"),
     [
         (Hook, {"result": "completed", "reference": "ours", "upstreamId": "7", "cost": "1"}),
+        *(
+            (
+                GenericHttp,
+                {
+                    "status": status,
+                    "reference": "ours",
+                    "order_id": "7",
+                    "charged": charged,
+                    "codes": [],
+                },
+            )
+            for status in ("completed", "partial")
+            for charged in ("1.0000", "0.0000")
+        ),
         (
             Kashangwl,
             {

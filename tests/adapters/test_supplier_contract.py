@@ -210,6 +210,18 @@ async def test_a_wrong_count_is_shown_as_it_came(bench: Bench) -> None:
         assert (len(told.codes), told.cost) == (pieces, order.quantity * bench.cost)
 
 
+async def test_done_and_nothing_shown_is_open_and_asked_again(bench: Bench) -> None:
+    """Paid, and not one code: it permits nobody else, however often it is said (decision 0089)."""
+    if bench.goods.account:
+        pytest.skip("a top-up has no codes to withhold")
+    order = bench.order(Fault.WRONG_COUNT, quantity=1)
+    told = [await bench.submit(order), *[await bench.query(order) for _ in range(3)]]
+    assert all(isinstance(each, Accepted) for each in told), told
+    assert told[-1].withheld, told  # type: ignore[union-attr]
+    booked = bench.booked(order) or {}
+    assert (booked["codes"], booked["charged"] != "0.0000") == (0, True)
+
+
 async def test_nobody_there_is_a_rejection_and_a_wrong_secret_too(bench: Bench) -> None:
     order = bench.order()
     nobody = replace(bench.connection, base_url="http://127.0.0.1:9", timeout_seconds=0.5)
