@@ -27,7 +27,12 @@ async def tell_uncertain(conn: Connection, attempt: FulfilmentAttempt, line: Loc
 
 async def tell_rerouted(conn: Connection, attempt: FulfilmentAttempt, line: LockedLine) -> None:
     """A supplier rejected for sure, and the next one is asked."""
-    await _tell(conn, REROUTED, attempt, line, "next_supplier", first=True)
+    await record_events(conn, [rerouted(attempt, line)])
+
+
+def rerouted(attempt: FulfilmentAttempt, line: LockedLine) -> Event:
+    """The same, for the caller to record: the first event of an attempt."""
+    return Event(REROUTED, attempt.id, 1, _payload(attempt, line, "next_supplier"))
 
 
 async def tell_uncertain_long(
@@ -56,15 +61,14 @@ async def tell_next(conn: Connection, subject: UUID, attempt: FulfilmentAttempt,
 
 
 async def _tell(
-    conn: Connection,
-    kind: str,
-    attempt: FulfilmentAttempt,
-    line: LockedLine,
-    why: str,
-    *,
-    first: bool = False,
+    conn: Connection, kind: str, attempt: FulfilmentAttempt, line: LockedLine, why: str
 ) -> None:
-    payload: dict[str, Any] = {
+    sequence = await conn.fetchval(_NEXT_SEQUENCE, attempt.id)
+    await record_events(conn, [Event(kind, attempt.id, sequence, _payload(attempt, line, why))])
+
+
+def _payload(attempt: FulfilmentAttempt, line: LockedLine, why: str) -> dict[str, Any]:
+    return {
         "orderId": encode_id(Prefix.ORDER, line.order_id),
         "lineId": encode_id(Prefix.ORDER_LINE, line.id),
         "attemptId": encode_id(Prefix.ATTEMPT, attempt.id),
@@ -72,5 +76,3 @@ async def _tell(
         "sku": line.sku,
         "reason": why,
     }
-    sequence = 1 if first else await conn.fetchval(_NEXT_SEQUENCE, attempt.id)
-    await record_events(conn, [Event(kind, attempt.id, sequence, payload)])

@@ -73,14 +73,27 @@ async def finish(
     upstream_id: str | None,
 ) -> None:
     """The attempt is over: what it cost, and how the supplier calls it."""
-    attempt.status, attempt.cost, attempt.upstream_id = status, cost, upstream_id
-    attempt.next_query_at, attempt.finished_at = None, clock.now()
+    moment = end(attempt, status, cost, upstream_id)
     await save_attempt(conn, attempt)
-    long = attempt.opened_at + INCIDENT_AFTER <= attempt.finished_at
-    if long or attempt.withheld_since is not None:
+    if may_have_been_told(attempt, moment):
         told = SupplyIncident.filter(attempt_id=attempt.id, resolution=None)
-        over = {"resolution": Resolution.OVER, "resolved_at": attempt.finished_at}
+        over = {"resolution": Resolution.OVER, "resolved_at": moment}
         await told.filter(kind__in=OF_OPEN_ATTEMPTS).update(**over)
+
+
+def end(
+    attempt: FulfilmentAttempt, status: AttemptStatus, cost: int | None, upstream_id: str | None
+) -> datetime:
+    """`finish`, for the caller to write; when it ended."""
+    moment = clock.now()
+    attempt.status, attempt.cost, attempt.upstream_id = status, cost, upstream_id
+    attempt.next_query_at, attempt.finished_at = None, moment
+    return moment
+
+
+def may_have_been_told(attempt: FulfilmentAttempt, moment: datetime) -> bool:
+    """Whether an attempt may have an incident that ends with it."""
+    return attempt.opened_at + INCIDENT_AFTER <= moment or attempt.withheld_since is not None
 
 
 async def open_attempts(conn: Connection, supplier_ids: Sequence[UUID]) -> Mapping[UUID, int]:

@@ -20,6 +20,7 @@ from domain.fulfilment.attempts import (
     save_attempt,
 )
 from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
+from domain.fulfilment.going_on import Step, go_on, look, need_of
 from domain.fulfilment.manual import still_by_hand
 from domain.fulfilment.models import (
     OPEN,
@@ -91,17 +92,15 @@ async def fulfil_line(line_id: UUID) -> None:
     of times. Gives the price back when nobody is left to ask.
     """
     account = await orders.account_of(line_id)
-    attempt = await _open_attempt(line_id, readable=account is not None)
-    while attempt is not None:
+    step = await _open_attempt(line_id, readable=account is not None)
+    while step is not None:
         crash_point("fulfilment.attempt_committed")
-        adapter, connection = await suppliers.connection_of(attempt.supplier_id)
-        submission = submission_of(attempt, await _account_for(attempt, account or {}))
-        result = await suppliers.port_of(adapter).submit(connection, submission)
+        result = await _submit(step, account or {})
         crash_point("fulfilment.supplier_answered")
-        again, attempt = await _book_and_go_on(attempt, result)
+        again, step = await _book_and_go_on(step, result)
         crash_point("fulfilment.outcome_committed")
-        if again and attempt is None:
-            attempt = await _open_attempt(line_id, readable=account is not None)
+        if again and step is None:
+            step = await _open_attempt(line_id, readable=account is not None)
 
 
 async def query_attempt(attempt_id: UUID) -> None:
@@ -186,40 +185,29 @@ async def book(attempt: FulfilmentAttempt, result: SubmitResult | QueryResult) -
     return again
 
 
-async def _book_and_go_on(
-    attempt: FulfilmentAttempt, result: SubmitResult
-) -> tuple[bool, FulfilmentAttempt | None]:
+async def _submit(step: Step, account: Mapping[str, str | int | float]) -> SubmitResult:
+    """Place a committed attempt with its supplier. What the buyer filled in is kept with the line
+    alone."""
+    way = step.way or await suppliers.way_of(step.attempt.offer_id)
+    submission = submission_of(step.attempt, way.account_for(account) if account else {})
+    return await suppliers.port_of(way.adapter).submit(way.connection, submission)
+
+
+async def _book_and_go_on(step: Step, result: SubmitResult) -> tuple[bool, Step | None]:
     """`book`, and where a sure rejection leads simply to the next offer, the attempt for it, in the
     same transaction: one commit between a no and the next order."""
     if not isinstance(result, Rejected):
-        return await book(attempt, result), None
+        return await book(step.attempt, result), None
     async with transaction() as conn:
-        line = await orders.lock_line(conn, attempt.line_id)
-        attempts = await attempts_of_line(conn, line.id, locked=True)
-        stored = next(each for each in attempts if each.id == attempt.id)
-        before = stored.status
-        again = await _booked(conn, line, stored, result, None)
-        following = await _next_attempt(conn, line, attempts) if again else None
-        if again and following is None:
-            await _leave_due(conn, line)
-        if (heard := heard_of(before, stored, result, more=again)) is not None:
-            await routing.learn(conn, heard)
+        line = await orders.lock_line(conn, step.attempt.line_id)
+        seen = await look(conn, line, step)
+        following = await go_on(conn, seen, step, result) if seen else None
+        again = following is not None
+        if following is None:
+            stored = seen.own if seen else await locked_attempt(conn, step.attempt.id)
+            again = await book_locked(conn, line, stored, result, None)
     wake_relay()
     return again, following
-
-
-async def _next_attempt(
-    conn: Connection, line: orders.LockedLine, before: list[FulfilmentAttempt]
-) -> FulfilmentAttempt | None:
-    """The attempt for the next offer in the line's order; None when that takes a choice."""
-    if line.status not in orders.OPEN_LINES or any(each.status in OPEN for each in before):
-        return None
-    parts = any(each.part for each in before)
-    need = _need(line, before, await cards.ready_pieces(conn, line.id) if parts else 0)
-    choice = await routing.next_in_order(conn, need, open_attempts)
-    if choice is None or choice.candidate is None:
-        return None
-    return await _opened(conn, line, need, choice)
 
 
 async def _leave_due(conn: Connection, line: orders.LockedLine) -> None:
@@ -254,7 +242,7 @@ async def book_locked(
     return again
 
 
-async def _open_attempt(line_id: UUID, *, readable: bool = True) -> FulfilmentAttempt | None:
+async def _open_attempt(line_id: UUID, *, readable: bool = True) -> Step | None:
     """Commit the next attempt; None when there is nothing (more) to do for the line.
 
     What its buyer filled in is not `readable` any more: its price goes back.
@@ -274,7 +262,7 @@ async def _open_attempt(line_id: UUID, *, readable: bool = True) -> FulfilmentAt
             await end_line(conn, line, UNREADABLE)
             return None
         # Only an earlier attempt can have brought something that waits.
-        need = _need(line, before, await cards.ready_pieces(conn, line_id) if before else 0)
+        need = need_of(line, before, await cards.ready_pieces(conn, line_id) if before else 0)
         choice = await routing.choose(conn, need, open_attempts)
         chosen = choice.candidate
         if choice.wait_until is not None:
@@ -284,7 +272,9 @@ async def _open_attempt(line_id: UUID, *, readable: bool = True) -> FulfilmentAt
         else:
             attempt = await _opened(conn, line, need, choice)
     wake_relay()
-    return attempt if chosen else None
+    if chosen is None or choice.course is None:
+        return None
+    return Step(attempt, choice.course, {*need.tried, attempt.offer_id})
 
 
 async def _opened(
@@ -296,17 +286,6 @@ async def _opened(
     if need.number > 1:
         await tell_rerouted(conn, attempt, line)
     return attempt
-
-
-def _need(line: orders.LockedLine, before: list[FulfilmentAttempt], ready: int) -> routing.Need:
-    return routing.Need(
-        line_id=line.id,
-        number=len(before) + 1,
-        variant_id=line.variant_id,
-        quantity=line.quantity - ready,  # what is here already is never bought again
-        max_unit_cost=line.max_unit_cost,
-        tried={attempt.offer_id for attempt in before},
-    )
 
 
 async def _look_again(
@@ -323,13 +302,6 @@ def _failure_of(attempts: list[FulfilmentAttempt]) -> str:
     """Why the last one said no, as the buyer sees it."""
     category = attempts[-1].category if attempts else None
     return category.upper() if category else NO_SUPPLIER
-
-
-async def _account_for(
-    attempt: FulfilmentAttempt, account: Mapping[str, str | int | float]
-) -> dict[str, str | int | float]:
-    """What the buyer filled in, by the supplier's names; kept with the line alone."""
-    return await suppliers.account_for(attempt.offer_id, account) if account else {}
 
 
 def submission_of(

@@ -89,6 +89,7 @@ SELECT c.masked, c.state FROM cards c JOIN order_lines l ON l.id = c.order_line_
 WHERE l.order_id = $1 AND c.id = ANY($2) ORDER BY c.id
 """
 NOTE_PURPOSE = "line-note"
+NEARLY = 100  # a look is moved when it would come earlier by more than this part of its time
 CLOSING_EVENTS = {
     OrderStatus.DELIVERED: events.DELIVERED,
     OrderStatus.PARTIALLY_DELIVERED: events.PARTIALLY_DELIVERED,
@@ -192,7 +193,12 @@ async def lock_line(conn: Connection, line_id: UUID) -> LockedLine:
 
 
 async def line_delivering(conn: Connection, line: LockedLine, due_at: datetime) -> None:
-    """Somebody works on the line; look at it again at `due_at` at the latest."""
+    """Somebody works on the line; look at it again at `due_at` at the latest.
+
+    Where somebody does already, and looks again about then, nothing is written.
+    """
+    if line.status is LineStatus.DELIVERING and _is_about(line.due_at, due_at):
+        return
     first = line.order_status is OrderStatus.PAID
     event = events.DELIVERING if first else None
     await _move(conn, line, LineStatus.DELIVERING, event, _DELIVERING, {"due": due_at})
@@ -243,6 +249,13 @@ async def line_refunded(conn: Connection, line: LockedLine, failure_code: str) -
     """Nobody could deliver the line, and its price went back to the wallet."""
     told, written = events.LINE_REFUNDED, {"code": failure_code}
     await _move(conn, line, LineStatus.REFUNDED, told, _REFUNDED, written)
+
+
+def _is_about(before: datetime | None, wanted: datetime) -> bool:
+    """Whether a look that is planned is early enough, and hardly earlier than it has to be."""
+    if before is None or before > wanted:
+        return False
+    return wanted - before <= (wanted - clock.now()) / NEARLY
 
 
 async def _move(

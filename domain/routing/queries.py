@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from domain.kernel import Actor, Connection
 from domain.routing.models import PolicyKind, PolicyScope, RoutingPolicy
 from domain.routing.rules import Account, Policy, Route, Standing
@@ -15,7 +13,7 @@ READ_SCOPE = "suppliers:read"
 # How many attempts without an outcome each supplier has; known to the context above.
 CountOpen = Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, int]]]
 
-_POLICY = """
+POLICY = """
 WITH RECURSIVE shelf AS (
     SELECT p.category_id AS id, 0 AS height
     FROM variants v JOIN products p ON p.id = v.product_id WHERE v.id = $1
@@ -37,32 +35,30 @@ WHERE supplier_id = ANY($1)
 """  # noqa: S608 - words of this house
 _OFFERS = f"SELECT offer_id, {STANDING} FROM offer_gates WHERE offer_id = ANY($1)"  # noqa: S608
 _GATES_LOCKED, _OFFERS_LOCKED = f"{_GATES} FOR UPDATE", f"{_OFFERS} FOR UPDATE"
-_OF_SUPPLIER = (
+OF_SUPPLIER = (
     f"{STANDING}, paced_until, balance, balance_at, score, demoted_at IS NOT NULL AS demoted"
 )
 # The policy, which there need not be, and how each offer and its supplier stand, in the order of
 # what was asked for; one row without a place where nothing was.
 _FACTS = f"""
-WITH policy AS ({_POLICY})
+WITH policy AS ({POLICY})
 SELECT policy.*, asked.place, s.*, o.* FROM (SELECT 1) one
 LEFT JOIN policy ON true
 LEFT JOIN unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS asked (supplier, offer, place) ON true
-LEFT JOIN (SELECT supplier_id, {_OF_SUPPLIER} FROM supplier_gates) s ON s.supplier_id = supplier
+LEFT JOIN (SELECT supplier_id, {OF_SUPPLIER} FROM supplier_gates) s ON s.supplier_id = supplier
 LEFT JOIN (SELECT offer_id, {STANDING} FROM offer_gates) o ON o.offer_id = offer
 ORDER BY asked.place
 """  # noqa: S608 - words of this house
 _POLICY_COLUMNS, _GATE_COLUMNS = 6, 14
-_ORDER_OF_LINE = """
-SELECT candidates FROM route_decisions WHERE line_id = $1 ORDER BY number LIMIT 1
-"""
 
 
 async def policy_of(conn: Connection, variant_id: UUID) -> Policy:
     """The narrowest policy for a variant; by priority when there is none."""
-    return _policy(await conn.fetchrow(_POLICY, variant_id))
+    return policy_in(await conn.fetchrow(POLICY, variant_id))
 
 
-def _policy(row: Sequence[Any] | None) -> Policy:
+def policy_in(row: Sequence[Any] | None) -> Policy:
+    """A policy as it was read; by priority when there is none."""
     if row is None or row[0] is None:
         return Policy()
     kind, scope, *rest = row
@@ -76,8 +72,8 @@ async def facts_of(
     suppliers = [each.supplier_id for each in candidates]
     offers = [each.offer_id for each in candidates]
     rows = [tuple(row) for row in await conn.fetch(_FACTS, variant_id, suppliers, offers)]
-    policy = _policy(rows[0][:_POLICY_COLUMNS])
-    open_ = await _open_of(conn, candidates, count_open)
+    policy = policy_in(rows[0][:_POLICY_COLUMNS])
+    open_ = await open_of(conn, candidates, count_open)
     found = [row[_POLICY_COLUMNS + 1 :] for row in rows if row[_POLICY_COLUMNS] is not None]
     routes = []
     for candidate, row in zip(candidates, found, strict=True):
@@ -85,7 +81,7 @@ async def facts_of(
         known = gate[1:] if gate[0] is not None else None
         standing = of_offer[1:] if of_offer[0] is not None else None
         opened = open_.get(candidate.supplier_id, 0)
-        routes.append(_route(candidate, known, standing, opened))
+        routes.append(route_in(candidate, known, standing, opened))
     return policy, routes
 
 
@@ -102,9 +98,9 @@ async def routes_of(
     gates = {row[0]: row[1:] for row in await conn.fetch(gates_now, asked)}
     offers = [each.offer_id for each in candidates]
     of_offers = {row[0]: row[1:] for row in await conn.fetch(offers_now, offers)}
-    open_ = await _open_of(conn, candidates, count_open)
+    open_ = await open_of(conn, candidates, count_open)
     return [
-        _route(
+        route_in(
             each,
             gates.get(each.supplier_id),
             of_offers.get(each.offer_id),
@@ -114,7 +110,7 @@ async def routes_of(
     ]
 
 
-async def _open_of(
+async def open_of(
     conn: Connection, candidates: Sequence[Candidate], count_open: CountOpen
 ) -> Mapping[UUID, int]:
     """How many attempts are open at suppliers that have a bound."""
@@ -122,7 +118,7 @@ async def _open_of(
     return await count_open(conn, list(bounded)) if bounded else {}
 
 
-def _route(
+def route_in(
     candidate: Candidate,
     gate: Sequence[Any] | None,
     of_offer: Sequence[Any] | None,
@@ -135,19 +131,6 @@ def _route(
         Standing(*of_offer) if of_offer else Standing(),
         Account(*(*gate[9:], opened)) if gate else Account(open_attempts=opened),
     )
-
-
-async def order_of_line(conn: Connection, line_id: UUID) -> dict[UUID, int]:
-    """The order of offers that a line began with, each with its place; empty at its first turn."""
-    rows = await first_plan(conn, line_id)
-    return {UUID(row["offer_id"]): place for place, row in enumerate(rows)}
-
-
-async def first_plan(conn: Connection, line_id: UUID) -> list[dict[str, Any]]:
-    """The rows of the decision that a line began with, in their order; none at its first turn."""
-    told = await conn.fetchval(_ORDER_OF_LINE, line_id)
-    found: list[dict[str, Any]] = orjson.loads(told) if told else []
-    return found
 
 
 async def list_policies(actor: Actor) -> list[RoutingPolicy]:

@@ -205,6 +205,13 @@ def is_half_open(standing: Standing, moment: datetime) -> bool:
     return standing.open_until is not None and standing.open_until <= moment
 
 
+def is_counted(route: Route, moment: datetime) -> bool:
+    """Whether something is taken of a supplier by asking it: a probe, an open attempt, a slot."""
+    bounded = route.candidate.max_open is not None or route.candidate.pace is not None
+    probe = is_half_open(route.supplier, moment) or is_half_open(route.offer, moment)
+    return bounded or probe
+
+
 def next_slot(paced_until: datetime | None, limit: RateLimit | None, moment: datetime) -> datetime:
     """When the next call may leave. `limit` calls may come at once; then one each interval."""
     if paced_until is None:

@@ -1,6 +1,6 @@
 """Reads of suppliers and offers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from domain.catalog import OFFER_AUTHORISED
 from domain.kernel import Actor, Page, PageRequest, clock, connection, page_of
 from domain.suppliers.models import Availability, OfferChange, Supplier, SupplierOffer
 from domain.suppliers.ports import RateLimit
+from domain.suppliers.reaching import WAY
 from domain.suppliers.statements import BARRED, OFFER_COST, USABLE
 
 # A supplier without the document that the brand needs is asked for nothing (mission row A8).
@@ -20,17 +21,26 @@ _ENABLED = f"""
 SELECT DISTINCT o.variant_id FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
 WHERE o.variant_id = ANY($1) AND {USABLE.format(moment="$2")}
 """  # noqa: S608 - words of this house
-_FACTS = f"""
-SELECT o.id, o.supplier_id, s.code, o.item, {OFFER_COST.format(moment="$2")}, o.fee, o.currency,
-    s.priority AS supplier_priority, o.priority AS offer_priority, o.weight,
+_CANDIDATE = f"""o.id, o.supplier_id, s.code, o.item, {OFFER_COST.format(moment="$2")}, o.fee,
+    o.currency, s.priority, o.priority, o.weight,
     o.enabled, s.state = 'active', {_AUTHORISED}, s.max_open, o.units,
     {BARRED.format(moment="$2")}, o.availability,
-    s.pace_calls, s.pace_seconds
-FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
-WHERE o.variant_id = $1
-"""  # noqa: S608 - words of this house
+    s.pace_calls, s.pace_seconds"""
+_OFFERED = """FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id
+WHERE o.variant_id = $1"""
+_FACTS = f"SELECT {_CANDIDATE} {_OFFERED}"
 _ONE_OF_THEM = _FACTS + " AND o.id = $3"
-_SOME_OF_THEM = _FACTS + " AND o.id = ANY($3::uuid[])"
+# Some offers as `candidate_in` reads them, and as `way_in` does: a piece of a larger statement.
+SOME_OFFERS = (
+    (
+        f"""
+SELECT o.id AS offer_id, o.supplier_id, ROW({_CANDIDATE}) AS candidate, ROW({WAY}) AS way
+{_OFFERED} AND o.id = ANY(:offers::uuid[])
+"""
+    )
+    .replace("$1", ":variant")
+    .replace("$2", ":moment")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +83,14 @@ async def variants_with_offers(variant_ids: Sequence[UUID]) -> set[UUID]:
 async def candidates_of(variant_id: UUID) -> list[Candidate]:
     """All offers of a variant; in the caller's transaction, if any."""
     async with connection() as conn:
-        return [_candidate(row) for row in await conn.fetch(_FACTS, variant_id, clock.now())]
-
-
-async def some_candidates(variant_id: UUID, offer_ids: Sequence[UUID]) -> list[Candidate]:
-    """Some offers of a variant, in no order; in the caller's transaction, if any."""
-    async with connection() as conn:
-        rows = await conn.fetch(_SOME_OF_THEM, variant_id, clock.now(), list(offer_ids))
-    return [_candidate(row) for row in rows]
+        return [candidate_in(row) for row in await conn.fetch(_FACTS, variant_id, clock.now())]
 
 
 async def candidate_now(variant_id: UUID, offer_id: UUID) -> Candidate | None:
     """One offer of a variant as it stands; in the caller's transaction, if any."""
     async with connection() as conn:
         row = await conn.fetchrow(_ONE_OF_THEM, variant_id, clock.now(), offer_id)
-    return _candidate(row) if row else None
-
-
-async def account_for(
-    offer_id: UUID, account: Mapping[str, str | int | float]
-) -> dict[str, str | int | float]:
-    """What a buyer filled in, by the names that the supplier of an offer gives it.
-
-    An optional field that was left empty is left out. Without a mapping the names are ours.
-    """
-    mapping = (await SupplierOffer.get(id=offer_id)).field_mapping
-    if not mapping:
-        return dict(account)
-    return {theirs: account[ours] for theirs, ours in mapping.items() if ours in account}
+    return candidate_in(row) if row else None
 
 
 async def list_suppliers(actor: Actor) -> list[Supplier]:
@@ -127,7 +117,8 @@ async def offer_history(actor: Actor, offer_id: UUID, page: PageRequest) -> Page
     return page_of(page, await rows, lambda change: (change.id,))
 
 
-def _candidate(row: Sequence[Any]) -> Candidate:
+def candidate_in(row: Sequence[Any]) -> Candidate:
+    """An offer as it was read."""
     *told, availability, calls, seconds = row
     pace = RateLimit(calls, float(seconds)) if calls else None
     known = (*told, Availability(availability), pace)

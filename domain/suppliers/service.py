@@ -1,14 +1,11 @@
 """Suppliers and their offers, as operators keep them (mission rows D1, D3)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import orjson
-
-from domain import audit, catalog, ledger, sites
+from domain import audit, catalog, ledger
 from domain.catalog import CARD_KINDS
 from domain.kernel import (
     Actor,
@@ -18,33 +15,29 @@ from domain.kernel import (
     Prefix,
     Refused,
     clock,
-    connection,
     encode_id,
     new_id,
     record_events,
     refuse_unless,
     seal_small,
     transaction,
-    unseal_small,
     wake_relay,
 )
 from domain.kernel import Connection as Database
 from domain.ledger import AccountKind
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState, SupplierTier
-from domain.suppliers.ports import Connection, RateLimit
+from domain.suppliers.ports import RateLimit
+from domain.suppliers.reaching import SECRET_PURPOSE, connection_in, places
 from domain.suppliers.refusals import AdapterUnknown, ConnectionUnusable, SupplierHasOpen
 from domain.suppliers.registry import adapter_names, port_of
 
 WRITE_SCOPE = "suppliers:write"
 CURRENCY = "CNY"
 SAVED = "supplier.saved"
-SECRET_PURPOSE = "supplier-secret"
 MAX_MAPPED = 12
 MAX_SETTINGS, MAX_SETTING_LETTERS = 20, 500
 MAX_WEIGHT, MAX_OPEN, MAX_PACE = 10_000, 10_000, 86_400
 MAX_UNITS = 100_000
-
-_REACHED = "SELECT code, adapter, base_url, secret_sealed, settings FROM suppliers WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +83,6 @@ class OfferWish:
     weight: int | None = None
     units: int | None = None
     follows: bool | None = None
-
-
-OpenAt = Callable[[Database, Sequence[UUID]], Awaitable[Mapping[UUID, int]]]
-
-
-@dataclass(slots=True)
-class Places:
-    """How long a supplier may take, and how many purchases of suppliers have no outcome, which
-    contexts above know; set once by the wiring."""
-
-    timeout_seconds: float = 8.0
-    open_purchases: OpenAt | None = None
-
-
-places = Places()
 
 
 async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
@@ -227,40 +205,6 @@ def listed_name(adapter: str, item: str) -> str | None:
     return None if name == item else name
 
 
-async def connection_of(supplier_id: UUID) -> tuple[str, Connection]:
-    """How to reach a supplier: its adapter's name, and address with the opened secret."""
-    found = await find_connection(supplier_id)
-    if found is None:
-        raise LookupError("no such supplier")
-    return found
-
-
-async def find_connection(supplier_id: UUID) -> tuple[str, Connection] | None:
-    """The same of a supplier that there may not be, also of a paused one."""
-    async with connection() as conn:
-        row = await conn.fetchrow(_REACHED, supplier_id)
-    if row is None:
-        return None
-    told = {**row, "settings": orjson.loads(row["settings"])}
-    return row["adapter"], _connection(supplier_id, told)
-
-
-def callback_url(supplier_id: UUID) -> str:
-    """Where a supplier calls us back."""
-    return sites.door(f"/callbacks/suppliers/{supplier_id}")
-
-
-def _connection(supplier_id: UUID, row: Mapping[str, Any]) -> Connection:
-    return Connection(
-        supplier_code=row["code"],
-        base_url=row["base_url"],
-        secret=unseal_small(SECRET_PURPOSE, row["secret_sealed"], str(supplier_id)),
-        timeout_seconds=places.timeout_seconds,
-        settings=row["settings"],
-        callback_url=callback_url(supplier_id),
-    )
-
-
 async def _refuse_another(conn: Database, supplier: Supplier, wish: SupplierWish) -> None:
     """Nobody else is asked about purchases that were made where this supplier was."""
     there = (supplier.adapter, (supplier.base_url or "").rstrip("/"))
@@ -275,9 +219,10 @@ def _refuse_unusable(supplier: Supplier) -> None:
     """A connection that cannot be spoken with buys nothing; a paused one need not be right."""
     if supplier.state is SupplierState.PAUSED:
         return
-    names = ("code", "base_url", "secret_sealed", "settings")
-    told = {name: getattr(supplier, name) for name in names}
-    flaw = port_of(supplier.adapter).flaw_of(_connection(supplier.id, told))
+    reached = connection_in(
+        supplier.id, supplier.code, supplier.base_url, supplier.secret_sealed, supplier.settings
+    )
+    flaw = port_of(supplier.adapter).flaw_of(reached)
     if flaw is not None:
         what = {"adapter": supplier.adapter, "name": flaw.name, "reason": flaw.kind.value}
         raise Refused(ConnectionUnusable(**what, field=("secret",)))

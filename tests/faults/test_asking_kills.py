@@ -84,8 +84,9 @@ async def test_late_goods_are_stock_once(installation: Installation) -> None:
     variant, _ = await offered(installation)
     wish = checkout.Purchase((checkout.LineWish(variant.sku, 1),), "key")
     placed = await checkout.place_order(await make.buyer(), wish)
-    attempt = await service._open_attempt(placed.lines[0].id)
-    assert attempt is not None
+    step = await service._open_attempt(placed.lines[0].id)
+    assert step is not None
+    attempt = step.attempt
     client = PartnerClient()
     _, to = await suppliers.connection_of(attempt.supplier_id)
     sold = await GenericHttp(client).submit(to, service.submission_of(attempt))

@@ -343,8 +343,9 @@ async def test_a_late_success_becomes_stock(port: Scripted) -> None:
     _, line_id = await paid_line(["first", "second"])
     port.submits = {"first": [goods(start=0)], "second": [goods(start=10)]}
     port.queries = {"first": [NotFound(), NotFound()]}
-    attempt = await service._open_attempt(line_id)
-    assert attempt is not None
+    step = await service._open_attempt(line_id)
+    assert step is not None
+    attempt = step.attempt
     moment = clock.now() + timedelta(seconds=60)
     with clock.fixed(lambda: moment):
         await fulfilment.query_attempt(attempt.id)
@@ -436,6 +437,8 @@ async def test_without_the_lock_two_workers_would_buy_twice(port: Scripted) -> N
     _, line_id = await paid_line(["first", "second"])
     port.pause = 0.05
     port.submits = {"first": [goods(), goods(start=5)], "second": [goods(start=10)]}
+    # Connections for all, so that nobody waits for one while the first is through.
+    await asyncio.gather(*(orders.account_of(line_id) for _ in range(8)))
     unlocked = orders.service._LOCK.replace("FOR UPDATE", "")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(orders.service, "_LOCK", unlocked)
@@ -448,8 +451,8 @@ async def test_without_the_lock_two_workers_would_buy_twice(port: Scripted) -> N
 
 async def test_an_attempt_of_a_dead_worker_is_only_queried(port: Scripted) -> None:
     _, line_id = await paid_line(["first"])
-    attempt = await service._open_attempt(line_id)  # and then the worker dies
-    assert attempt is not None
+    step = await service._open_attempt(line_id)  # and then the worker dies
+    assert step is not None
     await fulfilment.fulfil_line(line_id)
     assert port.submitted == []
     port.queries = {"first": [goods()]}
@@ -483,8 +486,9 @@ async def test_a_delivered_line_splits_its_commission(port: Scripted) -> None:
 
 async def test_the_database_refuses_a_second_open_attempt() -> None:
     _, line_id = await paid_line_without_port()
-    attempt = await service._open_attempt(line_id)
-    assert attempt is not None
+    step = await service._open_attempt(line_id)
+    assert step is not None
+    attempt = step.attempt
     with pytest.raises(Exception, match="attempt_one_open_per_line"):
         async with transaction():
             await FulfilmentAttempt.create(

@@ -161,8 +161,9 @@ async def test_the_rest_goes_back_through_the_channel_it_came_by(port: Scripted)
 
 async def open_attempt(port: Scripted) -> tuple[Actor, UUID, FulfilmentAttempt]:
     buyer, line_id = await paid(await offered(["first"]), quantity=2)
-    attempt = await service._open_attempt(line_id)
-    assert attempt is not None
+    step = await service._open_attempt(line_id)
+    assert step is not None
+    attempt = step.attempt
     return buyer, line_id, attempt
 
 

@@ -381,8 +381,9 @@ async def test_a_line_of_a_channel_gives_the_rest_back_through_it(port: Scripted
 
 async def test_a_part_is_booked_once_however_often_it_is_told(port: Scripted) -> None:
     _, line_id = await paid_line(["first"], quantity=2)
-    attempt = await service._open_attempt(line_id)
-    assert attempt is not None
+    step = await service._open_attempt(line_id)
+    assert step is not None
+    attempt = step.attempt
     again = await asyncio.gather(*(service.book(attempt, goods(1)) for _ in range(6)))
     assert sorted(again) == [False] * 5 + [True]
     assert await ready(line_id) == 1

@@ -157,8 +157,9 @@ async def late_line(port: Scripted) -> tuple[UUID, FulfilmentAttempt]:
     """A refunded line, whose only attempt was given up as never begun."""
     _, line_id = await paid(await offered(["first"]))
     port.queries = {"first": [NotFound(), NotFound()]}
-    attempt = await service._open_attempt(line_id)
-    assert attempt is not None
+    step = await service._open_attempt(line_id)
+    assert step is not None
+    attempt = step.attempt
     for seconds in (60, 120):
         moment = clock.now() + timedelta(seconds=seconds)
         with clock.fixed(lambda moment=moment: moment):

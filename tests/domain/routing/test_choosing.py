@@ -11,7 +11,7 @@ import pytest
 
 from domain import checkout, fulfilment, orders, routing, suppliers
 from domain.checkout import LineWish, Purchase
-from domain.fulfilment import AttemptStatus, FulfilmentAttempt, service
+from domain.fulfilment import AttemptStatus, FulfilmentAttempt, going_on, service
 from domain.kernel import Connection, Refused, clock, connection, transaction
 from domain.orders import LineStatus
 from domain.routing import Exclusion, PolicyKind, PolicyScope, PolicyWish, RouteDecision
@@ -161,12 +161,49 @@ async def test_a_line_goes_on_within_the_transaction_that_books_the_no(
     _, other = await paid_line(["first", "second"])
     first = await service._open_attempt(other)
     assert first is not None
-    monkeypatch.setattr(service, "_opened", dies)
+    monkeypatch.setattr(going_on.orders, "line_delivering", dies)
     with pytest.raises(ZeroDivisionError):
         await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
     assert [each.status for each in await fulfilment.attempts_of([other])] == [
         AttemptStatus.SUBMITTING
     ]
+
+
+async def test_a_no_that_is_told_many_times_at_once_leads_on_once(port: Scripted) -> None:
+    """Whoever was first has booked it and opened the next attempt; the others find it over."""
+    _, line_id = await paid_line(["first", "second", "third"])
+    first = await service._open_attempt(line_id)
+    assert first is not None
+    no = Rejected(Category.OUT_OF_STOCK)
+    answers = await asyncio.gather(*(service._book_and_go_on(first, no) for _ in range(6)))
+    assert sum(again for again, _ in answers) == 1
+    assert [each.status for each in await fulfilment.attempts_of([line_id])] == [
+        AttemptStatus.REJECTED,
+        AttemptStatus.SUBMITTING,
+    ]
+    gate = await SupplierGate.get(supplier_id=first.attempt.supplier_id)
+    assert gate.samples == 1
+    await no_violations()
+
+
+async def test_going_on_tells_how_the_next_one_is_reached_now(port: Scripted) -> None:
+    """The address and key of the next supplier are read with the decision, never remembered."""
+    _, line_id = await paid_line(["first", "second"])
+    first = await service._open_attempt(line_id)
+    assert first is not None
+    wish = suppliers.SupplierWish(
+        "s-second", "second", "scripted", "http://moved.test", "new", priority=1
+    )
+    await suppliers.save_supplier(make.OPERATOR, wish)
+    _, following = await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
+    assert following is not None
+    assert following.way is not None
+    reached = following.way.connection
+    assert (reached.supplier_code, reached.base_url, reached.secret) == (
+        "s-second",
+        "http://moved.test",
+        "new",
+    )
 
 
 @pytest.mark.parametrize("seats", [None, 1])
@@ -193,7 +230,7 @@ async def test_going_on_looks_at_offers_as_they_stand_now(port: Scripted) -> Non
     await bounded("second", state="paused")
     _, following = await service._book_and_go_on(first, Rejected(Category.OUT_OF_STOCK))
     assert following is not None
-    assert following.item == "third"
+    assert following.attempt.item == "third"
 
 
 async def test_an_attempt_keeps_the_plan_that_it_was_made_by(port: Scripted) -> None:
