@@ -233,11 +233,12 @@ async def variants_for_sale(
             updated_at=moment,
         )
         made.append(variant)
-    await _price(made)
+    await price_variants(made)
     return made
 
 
-async def _price(variants: list[Variant]) -> None:
+async def price_variants(variants: list[Variant]) -> None:
+    """A price for each tier, on the house's own list."""
     tiers = {
         "retail": PRICE,
         "bronze": PRICE - SCALE,

@@ -53,6 +53,18 @@ def most_memory(program: str) -> float:
     return round(max(found, default=0.0), 1)
 
 
+def most_held() -> float:
+    """The most that this process ever held, in MiB. Not `ru_maxrss`, which a process inherits from
+    whoever started it."""
+    return _high_water(os.getpid())
+
+
+def family_of(backend: int) -> list[int]:
+    """All processes of the database server that one of them belongs to."""
+    found = _stat(backend)
+    return _family(int(found[1])) if found else []
+
+
 def _family(pid: int) -> list[int]:
     """A process and all that it started."""
     try:

@@ -82,6 +82,20 @@ def settlement(
     _show(benchmark.measure(agents, lines))
 
 
+@commands.command("growth")
+def growth(
+    agents: Annotated[int, typer.Option(help="Agents that earn.")] = 10_000,
+    lines: Annotated[int, typer.Option(help="Lines that they earned on.")] = 1_000_000,
+) -> None:
+    """Jobs, pages, prices of agents and contracts of providers over large books. Minutes to fill.
+
+    Example: kameng bench growth --agents 1000 --lines 100000
+    """
+    from bench import growth as benchmark
+
+    _show(benchmark.measure(agents, lines))
+
+
 @commands.command("live")
 def live(
     subscribers: Annotated[int, typer.Option(min=2, help="Pages that wait, an order each.")] = 500,

@@ -5,6 +5,7 @@ back in all depends on what is left of the sales, and not on how many refunds th
 """
 
 from domain.kernel import named
+from domain.orders import OF_AGENT
 
 SLOW_DELIVERY_DAYS = 92  # goods may come long after their order; ids carry the time of the order
 
@@ -96,31 +97,40 @@ FROM who LEFT JOIN sold ON sold.agent_id = who.agent_id
 LEFT JOIN gone ON gone.agent_id = who.agent_id
 LEFT JOIN given ON given.agent_id = who.agent_id ORDER BY who.agent_id
 """
+# `OFFSET 0` keeps the planner to one look by an index for each row, and so do subqueries that are
+# no EXISTS, for which it may read a whole table once.
 # Line by line: what came by links, or from whoever had paid nothing before the month began.
 _BY_LINE = f"""
-WITH who AS MATERIALIZED ({{who}}), line AS (
-    SELECT who.agent_id, l.unit_price * l.quantity AS price, l.cost, {_SHARES} AS shares,
-        coalesce((SELECT sum(p.amount) FROM refund_parts p
-            JOIN refunds r ON r.id = p.refund_id AND r.clawback
-            WHERE p.line_id = l.id), 0)::bigint AS refunded
-    FROM who JOIN orders o ON o.agent_chain[1] = who.agent_id
-        AND o.id >= :oldest AND o.consumer AND o.currency = :currency
-    JOIN order_lines l ON l.order_id = o.id
+WITH who AS MATERIALIZED ({{who}}), sold AS MATERIALIZED (
+    SELECT who.agent_id, o.buyer_id, o.promo_link_id, l.id, l.cost,
+        l.unit_price * l.quantity AS price
+    FROM who CROSS JOIN LATERAL (SELECT * FROM orders o WHERE {{whose}}
+        AND o.id >= :oldest AND o.consumer AND o.currency = :currency OFFSET 0) o
+    CROSS JOIN LATERAL (SELECT * FROM order_lines WHERE order_id = o.id OFFSET 0) l
     WHERE l.status = 'DELIVERED' AND l.delivery_kind <> 'GIFT_CARD'
         AND l.delivered_at >= :begins AND l.delivered_at < :ends
         AND NOT {_BARRED.format(agent="who.agent_id")}
-        AND CASE WHEN :by_link THEN o.promo_link_id IS NOT NULL ELSE
-            EXISTS (SELECT 1 FROM users u WHERE u.id = o.buyer_id AND u.role = 'buyer')
-            AND NOT EXISTS (SELECT 1 FROM orders e WHERE e.buyer_id = o.buyer_id
-                AND e.paid_at < :begins) END
+), newcomer AS MATERIALIZED (
+    SELECT buyer_id FROM (SELECT DISTINCT buyer_id FROM sold WHERE NOT :by_link) b
+    WHERE (SELECT u.role FROM users u WHERE u.id = b.buyer_id) = 'buyer'
+        AND (SELECT 1 FROM orders e WHERE e.buyer_id = b.buyer_id
+            AND e.paid_at < :begins LIMIT 1) IS NULL
+), line AS (
+    SELECT l.agent_id, l.price, l.cost, {_SHARES} AS shares,
+        coalesce((SELECT sum(p.amount) FROM refund_parts p
+            JOIN refunds r ON r.id = p.refund_id AND r.clawback
+            WHERE p.line_id = l.id), 0)::bigint AS refunded
+    FROM sold l WHERE CASE WHEN :by_link THEN l.promo_link_id IS NOT NULL
+        ELSE l.buyer_id IN (SELECT buyer_id FROM newcomer) END
 )
 SELECT who.agent_id, {_SUMS}, coalesce(sum(price - refunded), 0)::bigint AS own
 FROM who LEFT JOIN line USING (agent_id) GROUP BY who.agent_id ORDER BY who.agent_id
 """
 TEAM_SLICE = named(_BY_TEAM.format(who=_SOLD_IN_MONTH))
 TEAM_OF = named(_BY_TEAM.format(who=_SELECTED))
-LINE_SLICE = named(_BY_LINE.format(who=_ALL))
-LINE_OF = named(_BY_LINE.format(who=_SELECTED))
+_WHOSE = OF_AGENT.format(order="o", agent="who.agent_id")
+LINE_SLICE = named(_BY_LINE.format(who=_ALL, whose=_WHOSE))
+LINE_OF = named(_BY_LINE.format(who=_SELECTED, whose=_WHOSE))
 
 # Whom agents invited or brought since a plan began and before the month ended, without whoever was
 # rewarded for already; `hand`: why both are one. What staff say counts before what was seen.
@@ -168,9 +178,10 @@ WITH pair AS MATERIALIZED (
         coalesce((SELECT sum(p.amount) FROM refund_parts p
             JOIN refunds r ON r.id = p.refund_id AND r.clawback
             WHERE p.line_id = l.id), 0)::bigint AS refunded
-    FROM pair JOIN orders o ON {{whose}} AND o.id >= :oldest AND o.consumer
-        AND o.currency = :currency AND pair.agent_id = ANY (o.agent_chain)
-    JOIN order_lines l ON l.order_id = o.id
+    FROM pair CROSS JOIN LATERAL (SELECT * FROM orders o WHERE {{whose}} AND o.id >= :oldest
+        AND o.consumer AND o.currency = :currency
+        AND pair.agent_id = ANY (o.agent_chain) OFFSET 0) o
+    CROSS JOIN LATERAL (SELECT * FROM order_lines WHERE order_id = o.id OFFSET 0) l
     WHERE l.status = 'DELIVERED' AND l.delivery_kind <> 'GIFT_CARD'
         AND l.delivered_at >= :begins AND l.delivered_at < :ends
         AND NOT {_BARRED.format(agent="pair.agent_id")}
@@ -179,7 +190,7 @@ WITH pair AS MATERIALIZED (
 SELECT pair.subject_id, {_SUMS}
 FROM pair LEFT JOIN line USING (subject_id) GROUP BY pair.subject_id
 """
-AGENTS_OF = named(_REFERRED.format(whose="o.agent_chain[1] = pair.subject_id"))
+AGENTS_OF = named(_REFERRED.format(whose=OF_AGENT.format(order="o", agent="pair.subject_id")))
 BUYERS_OF = named(_REFERRED.format(whose="o.buyer_id = pair.subject_id"))
 REFUSE = """
 INSERT INTO bonus_referral_refusals (id, plan_id, agent_id, subject_id, month, reason, at)

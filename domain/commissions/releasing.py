@@ -35,11 +35,20 @@ RELEASED = "commission.released"
 SETTLE = timedelta(seconds=120)
 SLICE = 500
 LONGEST = timedelta(days=31)  # that one look goes on by: after a long pause, several looks
+# Commissions that one look counts, beside those of the same minute: whoever moves money of these
+# agents meanwhile waits for it.
+AT_ONCE = 50_000
 _BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 _LAST = "SELECT max(up_to) FROM commission_sweeps"
 _FIRST_DUE = """
 SELECT least((SELECT min(release_at) FROM commissions WHERE release_at > $1 AND release_at <= $2),
     (SELECT min(release_at) FROM commission_awards WHERE release_at > $1 AND release_at <= $2))
+"""
+_FAR_ENOUGH = """
+SELECT least($2, (SELECT release_at FROM commissions WHERE release_at > $1 AND release_at <= $2
+        ORDER BY release_at OFFSET $3 LIMIT 1),
+    (SELECT release_at FROM commission_awards WHERE release_at > $1 AND release_at <= $2
+        ORDER BY release_at OFFSET $3 LIMIT 1))
 """
 _MARK = """
 WITH due AS (
@@ -142,7 +151,8 @@ async def _mark() -> int:
         first = await conn.fetchval(_FIRST_DUE, follows, cutoff())
         if first is None:
             return 0
-        up_to = min(cutoff(), first + LONGEST)
+        latest = min(cutoff(), first + LONGEST)
+        up_to = await conn.fetchval(_FAR_ENOUGH, follows, latest, AT_ONCE)
         # Another one that looks at this moment waits, then finds that its look is made already.
         return int(await conn.fetchval(_MARK, new_id(), follows, up_to, clock.now()))
 

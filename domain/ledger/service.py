@@ -16,6 +16,7 @@ from domain.kernel import (
     Refused,
     claim_key,
     clock,
+    connection,
     encode_id,
     input_hash,
     is_payable,
@@ -69,17 +70,20 @@ LEFT JOIN LATERAL (
     WHERE account_id = a.id ORDER BY up_to_entry DESC LIMIT 1
 ) c ON true
 CROSS JOIN LATERAL (
-    SELECT max(e.id) AS entry, sum(e.amount) AS moved, count(*) AS entries FROM entries e
-    JOIN transfers t ON t.id = e.transfer_id
-    WHERE e.account_id = a.id AND e.id > coalesce(c.up_to_entry, 0) AND e.id <= $3
+    SELECT max(id) AS entry, sum(amount) AS moved, count(*) AS entries FROM (
+        SELECT id, amount FROM entries WHERE account_id = a.id
+            AND id > coalesce(c.up_to_entry, 0) AND id <= $3 ORDER BY id LIMIT $5) e
 ) last
-WHERE NOT a.keeps_balance AND last.entries >= $2
+WHERE a.id = ANY($4::uuid[]) AND last.entries >= $2
 """
+_APPENDED = "SELECT id FROM accounts WHERE NOT keeps_balance AND id > $1 ORDER BY id LIMIT $2"
 _SETTLED_ENTRY = """
 SELECT coalesce(max(e.id), 0) FROM entries e JOIN seals s ON s.transfer_id = e.transfer_id
 WHERE s.sequence = (SELECT max(sequence) FROM seals WHERE sealed_at < $1)
 """
 CHECKPOINT_AFTER_ENTRIES = 1_000
+SUMMED_AT_ONCE = 100_000  # entries of an account in one statement
+ACCOUNTS_AT_ONCE = 100
 SETTLE_SECONDS = 120
 
 
@@ -164,13 +168,27 @@ async def settled_entry(conn: Connection) -> int:
 
 
 async def take_checkpoints() -> int:
-    """Sum up append-only accounts that grew; returns how many checkpoints were written.
+    """Sum up append-only accounts that grew; returns how many checkpoints were written. In slices
+    of accounts, each a transaction; an account that grew by very much gets several.
 
     Only entries sealed more than SETTLE_SECONDS ago count: no transaction lives that long, so
     none of them can still add an entry with a smaller id.
     """
-    async with transaction() as conn:
-        moment = clock.now()
+    async with connection() as conn:
         settled = await settled_entry(conn)
-        done = await conn.execute(_CHECKPOINT, moment, CHECKPOINT_AFTER_ENTRIES, settled)
-    return int(done.split()[-1])
+    done, cursor = 0, UUID(int=0)
+    while True:
+        async with connection() as conn:
+            rows = await conn.fetch(_APPENDED, cursor, ACCOUNTS_AT_ONCE)
+        if not rows:
+            return done
+        ids = [row["id"] for row in rows]
+        while written := await _take_some(ids, settled):
+            done += written
+        cursor = ids[-1]
+
+
+async def _take_some(ids: list[UUID], settled: int) -> int:
+    values = (clock.now(), CHECKPOINT_AFTER_ENTRIES, settled, ids, SUMMED_AT_ONCE)
+    async with transaction() as conn:
+        return int((await conn.execute(_CHECKPOINT, *values)).split()[-1])

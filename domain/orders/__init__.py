@@ -106,6 +106,7 @@ from domain.orders.service import (
     reveal_cards,
     reveal_found,
 )
+from domain.orders.statements import OF_AGENT
 from domain.orders.telling import order_told
 from domain.orders.unpaid import (
     LockedOrder,
@@ -126,6 +127,7 @@ __all__ = [
     "LINE_MOVES",
     "MANUAL_DUE",
     "MAX_LINES",
+    "OF_AGENT",
     "OPEN_LINES",
     "ORDER_MOVES",
     "UNPAID",

@@ -8,6 +8,7 @@ from domain.providers.contracts import (
     propose_terms,
     save_provider,
 )
+from domain.providers.counting import count_facts
 from domain.providers.items import decide_item, record_item, terms_at
 from domain.providers.models import (
     Decided,
@@ -106,6 +107,7 @@ __all__ = [
     "accounts_of",
     "agreed_terms",
     "contracts_of",
+    "count_facts",
     "decide_account",
     "decide_item",
     "decide_statement",

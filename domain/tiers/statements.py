@@ -4,9 +4,14 @@ Only sales to consumers count that came to this very agent, on which it is not b
 the money did not go back: a downline's sales are the downline's.
 """
 
+from domain.orders import OF_AGENT
+
 # Goods may come long after their order; ids carry the time of the order.
 SLOW_DELIVERY_DAYS = 92
-MEASURES = """
+_BOUGHT = "SELECT o.id FROM orders o"
+_COUNTS = """o.id >= $4 AND o.currency = $5 AND NOT coalesce(o.barred @> jsonb_build_array(
+                jsonb_build_object('agentId', o.agent_chain[1]::text)), false)"""
+MEASURES = f"""
 SELECT g.agent_id, w.since, coalesce(s.sales, 0)::bigint AS sales,
     coalesce(s.quantity, 0)::bigint AS quantity, coalesce(s.customers, 0) AS customers,
     coalesce(s.delivered, 0)::bigint AS delivered, coalesce(s.complaints, 0)::bigint AS complaints,
@@ -24,25 +29,29 @@ LEFT JOIN LATERAL (
             (SELECT coalesce(sum(d.quantity), 0) FROM disputes d
                 WHERE d.line_id = l.id AND d.state IN ('REPLACED', 'REFUNDED')) AS bad
         FROM orders o JOIN order_lines l ON l.order_id = o.id
-        WHERE o.agent_chain[1] = g.agent_id AND o.id >= $4 AND o.consumer AND o.currency = $5
-            AND l.status = 'DELIVERED' AND NOT l.gift
-            AND l.delivered_at >= w.since AND l.delivered_at < $3
+        WHERE {OF_AGENT.format(order="o", agent="g.agent_id")}
+            AND o.id >= $4 AND o.consumer AND o.currency = $5 AND l.status = 'DELIVERED'
+            AND NOT l.gift AND l.delivered_at >= w.since AND l.delivered_at < $3
             AND NOT coalesce(o.barred @> jsonb_build_array(
                 jsonb_build_object('agentId', g.agent_id::text)), false)) sale) s ON true
 """
-# Of what an agent bought for its own stock, and of what its own customers bought.
-VOLUMES = """
-SELECT agent_id, sum(net)::bigint AS volume FROM (
-    SELECT coalesce(a.id, o.agent_chain[1]) AS agent_id,
-        l.unit_price * l.quantity - l.refunded_amount AS net
-    FROM orders o JOIN order_lines l ON l.order_id = o.id
-    LEFT JOIN agents a ON NOT o.consumer AND a.user_id = o.buyer_id
-    WHERE o.id >= $3 AND o.currency = $4 AND l.status = 'DELIVERED'
-        AND l.delivered_at >= $1 AND l.delivered_at < $2
-        AND NOT coalesce(o.barred @> jsonb_build_array(
-            jsonb_build_object('agentId', o.agent_chain[1]::text)), false)) sale
-WHERE agent_id IS NOT NULL GROUP BY agent_id HAVING sum(net) > 0
+# What some agents bought for their own stock, and what their own customers bought.
+VOLUMES = f"""
+SELECT a.id AS agent_id, sum(o.net)::bigint AS volume
+FROM unnest($1::uuid[]) g (id) JOIN agents a ON a.id = g.id
+CROSS JOIN LATERAL (
+    SELECT l.unit_price * l.quantity - l.refunded_amount AS net FROM ({_BOUGHT}
+        WHERE o.buyer_id = a.user_id AND NOT o.consumer
+            AND {_COUNTS}
+        UNION ALL {_BOUGHT}
+        WHERE {OF_AGENT.format(order="o", agent="a.id")}
+            AND (o.consumer OR NOT EXISTS (SELECT 1 FROM agents x WHERE x.user_id = o.buyer_id))
+            AND {_COUNTS}) o
+    JOIN order_lines l ON l.order_id = o.id
+    WHERE l.status = 'DELIVERED' AND l.delivered_at >= $2 AND l.delivered_at < $3) o
+GROUP BY a.id HAVING sum(o.net) > 0
 """
+NEXT_AGENTS = "SELECT id FROM agents WHERE id > $1 ORDER BY id LIMIT $2"
 UNREVIEWED = """
 SELECT a.id FROM agents a WHERE a.status = 'active' AND a.created_at < $2
     AND NOT EXISTS (SELECT 1 FROM tier_reviews r WHERE r.agent_id = a.id AND r.month = $1)

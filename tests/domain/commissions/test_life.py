@@ -295,6 +295,20 @@ async def test_whoever_sweeps_at_once_releases_each_commission_once(agent: Agent
     await all_is_well()
 
 
+async def test_what_is_due_is_counted_some_at_a_time(agent: Agent) -> None:
+    others = [await make.agent() for _ in range(3)]
+    for day, each in enumerate((agent, *others)):
+        with make.later(days=day):
+            await sold(each)
+    with make.later(days=9), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(releasing, "AT_ONCE", 1)
+        assert await release_due() == 4
+    assert await CommissionSweep.all().count() == 2  # each of two of them
+    for each in (agent, *others):
+        assert await held(each) == (0, make.yuan(10), 0)
+    await all_is_well()
+
+
 class Died(Exception):
     """The process was killed here."""
 

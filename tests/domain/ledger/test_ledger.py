@@ -153,3 +153,18 @@ async def test_a_checkpoint_changes_no_balance(monkeypatch: pytest.MonkeyPatch) 
     assert await ledger.take_checkpoints() == 1
     await make.buyer(make.yuan(5))
     assert await ledger.balance_of(BANK) == -make.yuan(12)
+
+
+async def test_checkpoints_of_much_are_taken_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("domain.ledger.service.CHECKPOINT_AFTER_ENTRIES", 2)
+    monkeypatch.setattr("domain.ledger.service.SUMMED_AT_ONCE", 2)
+    monkeypatch.setattr("domain.ledger.service.ACCOUNTS_AT_ONCE", 1)
+    monkeypatch.setattr("domain.ledger.service.SETTLE_SECONDS", -1)
+    for _ in range(5):
+        await make.buyer(make.yuan(7))
+    await ledger.seal_committed()
+    assert await ledger.take_checkpoints() == 2  # of the bank's five entries, the last waits
+    assert await ledger.take_checkpoints() == 0
+    assert await ledger.balance_of(BANK) == -make.yuan(35)

@@ -1,14 +1,12 @@
 """What a run reads is bounded by its windows, not by history: rows are counted, not seconds."""
 
-import json
-from typing import Any
-
 import pytest
 
 from domain import cards, ledger, reconciliation
 from domain.kernel import connection
 from domain.reconciliation import statements
 from tests import make
+from tests.statements import rows_read
 
 pytestmark = pytest.mark.usefixtures("db")
 MANY = """
@@ -16,21 +14,6 @@ INSERT INTO transfers (id, kind, reference, currency, note, posted_at)
 SELECT uuidv7(), 'gift_card_breakage', gen_random_uuid(), 'CNY', '', now()
 FROM generate_series(1, $1);
 """
-
-
-async def rows_of(statement: str, *args: object) -> int:
-    """Rows that a statement takes into its hands, as it is planned in the house."""
-    async with connection() as conn:
-        said = await conn.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *args)
-    return _rows_in(json.loads(said)[0]["Plan"])
-
-
-def _rows_in(plan: dict[str, Any]) -> int:
-    own = 0
-    if "Relation Name" in plan or "Index Name" in plan:
-        seen = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-        own = round(seen * plan["Actual Loops"])
-    return own + sum(_rows_in(each) for each in plan.get("Plans", ()))
 
 
 async def many_transfers(number: int) -> None:
@@ -56,10 +39,10 @@ async def many_transfers(number: int) -> None:
 async def test_a_window_costs_the_same_after_ten_times_the_history() -> None:
     await make.stock(await make.variant(), 3)
     await many_transfers(2_000)
-    few = await rows_of(statements.MONEY_WINDOW, 1_000, 1_200)
+    few = await rows_read(statements.MONEY_WINDOW, 1_000, 1_200)
     await many_transfers(20_000)
-    many = await rows_of(statements.MONEY_WINDOW, 1_000, 1_200)
-    late = await rows_of(statements.MONEY_WINDOW, 20_000, 20_200)
+    many = await rows_read(statements.MONEY_WINDOW, 1_000, 1_200)
+    late = await rows_read(statements.MONEY_WINDOW, 20_000, 20_200)
     # Link, transfer, two entries, and at most all accounts: of 200 transfers, not of 22,000.
     assert min(few, many, late) >= 800
     assert max(few, many, late) <= 6_000
@@ -74,11 +57,13 @@ async def test_moves_of_a_window_are_looked_up_not_searched_for() -> None:
     async with connection() as conn:
         await conn.execute("ANALYZE card_events, card_seals, cards")
         last = await conn.fetchval(head)
-    few = await rows_of("SELECT * FROM card_moves WHERE link > $1 AND link <= $2", last - 4, last)
+    few = await rows_read("SELECT * FROM card_moves WHERE link > $1 AND link <= $2", last - 4, last)
     for _ in range(60):
         await make.stock(variant, 3)
     await cards.seal_card_events()
-    many = await rows_of("SELECT * FROM card_moves WHERE link > $1 AND link <= $2", last - 4, last)
+    many = await rows_read(
+        "SELECT * FROM card_moves WHERE link > $1 AND link <= $2", last - 4, last
+    )
     assert 12 <= few == many
 
 
