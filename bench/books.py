@@ -178,7 +178,7 @@ async def fill_books(conn: asyncpg.Connection, agents: int, sales: Sales) -> Peo
     step = (sales.ends - sales.begins) / (sales.orders + 1)
     for first in range(1, sales.orders + 1, CHUNK):
         until = min(first + CHUNK - 1, sales.orders)
-        buyers, wallets = await _buyers(conn, first, sales.begins)
+        buyers, wallets = await _buyers(conn, first, sales.begins + step * first)
         async with conn.transaction():
             await conn.execute(
                 *(_MADE, sales.begins, step, first, until, buyers, wallets),
@@ -248,8 +248,7 @@ async def _buyers(
         await ledger.open_accounts(conn, wanted)
         paid = 2_000_000 * CHUNK // BUYERS  # no order costs more
         bank = _house(AccountKind.BANK)
-        before = moment - timedelta(minutes=1)
-        await conn.execute(_TOPUPS, wallets, bank, paid, before, CURRENCY)
+        await conn.execute(_TOPUPS, wallets, bank, paid, moment, CURRENCY)
     return buyers, wallets
 
 

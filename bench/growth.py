@@ -62,7 +62,7 @@ from server.wiring import connect, disconnect
 AFTER = timedelta(days=9)  # a month's end: all that is worked out for it is due
 CODES = 100_000  # of one batch of coupons
 GOODS, PRICED_AGENTS, OWN_PRICES = 10_000, 1_800, 20
-TIMES = 20  # that a read is done
+TIMES = 5  # that a read is done
 PAGE = 100
 _AGENT = """nodes { id code name tier parent { code } balances { pending { amount }
     available { amount } owed { amount } } }"""
@@ -75,16 +75,15 @@ LISTS = {
     "orders": "{ orders(first: 100, after: %s) { nodes { id number } pageInfo { endCursor } } }",
     "payouts": """{ payouts(first: 100, after: %s) { nodes { id status amount { amount } }
         pageInfo { endCursor } } }""",
-    "bonusAwards": """{ bonusAwards(first: 100, after: %s) { nodes { id amount { amount } }
+    "bonusAwards": """{ bonusAwards(first: 100, after: %s) { nodes { agentName award { id } }
         pageInfo { endCursor } } }""",
     "campaigns": """{ campaigns(first: 100, after: %s) { nodes { id batches { count made taken }
-        figures { uses } } pageInfo { endCursor } } }""",
-    "cashbackRules": """{ cashbackRules(first: 100, after: %s) { nodes { id }
+        figures { issued used } } pageInfo { endCursor } } }""",
+    "cashbackRules": """{ cashbackRules(first: 100, after: %s) { nodes { rule { id } credited }
         pageInfo { endCursor } } }""",
     "settlementRuns": """{ settlementRuns(first: 20, after: %s) { nodes { id totals { statements }
         statements(first: 100) { nodes { agentName statement { number } } } }
         pageInfo { endCursor } } }""",
-    "jobs": "{ jobs(first: 100, after: %s) { nodes { id } pageInfo { endCursor } } }",
 }
 
 

@@ -2,7 +2,8 @@
 
 Sales are written by bare SQL with every guard awake (bench/books.py); then one process, as the
 worker or the command would, releases what is due, tries the run, runs it, asks for the payouts and
-approves their one batch. At last the promises of `kameng check-invariants` are counted.
+approves their one batch. At last the chain is sealed and the promises of `kameng check-invariants`
+are counted.
 """
 
 import asyncio
@@ -107,7 +108,6 @@ async def _run(wish: Wish) -> list[dict[str, Any]]:
     steps = Steps(wish.settings, APPLICATION)
     month = month_of_books()
     try:
-        await steps.timed("seal", wish.lines, seal_all)
         await steps.timed("release_due", wish.lines, commissions.release_due)
         with clock.fixed(lambda: month.ends_at + timedelta(days=1)):
             await steps.timed(
@@ -118,6 +118,7 @@ async def _run(wish: Wish) -> list[dict[str, Any]]:
             run = (await settlement.start_run(OPERATOR, month.name, CURRENCY)).run
             await steps.timed("statements", wish.lines, lambda: settlement.count_run(run.id))
             await _pay(run.id, wish.agents, steps)
+        await steps.timed("seal", wish.lines, seal_all)
         await steps.timed("invariants", wish.lines, _all_is_well)
     finally:
         await disconnect()

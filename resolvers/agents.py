@@ -48,7 +48,7 @@ async def parent(agent: Parent[agents.Agent], info: Info) -> agents.Agent | None
     """The agent above; an agent sees who that is, and nothing of its business."""
     if agent.parent_id is None:
         return None
-    return (await agents.agents_by_id([agent.parent_id])).get(agent.parent_id)
+    return await info.context.loaders.agents.load(agent.parent_id)
 
 
 async def downline(
@@ -83,7 +83,7 @@ async def barred_sales(
 async def commission_balance(agent: Parent[agents.Agent], info: Info) -> Money | None:
     """What the agent has earned and not taken out."""
     _require_own(info, agent.id)
-    held = await commissions.balances_of(agent.id, CURRENCY)
+    held = await info.context.loaders.commission_balances.load(agent.id)
     return Money(held.pending.units + held.available.units - held.owed.units, CURRENCY)
 
 

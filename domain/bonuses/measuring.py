@@ -20,7 +20,7 @@ from domain.bonuses.statements import (
 from domain.commissions import Award, AwardKind
 from domain.kernel import Connection, new_id
 
-SLICE = 200  # agents that are looked at together
+SLICE = 100  # agents that are looked at together
 
 
 @dataclass(frozen=True, slots=True)

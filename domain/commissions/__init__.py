@@ -34,6 +34,7 @@ from domain.commissions.queries import (
     CommissionState,
     EarnedCommission,
     balances_of,
+    balances_of_agents,
     list_commissions,
     net_of_lines,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Simulation",
     "SimulationWish",
     "balances_of",
+    "balances_of_agents",
     "book_with",
     "borne",
     "calendar",

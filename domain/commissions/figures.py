@@ -11,17 +11,19 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import ledger
 from domain.commissions import statements
-from domain.commissions.queries import CommissionBalances, EarnedCommission, earned_of
+from domain.commissions.queries import (
+    CommissionBalances,
+    EarnedCommission,
+    balances_of_agents,
+    earned_of,
+)
 from domain.commissions.rules import day_of
 from domain.kernel import Money, clock, connection
-from domain.ledger import AccountKind
 
 RECENT = 20
 SETTLED = timedelta(minutes=5)  # after midnight: no transaction that dated itself before lives on
 _SLACK = timedelta(minutes=10)  # between a row's id and its time
-_KINDS = (AccountKind.COMMISSION, AccountKind.COMMISSION_AVAILABLE, AccountKind.COMMISSION_DEBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ async def earnings_of(
     earlier = await _figures(missing, currency, day.replace(day=1), day)
     before = kept | {each: Before(day, earlier.get(each, Figures())) for each in missing}
     today = await _figures(agent_ids, currency, day, moment + _SLACK)
-    balances = await _balances(agent_ids, currency)
+    balances = await balances_of_agents(agent_ids, currency)
     recent = await _recent(agent_ids)
     found = {}
     for agent in agent_ids:
@@ -116,22 +118,6 @@ async def _figures(
         rows = await conn.fetch(statements.FIGURES, list(agent_ids), currency, floor, since, until)
     names = ("orders", "sold", "earned", "taken_back")
     return {row["agent"]: Figures(*(row[name] for name in names)) for row in rows}
-
-
-async def _balances(agent_ids: Sequence[UUID], currency: str) -> dict[UUID, CommissionBalances]:
-    accounts = {
-        (agent, kind): ledger.account_id(kind, agent, currency)
-        for agent in agent_ids
-        for kind in _KINDS
-    }
-    held = await ledger.balances_of(list(accounts.values()))
-    found = {}
-    for agent in agent_ids:
-        pending, available, debt = (held.get(accounts[agent, kind], 0) for kind in _KINDS)
-        found[agent] = CommissionBalances(
-            Money(pending, currency), Money(available, currency), Money(-debt, currency)
-        )
-    return found
 
 
 async def _recent(agent_ids: Sequence[UUID]) -> dict[UUID, list[EarnedCommission]]:

@@ -13,7 +13,9 @@ from domain import ledger
 from domain.commissions.rules import explain
 from domain.commissions.statements import SHOWN
 from domain.kernel import Money, Page, PageRequest, connection, page_of
+from domain.ledger import AccountKind
 
+_KINDS = (AccountKind.COMMISSION, AccountKind.COMMISSION_AVAILABLE, AccountKind.COMMISSION_DEBT)
 _OF_AGENT = f"""
 {SHOWN}
 WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id < $2) ORDER BY c.id DESC LIMIT $3
@@ -96,14 +98,26 @@ async def net_of_lines(line_ids: Sequence[UUID]) -> dict[UUID, int]:
 
 async def balances_of(agent_id: UUID, currency: str) -> CommissionBalances:
     """What an agent has in one currency, by what may be done with it."""
-    kinds = ledger.AccountKind
-    pending, available, debt = [
-        await ledger.balance_of(ledger.account_id(kind, agent_id, currency))
-        for kind in (kinds.COMMISSION, kinds.COMMISSION_AVAILABLE, kinds.COMMISSION_DEBT)
-    ]
-    return CommissionBalances(
-        Money(pending, currency), Money(available, currency), Money(-debt, currency)
-    )
+    return (await balances_of_agents([agent_id], currency))[agent_id]
+
+
+async def balances_of_agents(
+    agent_ids: Sequence[UUID], currency: str
+) -> dict[UUID, CommissionBalances]:
+    """The same of many agents; one statement for all."""
+    accounts = {
+        (agent, kind): ledger.account_id(kind, agent, currency)
+        for agent in agent_ids
+        for kind in _KINDS
+    }
+    held = await ledger.balances_of(list(accounts.values()))
+    found = {}
+    for agent in agent_ids:
+        pending, available, debt = (held.get(accounts[agent, kind], 0) for kind in _KINDS)
+        found[agent] = CommissionBalances(
+            Money(pending, currency), Money(available, currency), Money(-debt, currency)
+        )
+    return found
 
 
 def _state_of(row: Any) -> CommissionState:

@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.kernel import Connection, connection
 from domain.settlement.statements import ADD_SLICE, BORDER, MOVED_IN_LEDGER, WRITE_SLICE
 
-SLICE = 400  # agents of one statement
+SLICE = 100  # agents of one statement
 WINDOW = 200_000  # entries of one look at the ledger
 _FLOOR = timedelta(minutes=10)  # between a transfer's id and its time, at the most
 _RECENT = 1_000

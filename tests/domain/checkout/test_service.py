@@ -94,11 +94,14 @@ async def test_a_purchase_costs_a_fixed_number_of_statements() -> None:
     chain = await make.agent_chain()
     await make.rule(1, RuleKind.PRICE_DIFFERENCE)
     variant = await make.variant(cards=20, tier_prices={Tier.BRONZE: make.yuan(47)})
-    buyer = await make.buyer(referrer=chain[2].id)
-    for quantity in (1, 10):
-        async with count_statements() as statements:
-            await checkout.place_order(buyer, wish(variant.sku, quantity, f"key{quantity}"))
-        assert len(statements) == STATEMENTS_OF_A_PURCHASE
+    brought, alone = await make.buyer(referrer=chain[2].id), await make.buyer()
+    for buyer, agents in ((brought, 3), (alone, 0)):
+        for quantity in (1, 5):
+            async with count_statements() as statements:
+                key = f"key{agents}-{quantity}"
+                placed = await checkout.place_order(buyer, wish(variant.sku, quantity, key))
+            assert len(placed.order.agent_chain) == agents
+            assert len(statements) == STATEMENTS_OF_A_PURCHASE
 
 
 async def test_the_same_key_answers_with_the_same_order() -> None:

@@ -62,6 +62,7 @@ def asked(name: str, agent: Agent) -> tuple[Any, ...]:
         "begins": begins,
         "ends": ends,
         "by_link": False,
+        "plan": new_id(),
     }
     statement = of_bonuses.LINE_OF if name == "lines" else of_bonuses.AGENTS_OF
     return statement.text, *statement.values({each: values[each] for each in statement.names})
