@@ -303,7 +303,7 @@ def _product(place: int, shelf: Category, moment: datetime) -> Product:
 def _variant(place: int, product: Product, moment: datetime) -> Variant:
     return Variant(
         id=new_id(),
-        product=product,
+        product_id=product.id,
         sku=f"GOODS-{place}",
         name_zh="五十元",
         name_en="50 yuan",
