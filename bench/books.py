@@ -260,10 +260,10 @@ async def fill_goods(number: int) -> list[UUID]:
     """Variants with a price for each tier, as their products stand in one category."""
     moment, shelf = clock.now(), await Category.get(slug="bench")
     products = [_product(place, shelf, moment) for place in range(number)]
-    await Product.bulk_create(products, batch_size=SLICE)
     variants = [_variant(place, product, moment) for place, product in enumerate(products)]
-    await Variant.bulk_create(variants, batch_size=SLICE)
     for first in range(0, number, SLICE):
+        await Product.bulk_create(products[first : first + SLICE])
+        await Variant.bulk_create(variants[first : first + SLICE])
         await price_variants(variants[first : first + SLICE])
     return [variant.id for variant in variants]
 
@@ -283,7 +283,8 @@ async def fill_own_prices(agents: list[UUID], variants: list[UUID], each: int) -
                 created_at=moment,
             )
             made.append(wish)
-    await AgentPrice.bulk_create(made, batch_size=SLICE)
+    for first in range(0, len(made), SLICE):
+        await AgentPrice.bulk_create(made[first : first + SLICE])
 
 
 def _product(place: int, shelf: Category, moment: datetime) -> Product:

@@ -38,14 +38,7 @@ from domain import (
 from domain.cards import CardCheck, CardQuality, CardQuota, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor, Money
 from resolvers.batches import Batch
-from resolvers.figures import (
-    MembersKey,
-    SalesKey,
-    fetch_balances,
-    fetch_earnings,
-    fetch_members,
-    fetch_sales,
-)
+from resolvers.figures import MembersKey, SalesKey, fetch_earnings, fetch_members, fetch_sales
 from resolvers.priced import fetch_agent_prices, fetch_floors, fetch_ladders
 
 
@@ -212,11 +205,6 @@ class Loaders:
     def agents(self) -> "Batch[UUID, agents.Agent | None]":
         """Agents by id, for the back office."""
         return Batch(agents.agents_by_id, None)
-
-    @cached_property
-    def commission_balances(self) -> "Batch[UUID, commissions.CommissionBalances]":
-        """What agents have of their commissions."""
-        return Batch(fetch_balances, None)  # type: ignore[arg-type]  # never missing
 
     @cached_property
     def earnings(self) -> "Batch[UUID, commissions.Earnings]":
