@@ -102,8 +102,7 @@ LEFT JOIN given ON given.agent_id = who.agent_id ORDER BY who.agent_id
 # Line by line: what came by links, or from whoever had paid nothing before the month began.
 _BY_LINE = f"""
 WITH who AS MATERIALIZED ({{who}}), sold AS MATERIALIZED (
-    SELECT who.agent_id, o.buyer_id, o.promo_link_id, l.id, l.cost,
-        l.unit_price * l.quantity AS price
+    SELECT who.agent_id, o.buyer_id, o.promo_link_id, l.id, l.cost, l.unit_price, l.quantity
     FROM who CROSS JOIN LATERAL (SELECT * FROM orders o WHERE {{whose}}
         AND o.id >= :oldest AND o.consumer AND o.currency = :currency OFFSET 0) o
     CROSS JOIN LATERAL (SELECT * FROM order_lines WHERE order_id = o.id OFFSET 0) l
@@ -116,7 +115,7 @@ WITH who AS MATERIALIZED ({{who}}), sold AS MATERIALIZED (
         AND (SELECT 1 FROM orders e WHERE e.buyer_id = b.buyer_id
             AND e.paid_at < :begins LIMIT 1) IS NULL
 ), line AS (
-    SELECT l.agent_id, l.price, l.cost, {_SHARES} AS shares,
+    SELECT l.agent_id, l.unit_price * l.quantity AS price, l.cost, {_SHARES} AS shares,
         coalesce((SELECT sum(p.amount) FROM refund_parts p
             JOIN refunds r ON r.id = p.refund_id AND r.clawback
             WHERE p.line_id = l.id), 0)::bigint AS refunded
