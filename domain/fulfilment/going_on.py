@@ -3,7 +3,7 @@
 What a buyer waits for here is the way from the no to the next order, so it is three statements in
 one transaction: the order is locked; what counts is read; the rejection, what it teaches, the
 decision, the next attempt and its event are written. Committed before the next order leaves, as
-every attempt; whatever is not that simple goes the long way of `service` (decision 0097).
+every attempt; whatever is not that simple goes the long way of `service` (decision 0099).
 """
 
 from collections.abc import Collection

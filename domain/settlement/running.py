@@ -163,7 +163,8 @@ async def _span_after(
         begin = await border_at(conn, wanted.starts_at)
     else:
         follows = last.ends_at == wanted.starts_at
-        refuse_unless(follows, SettlementOutOfOrder(next_from=last.ends_at, field=("period",)))
+        next_from = last.ends_at.astimezone(wanted.starts_at.tzinfo)
+        refuse_unless(follows, SettlementOutOfOrder(next_from=next_from, field=("period",)))
         frozen = last.state is RunState.FROZEN
         refuse_unless(frozen, SettlementUnfinished(period=last.period))
         begin = last.up_to_entry
