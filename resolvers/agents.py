@@ -83,7 +83,7 @@ async def barred_sales(
 async def commission_balance(agent: Parent[agents.Agent], info: Info) -> Money | None:
     """What the agent has earned and not taken out."""
     _require_own(info, agent.id)
-    held = await commissions.balances_of(agent.id, CURRENCY)
+    held = await info.context.loaders.commission_balances.load(agent.id)
     return Money(held.pending.units + held.available.units - held.owed.units, CURRENCY)
 
 

@@ -33,7 +33,7 @@ async def balances(
 ) -> commissions.CommissionBalances | None:
     """What the agent has of its commissions; only itself and the back office see it."""
     refuse_unless(is_own(info, agent.id), agents.AgentOutOfReach())
-    return await commissions.balances_of(agent.id, CURRENCY)
+    return await info.context.loaders.commission_balances.load(agent.id)
 
 
 async def earnings(agent: Parent[agents.Agent], info: Info) -> commissions.Earnings | None:

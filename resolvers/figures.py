@@ -20,6 +20,11 @@ async def fetch_earnings(agent_ids: list[UUID]) -> dict[UUID, commissions.Earnin
     return found
 
 
+async def fetch_balances(agent_ids: list[UUID]) -> dict[UUID, commissions.CommissionBalances]:
+    """What agents have of their commissions at this moment."""
+    return await commissions.balances_of_agents(agent_ids, CURRENCY)
+
+
 async def fetch_sales(keys: list[SalesKey]) -> dict[SalesKey, list[SalesPoint]]:
     """What agents sold: one statement for each time and bucket that a request asks about."""
     return await _by_span(

@@ -11,38 +11,32 @@ from domain import (
     cards,
     catalog,
     checkout,
-    commissions,
     costs,
     coupons,
     fulfilment,
     giftcards,
     orders,
     papers,
-    payouts,
     peers,
     pricebook,
     pricing,
-    promotion,
-    providers,
     ratings,
     refunds,
     replenishment,
     routing,
-    settlement,
     sites,
     sourcing,
     statements,
     suppliers,
-    teams,
 )
 from domain.cards import CardCheck, CardQuality, CardQuota, CardWriteOff
 from domain.kernel import ANONYMOUS, Actor, Money
+from resolvers.agent_loaders import AgentLoaders
 from resolvers.batches import Batch
-from resolvers.figures import MembersKey, SalesKey, fetch_earnings, fetch_members, fetch_sales
 from resolvers.priced import fetch_agent_prices, fetch_floors, fetch_ladders
 
 
-class Loaders:
+class Loaders(AgentLoaders):
     """The loaders of one request, for one caller in one language."""
 
     def __init__(self, actor: Actor = ANONYMOUS, language: str = "en") -> None:
@@ -78,71 +72,6 @@ class Loaders:
     def products(self) -> "Batch[UUID, catalog.ShownProduct | None]":
         """Products by id, whatever their status."""
         return Batch(lambda ids: catalog.products_by_id(ids, self._language), None)
-
-    @cached_property
-    def payout_destinations(self) -> "Batch[UUID, payouts.PayoutDestination]":
-        """Destinations of payouts; each payout has one."""
-        return Batch(payouts.destinations_by_id, None)  # type: ignore[arg-type]  # never missing
-
-    @cached_property
-    def payout_rows(self) -> "Batch[UUID, payouts.Payout | None]":
-        """Payouts by id."""
-        return Batch(payouts.payouts_by_id, None)
-
-    @cached_property
-    def payout_files(self) -> "Batch[UUID, payouts.FileProgress | None]":
-        """How far files for banks are."""
-        return Batch(payouts.progress_of, None)
-
-    @cached_property
-    def payout_results(self) -> "Batch[UUID, list[payouts.PayoutFileResult]]":
-        """What banks gave back of files."""
-        return Batch(payouts.results_of, [])
-
-    @cached_property
-    def payout_differences(self) -> "Batch[UUID, list[payouts.PayoutRowDifference]]":
-        """Rows of banks' results that are not what we have."""
-        return Batch(payouts.differences_of, [])
-
-    @cached_property
-    def service_providers(self) -> "Batch[UUID, providers.Provider]":
-        """Service providers; each contract has one."""
-        return Batch(providers.providers_by_id, None)  # type: ignore[arg-type]  # never missing
-
-    @cached_property
-    def provider_contracts(self) -> "Batch[UUID, list[providers.ProviderContract]]":
-        """Contracts of providers."""
-        return Batch(providers.contracts_of, [])
-
-    @cached_property
-    def provider_terms(self) -> "Batch[UUID, list[providers.ProviderTerms]]":
-        """Versions of terms of contracts."""
-        return Batch(providers.terms_of, [])
-
-    @cached_property
-    def provider_accounts(self) -> "Batch[UUID, list[providers.ProviderAccount]]":
-        """Accounts of providers, masked."""
-        return Batch(providers.accounts_of, [])
-
-    @cached_property
-    def provider_payments(self) -> "Batch[UUID, list[providers.ProviderPayment]]":
-        """Payments of statements of providers."""
-        return Batch(providers.payments_of, [])
-
-    @cached_property
-    def provider_file_progress(self) -> "Batch[UUID, providers.ProviderFileProgress]":
-        """How files that pay providers stand; each has payments."""
-        return Batch(providers.file_progress_of, None)  # type: ignore[arg-type]  # never missing
-
-    @cached_property
-    def settlement_totals(self) -> "Batch[UUID, settlement.Totals]":
-        """The sums of runs; each run has them."""
-        return Batch(settlement.totals_of, None)  # type: ignore[arg-type]  # never missing
-
-    @cached_property
-    def settlement_proposals(self) -> "Batch[UUID, settlement.Proposal | None]":
-        """How the payouts of runs stand."""
-        return Batch(settlement.proposals_of, None)
 
     @cached_property
     def brands(self) -> "Batch[UUID, catalog.Brand | None]":
@@ -200,26 +129,6 @@ class Loaders:
     def prices(self) -> "Batch[UUID, pricing.UnitPrice | None]":
         """What the caller pays for a variant; None when it has no price."""
         return Batch(self._fetch_prices, None)
-
-    @cached_property
-    def agents(self) -> "Batch[UUID, agents.Agent | None]":
-        """Agents by id, for the back office."""
-        return Batch(agents.agents_by_id, None)
-
-    @cached_property
-    def earnings(self) -> "Batch[UUID, commissions.Earnings]":
-        """How agents stand; each has earned something or nothing."""
-        return Batch(fetch_earnings, None)  # type: ignore[arg-type]  # never missing
-
-    @cached_property
-    def team_sales(self) -> "Batch[SalesKey, list[teams.SalesPoint]]":
-        """What agents and their teams sold in a time, by day, week or month."""
-        return Batch(fetch_sales, [])
-
-    @cached_property
-    def team_members(self) -> "Batch[MembersKey, list[teams.MemberSales]]":
-        """Through whom."""
-        return Batch(fetch_members, [])
 
     @cached_property
     def agent_prices(self) -> "Batch[tuple[UUID, UUID], pricing.UnitPrice | None]":
@@ -395,11 +304,6 @@ class Loaders:
     def line_ratings(self) -> "Batch[UUID, ratings.OwnRating | None]":
         """What the buyer of a line says of it."""
         return Batch(ratings.own_ratings, None)
-
-    @cached_property
-    def promo_figures(self) -> "Batch[UUID, promotion.Figures]":
-        """What came of a promotion link."""
-        return Batch(promotion.figures_of, promotion.NOTHING)
 
     @cached_property
     def refund_parts(self) -> "Batch[UUID, list[refunds.ShownPart]]":

@@ -35,7 +35,7 @@ from tests import make
 ADAPTERS = [Dayuanren, Hook, Kameng, Kashangwl]
 SECRET = urlencode(
     {"rejections": "R1=out_of_stock,R2=duplicate_reference,R3=unknown,R4=nonsense,N0=not_found"}
-    | {"secret": "whsec_YWJj"}
+    | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 )
 HOUSE = Connection("alpha", "http://supplier.test", SECRET)
 

@@ -15,6 +15,7 @@ from schema.admin import schema as admin
 from schema.shop import schema as shop
 from tests import make
 from tests.api.asking import ask, data_of
+from tests.statements import count_statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -120,6 +121,20 @@ async def test_an_agent_sees_its_own_and_what_is_anothers_is_null_with_a_code() 
     )
     found = await data_of(admin, everything, staff)
     assert all(each["commissionBalance"] and each["downline"] for each in found["agents"]["nodes"])
+
+
+async def test_a_page_of_agents_costs_as_many_statements_as_one_agent() -> None:
+    staff = await make.operator("agents:read")
+    shown = "commissionBalance { amount } balances { owed { amount } } parent { code }"
+    query = f"{{ agents(first: 100) {{ nodes {{ {shown} }} }} }}"
+    counted = []
+    for _ in range(2):
+        for _ in range(4):
+            await make.agent(await make.agent())
+        async with count_statements() as seen:
+            await data_of(admin, query, staff)
+        counted.append(len(seen))
+    assert counted[0] == counted[1]
 
 
 async def test_an_agent_that_was_suspended_sees_what_it_had_earned() -> None:
