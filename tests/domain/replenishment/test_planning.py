@@ -177,10 +177,10 @@ async def test_shares_tell_from_how_near_the_maker_goods_came() -> None:
 
 async def test_a_supplier_keeps_its_tier_when_it_is_saved_without_one() -> None:
     wish = suppliers.SupplierWish(
-        "one", "One", "kameng", "http://one.test", "s", tier=SupplierTier.MAKER
+        "one", "One", "generic_http", "http://one.test", "s", tier=SupplierTier.MAKER
     )
     await suppliers.save_supplier(make.OPERATOR, wish)
     saved = await suppliers.save_supplier(
-        make.OPERATOR, suppliers.SupplierWish("one", "Two", "kameng", "http://one.test")
+        make.OPERATOR, suppliers.SupplierWish("one", "Two", "generic_http", "http://one.test")
     )
     assert saved.tier is SupplierTier.MAKER
