@@ -13,21 +13,20 @@ from domain import orders
 from domain.fulfilment.events import tell_incident
 from domain.fulfilment.models import AttemptStatus, Doubt, FulfilmentAttempt, IncidentKind
 from domain.fulfilment.rules import (
-    MOST_RECHECKS,
     QUERY_LEASE,
     asked_from,
     is_forgotten,
-    recheck_in,
+    next_recheck,
 )
 from domain.fulfilment.service import ask, book, capabilities_at
 from domain.kernel import clock, connection, crash_point, transaction, wake_relay
-from domain.suppliers import Completed, Rejected
+from domain.suppliers import Completed, Rejected, Uncertain
 
 _DUE = """
 SELECT id FROM fulfilment_attempts WHERE recheck_at <= $1 ORDER BY recheck_at LIMIT $2
 """
 _CLAIM = """
-UPDATE fulfilment_attempts SET recheck_at = $2, rechecks = rechecks + 1
+UPDATE fulfilment_attempts SET recheck_at = $2
 WHERE id = $1 AND recheck_at <= $3 RETURNING 1
 """
 
@@ -52,8 +51,7 @@ async def recheck_attempt(attempt_id: UUID) -> None:
     early = asked_from(capabilities, attempt.opened_at)
     if moment < early:
         async with transaction():
-            asked = {"recheck_at": early, "rechecks": attempt.rechecks - 1}
-            await FulfilmentAttempt.filter(id=attempt.id).update(**asked)
+            await FulfilmentAttempt.filter(id=attempt.id).update(recheck_at=early)
         return
     result = await ask(attempt)
     crash_point("fulfilment.recheck_answered")
@@ -64,7 +62,7 @@ async def recheck_attempt(attempt_id: UUID) -> None:
     elif isinstance(result, Completed) and attempt.doubt is Doubt.SHORT:
         await book(attempt, result)  # what it had not brought before: parked, and told
         if len(result.codes) < attempt.quantity:
-            await _again(attempt)
+            await _again(attempt, answered=True)
         else:
             await _settle(attempt_id)
     elif isinstance(result, Rejected) and attempt.status is AttemptStatus.SUCCEEDED:
@@ -72,17 +70,20 @@ async def recheck_attempt(attempt_id: UUID) -> None:
     elif isinstance(result, Completed | Rejected):
         await _settle(attempt_id)  # it is as we know it
     else:
-        await _again(attempt)
+        await _again(attempt, answered=not isinstance(result, Uncertain))
 
 
-async def _again(attempt: FulfilmentAttempt) -> None:
-    """Nothing definite: ask later, and at the end leave a contradiction to a person."""
-    if attempt.rechecks >= MOST_RECHECKS:
+async def _again(attempt: FulfilmentAttempt, *, answered: bool) -> None:
+    """Nothing definite: ask later, and at the end leave a contradiction to a person. A question
+    that nobody answered, or whose asker died, is not one of those that are asked."""
+    moment = clock.now()
+    asked, pause = next_recheck(attempt.rechecks, moment - attempt.opened_at, answered=answered)
+    if pause is None:
         await _end(attempt)
         return
     async with transaction():
-        later = clock.now() + recheck_in(attempt.rechecks)
-        await FulfilmentAttempt.filter(id=attempt.id).update(recheck_at=later)
+        later = {"rechecks": asked, "recheck_at": moment + pause}
+        await FulfilmentAttempt.filter(id=attempt.id).update(**later)
 
 
 async def _end(attempt: FulfilmentAttempt) -> None:

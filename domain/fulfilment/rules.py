@@ -27,6 +27,8 @@ INCIDENT_AFTER = timedelta(hours=24)
 
 # An attempt that is over is asked about again so often, at distances that grow by this factor.
 MOST_RECHECKS, RECHECK_FACTOR = 6, 5
+# While its supplier does not answer it is asked on, ever more seldom: after a part of its age.
+RECHECKED_FOR, UNANSWERED_PART = timedelta(days=14), 8
 
 
 @dataclass(slots=True)
@@ -47,6 +49,16 @@ def recheck_in(rechecks: int) -> timedelta:
     hours, ten, two days, where nothing else is set."""
     grown: timedelta = times.recheck * RECHECK_FACTOR ** min(rechecks, MOST_RECHECKS)
     return grown
+
+
+def next_recheck(asked: int, age: timedelta, *, answered: bool) -> tuple[int, timedelta | None]:
+    """How many questions count by now, and in how long the next one is due; None when nobody asks
+    any more. Those that nobody answers do not count."""
+    counted = asked + answered
+    if counted >= MOST_RECHECKS or (not answered and age > RECHECKED_FOR):
+        return counted, None
+    pause = recheck_in(counted)
+    return counted, pause if answered else max(pause, age / UNANSWERED_PART)
 
 
 def lacking_of(total: int, share: int, step: int) -> int:

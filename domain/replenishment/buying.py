@@ -27,7 +27,7 @@ from domain.replenishment.looking import Choice, choices_of, look, most_cost_of
 from domain.replenishment.models import ProposalState, PurchaseProposal, StockPurchase
 from domain.replenishment.planning import bounds_for
 from domain.replenishment.rules import affordable
-from domain.suppliers import CURRENCY, Candidate, Delivery, QueryResult, Submission
+from domain.suppliers import CURRENCY, Candidate, Delivery, QueryResult, Submission, Uncertain
 
 LEASE = fulfilment.QUERY_LEASE
 # So long a proposal waits for a seat or a slot at suppliers that are only busy.
@@ -38,7 +38,7 @@ UPDATE stock_purchases SET next_query_at = $2, queries = queries + 1
 WHERE id = $1 AND next_query_at <= $3 RETURNING 1
 """
 _CLAIM_RECHECK = """
-UPDATE stock_purchases SET recheck_at = $2, rechecks = rechecks + 1
+UPDATE stock_purchases SET recheck_at = $2
 WHERE id = $1 AND recheck_at <= $3 RETURNING rechecks
 """
 # Of what has come meanwhile nobody asks any more.
@@ -168,14 +168,15 @@ async def recheck_purchase(purchase_id: UUID) -> None:
     early = fulfilment.asked_from(capabilities, purchase.opened_at)
     following: datetime | None = None
     if moment < early:
-        following, rechecks = early, rechecks - 1
+        following = early
     elif not fulfilment.is_forgotten(capabilities, purchase.opened_at, moment):
         result = await _ask(purchase)
         crash_point("replenishment.recheck_answered")
         await book(purchase_id, result)
         crash_point("replenishment.recheck_booked")
-        if rechecks < fulfilment.MOST_RECHECKS:
-            following = moment + fulfilment.recheck_in(rechecks)
+        answered, age = not isinstance(result, Uncertain), moment - purchase.opened_at
+        rechecks, pause = fulfilment.next_recheck(rechecks, age, answered=answered)
+        following = moment + pause if pause else None
     async with transaction() as conn:
         await conn.execute(_RECHECK_AT, purchase_id, following, rechecks)
 
