@@ -19,6 +19,7 @@ from bench.selling import Suppliers, selling
 from domain import agents, fulfilment, ledger
 from domain.checkout import CURRENCY, LineWish, Purchase, place_order
 from domain.kernel import Actor, ActorKind
+from server import spare_the_collector
 from server.loop import use_fast_loops
 from server.settings import Settings
 from server.wiring import connect, disconnect
@@ -54,6 +55,7 @@ async def _run(
     settings: Settings, suppliers: Suppliers, sku: str, candidates: int, lines: int
 ) -> dict[str, Any]:
     await connect(settings, "bench")
+    spare_the_collector()  # as the worker does
     try:
         for line_id in await _paid_lines(sku, WARM + lines):
             await fulfilment.fulfil_line(line_id)

@@ -1,7 +1,6 @@
 """The ASGI application: GraphQL for three audiences, uploads, health, metrics, the web shop."""
 
 import asyncio
-import gc
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -31,7 +30,7 @@ from schema.faults import RequestRefused
 from schema.locale import chain, negotiate
 from schema.partner import schema as partner_schema
 from schema.shop import schema as shop_schema
-from server import metrics
+from server import metrics, spare_the_collector
 from server.backlog import watch_backlog
 from server.callbacks import callback_routes
 from server.claim_page import claim_page_route
@@ -99,7 +98,7 @@ def _lifespan(config: Settings, sockets: Sockets) -> Callable[[Starlette], Any]:
         app.state.live.start()
         watch = asyncio.create_task(watch_backlog()) if config.supplier_backlog_lines else None
         on_stop_signal(partial(_end_streams, sockets, app.state.live))
-        _spare_the_collector()
+        spare_the_collector()
         try:
             yield
         finally:
@@ -119,12 +118,6 @@ async def _end_streams(sockets: Sockets, live: Live) -> None:
     """Sockets first: the server waits for responses that are under way, but not for sockets."""
     await sockets.stop()
     live.stop()
-
-
-def _spare_the_collector() -> None:
-    """What was made by now stays for good: the collector need not look at it again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 def _routes(config: Settings, sockets: Sockets | None = None) -> list[BaseRoute]:

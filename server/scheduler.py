@@ -13,6 +13,7 @@ import structlog
 
 from domain.kernel import on_committed
 from jobs import broker as queue
+from server import spare_the_collector
 from server.logs import configure_logs
 from server.loop import use_fast_loops
 from server.settings import Settings
@@ -53,6 +54,7 @@ async def _main(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     await connect(settings, "kameng-scheduler")
+    spare_the_collector()
     lead = asyncio.create_task(_lead_again_and_again(settings))
     try:
         await ended.wait()

@@ -14,6 +14,7 @@ from adapters.webhooks import SafeSender
 from domain import notifications, webhooks
 from domain.kernel import on_committed
 from jobs import broker as queue
+from server import spare_the_collector
 from server.logs import configure_logs
 from server.loop import use_fast_loops
 from server.settings import Settings
@@ -62,6 +63,7 @@ class Household(Middleware):
         notifications.register_sender(self.messenger)
         self.waker = Waker(self.settings.database_url)
         on_committed(self.waker.wake)
+        spare_the_collector()
 
     async def _close(self) -> None:
         if self.waker is not None:
