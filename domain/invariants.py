@@ -20,7 +20,7 @@ from domain import (
     refunds,
     settlement,
 )
-from domain.kernel import clock, connection
+from domain.kernel import clock, unhurried
 
 OVERDUE_SECONDS = 300
 
@@ -444,16 +444,14 @@ async def find_violations() -> list[Finding]:
     """Run every check. Reads whole tables: minutes on a large installation, harmless always."""
     overdue = clock.now().timestamp() - OVERDUE_SECONDS
     findings = []
-    async with connection() as conn:
-        await conn.execute("SET statement_timeout = 0; SET enable_seqscan = on")
-        try:
-            for invariant in INVARIANTS:
-                args = [overdue] if "$1" in invariant.broken else []
-                sql = invariant.broken.replace("$1", "to_timestamp($1)")
+    async with unhurried() as conn:
+        for invariant in INVARIANTS:
+            args = [overdue] if "$1" in invariant.broken else []
+            sql = invariant.broken.replace("$1", "to_timestamp($1)")
+            async with conn.transaction(readonly=True):
+                await conn.execute("SET LOCAL enable_seqscan = on")
                 count = int(await conn.fetchval(sql, *args))
-                findings.append(Finding(invariant.name, invariant.promise, count))
-        finally:
-            await conn.execute("RESET statement_timeout; RESET enable_seqscan")
+            findings.append(Finding(invariant.name, invariant.promise, count))
     report = await ledger.verify()
     chain = "the hash chain over all transfers holds from end to end"
     findings.insert(2, Finding("I3", chain, len(report.faults)))

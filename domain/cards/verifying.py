@@ -26,7 +26,7 @@ from domain.cards.trace_rules import (
     path_faults,
 )
 from domain.cards.tracing import EVENT, ORDER_OF_EVENT, WINDOW_SECONDS, floor_of
-from domain.kernel import Connection, Prefix, connection, encode_id, refresh_keys
+from domain.kernel import Connection, Prefix, encode_id, refresh_keys, unhurried
 
 SLICE = 2_000
 MAX_FAULTS_TOLD = 1_000
@@ -146,13 +146,8 @@ async def verify_cards(
 
 @asynccontextmanager
 async def _one_snapshot() -> AsyncIterator[Connection]:
-    async with connection() as conn:
-        await conn.execute("SET statement_timeout = 0; SET transaction_timeout = 0")
-        try:
-            async with conn.transaction(isolation="repeatable_read", readonly=True):
-                yield conn
-        finally:
-            await conn.execute("RESET statement_timeout; RESET transaction_timeout")
+    async with unhurried() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        yield conn
 
 
 async def _verify_chain(conn: Connection, report: TraceReport, note: Callable[[], None]) -> None:

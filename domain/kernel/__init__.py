@@ -28,6 +28,7 @@ from domain.kernel.database import (
     in_a_transaction,
     refuse_inside_a_transaction,
     transaction,
+    unhurried,
 )
 from domain.kernel.housekeeping import forget_old_rows
 from domain.kernel.idempotency import claim_key, input_hash, look_up_key
@@ -199,6 +200,7 @@ __all__ = [
     "to_minor",
     "token_digest",
     "transaction",
+    "unhurried",
     "unseal",
     "unseal_small",
     "wake_relay",

@@ -7,7 +7,7 @@ must never outlive or share it (stack.md 1.5, items 7 and 9).
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TypeAlias, cast
 
@@ -30,6 +30,7 @@ __all__ = [
     "in_a_transaction",
     "refuse_inside_a_transaction",
     "transaction",
+    "unhurried",
 ]
 
 
@@ -97,6 +98,18 @@ async def connection() -> AsyncIterator[Connection]:
         return
     async with client.acquire_connection() as raw:
         yield raw
+
+
+@asynccontextmanager
+async def unhurried() -> AsyncIterator[Connection]:
+    """A connection to read large books with, for as long as that takes."""
+    async with connection() as conn:
+        await conn.execute("SET statement_timeout = 0; SET transaction_timeout = 0")
+        try:
+            yield conn
+        finally:
+            with suppress(asyncpg.InterfaceError):  # a lost connection has nothing to set back
+                await conn.execute("RESET statement_timeout; RESET transaction_timeout")
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
@@ -18,7 +19,7 @@ from tortoise.transactions import in_transaction
 from domain import cards, checkout, invariants, ledger, orders, reconciliation
 from domain.cards import importing, verifying
 from domain.checkout import LineWish, Purchase
-from domain.kernel import Refused, alone, connection, transaction
+from domain.kernel import Refused, alone, connection, transaction, unhurried
 from tests import make
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -33,6 +34,10 @@ SELECT (SELECT coalesce(json_object_agg(name, setting), '{}') FROM pg_settings
     || coalesce(current_setting('kameng.actor', true), '')
 """
 UNCHANGED = "{}0"
+_LIMITS = """
+SELECT count(*) FROM pg_settings
+WHERE name IN ('statement_timeout', 'transaction_timeout') AND setting <> '0'
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +119,25 @@ async def test_nor_does_work_that_breaks_off(monkeypatch: pytest.MonkeyPatch) ->
             raise ZeroDivisionError
     with pytest.raises(Refused):
         await make.hold(await make.variant(), 1)
+    assert await all_sessions() == {UNCHANGED}
+
+
+async def test_a_promise_over_large_books_may_take_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = invariants.Invariant("I0", "no limit of time holds", _LIMITS)
+    monkeypatch.setattr(invariants, "INVARIANTS", (limits,))
+    assert (await invariants.find_violations())[0].violations == 0
+    async with unhurried() as conn:
+        assert await conn.fetchval(_LIMITS) == 0
+    async with connection() as conn:  # its twin: others are stopped
+        assert await conn.fetchval(_LIMITS) == 2
+
+
+async def test_a_connection_that_is_lost_meanwhile_is_told_as_what_it_is() -> None:
+    with pytest.raises(asyncpg.PostgresError, match="terminating connection"):
+        async with unhurried() as conn:
+            await conn.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
     assert await all_sessions() == {UNCHANGED}
 
 
