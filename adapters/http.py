@@ -65,7 +65,7 @@ class PartnerClient:
         `max_answer_bytes` is the largest answer of this call where it is not the usual one: files.
         """
         refuse_inside_a_transaction()
-        client = self._of_this_loop()
+        client = self.http
         limit = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         try:
             async with asyncio.timeout(timeout_seconds + CONNECT_SECONDS):
@@ -109,7 +109,8 @@ class PartnerClient:
         finally:
             await response.aclose()
 
-    def _of_this_loop(self) -> httpx2.AsyncClient:
+    @property
+    def http(self) -> httpx2.AsyncClient:
         """A pool belongs to the loop that opened it; another loop (a later worker) gets its own."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:

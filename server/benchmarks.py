@@ -144,8 +144,9 @@ def delivery(
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    shown = [key for key in rows[0] if key not in ("clients", "seconds", "rounds")]
-    table = Table(*shown)
-    for row in rows:
-        table.add_row(*(str(row.get(key, "")) for key in shown))
+    """A column for each measurement: there are more figures than measurements."""
+    table = Table("", *(row["name"] for row in rows))
+    left_out = ("name", "clients", "seconds", "rounds")
+    for key in dict.fromkeys(key for row in rows for key in row if key not in left_out):
+        table.add_row(key, *(str(row.get(key, "")) for row in rows))
     console.print(table)

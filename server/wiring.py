@@ -121,7 +121,7 @@ TRANSACTION_TIMEOUT_MS = 60_000
 PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
-_client = PartnerClient()  # opens nothing before its first call
+partners = PartnerClient()  # opens nothing before its first call
 
 
 class StatelessConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -222,7 +222,7 @@ async def connect(settings: Settings, application: str = "kameng") -> None:
     realname.provider.name = settings.real_name_provider
     realname.ports.register(
         sandbox_names.NAME,
-        sandbox_names.SandboxRegistry(_client, lambda: settings.simulator_url),
+        sandbox_names.SandboxRegistry(partners, lambda: settings.simulator_url),
     )
     _limit_agents(settings)
     _register_adapters()
@@ -256,20 +256,20 @@ def _limit_agents(settings: Settings) -> None:
 def _register_adapters() -> None:
     statements.register_format(wechat.NAME, wechat_bill.rows_of)
     statements.register_format(alipay.NAME, alipay_bill.rows_of)
-    payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(_client))
-    payouts.register(alipay_payouts.NAME, alipay_payouts.AlipayTransfers(_client))
+    payments.register(sandbox_payments.NAME, sandbox_payments.SandboxGateway(partners))
+    payouts.register(alipay_payouts.NAME, alipay_payouts.AlipayTransfers(partners))
     payouts.register(bank.NAME, bank.BankFile())
-    payouts.register(wechat_payouts.NAME, wechat_payouts.WechatTransfers(_client))
-    payouts.register(sandbox_payouts.NAME, sandbox_payouts.SandboxPayouts(_client))
-    payments.register(alipay.NAME, alipay.Alipay(_client))
-    payments.register(stripe.NAME, stripe.Stripe(_client))
-    payments.register(wechat.NAME, wechat.WechatPay(_client))
-    suppliers.register(dayuanren.NAME, dayuanren.Dayuanren(_client))
-    suppliers.register(generic_http.NAME, generic_http.GenericHttp(_client))
-    suppliers.register(hook.NAME, hook.Hook(_client))
-    suppliers.register(kameng.NAME, kameng.Kameng(_client))
-    suppliers.register(kashangwl.NAME, kashangwl.Kashangwl(_client))
-    suppliers.register(reloadly.NAME, reloadly.Reloadly(_client))
+    payouts.register(wechat_payouts.NAME, wechat_payouts.WechatTransfers(partners))
+    payouts.register(sandbox_payouts.NAME, sandbox_payouts.SandboxPayouts(partners))
+    payments.register(alipay.NAME, alipay.Alipay(partners))
+    payments.register(stripe.NAME, stripe.Stripe(partners))
+    payments.register(wechat.NAME, wechat.WechatPay(partners))
+    suppliers.register(dayuanren.NAME, dayuanren.Dayuanren(partners))
+    suppliers.register(generic_http.NAME, generic_http.GenericHttp(partners))
+    suppliers.register(hook.NAME, hook.Hook(partners))
+    suppliers.register(kameng.NAME, kameng.Kameng(partners))
+    suppliers.register(kashangwl.NAME, kashangwl.Kashangwl(partners))
+    suppliers.register(reloadly.NAME, reloadly.Reloadly(partners))
     bulk.register("card_import", cards.work_off_card_import)
     bulk.register("product_import", pricing.work_off_table_import)
     bulk.register("price_import", pricing.work_off_table_import)
@@ -280,7 +280,9 @@ def _register_adapters() -> None:
 
 def _custodian(settings: Settings) -> custody.CustodyPort | None:
     if settings.custody_url:
-        return HttpCustody(_client, settings.custody_url, settings.custody_token.get_secret_value())
+        return HttpCustody(
+            partners, settings.custody_url, settings.custody_token.get_secret_value()
+        )
     return FileCustody(settings.custody_file) if settings.custody_file else None
 
 
@@ -318,13 +320,13 @@ def _keys(settings: Settings) -> kernel.KeyProvider:
     def token() -> str:
         return settings.kms_token_file.read_text().strip()  # renewed by somebody else, so not kept
 
-    service = TransitKeys(_client, settings.kms_url, settings.kms_key, token)
+    service = TransitKeys(partners, settings.kms_url, settings.kms_key, token)
     return keyfile.ServiceKeys(service, settings.key_file)
 
 
 async def disconnect() -> None:
     """Close the connections of this process: those to partners, and to the database."""
-    await _client.close()
+    await partners.close()
     await Tortoise.close_connections()
 
 
