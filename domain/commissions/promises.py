@@ -32,13 +32,15 @@ PROMISES = (
                     sum(e.amount) FILTER (WHERE a.kind = 'commission_debt') AS offset_debt
                     FROM entries e JOIN accounts a ON a.id = e.account_id
                     WHERE e.transfer_id = t.id) booked ON true
-                LEFT JOIN LATERAL (SELECT sum(c.amount) AS earned, count(*) AS lines
-                    FROM (SELECT agent_id, currency, release_at, amount FROM commissions
-                        UNION ALL
-                        SELECT agent_id, currency, release_at, amount FROM commission_awards) c
-                    WHERE c.agent_id = r.agent_id AND c.currency = r.currency
-                        AND c.release_at > coalesce(r.follows, '-infinity')
-                        AND c.release_at <= r.up_to) told ON true
+                LEFT JOIN (SELECT release_id, sum(amount) AS earned, count(*) AS lines
+                    FROM (SELECT c.amount, (SELECT n.id FROM commission_releases n
+                            WHERE n.agent_id = c.agent_id AND n.currency = c.currency
+                                AND n.up_to >= c.release_at ORDER BY n.up_to LIMIT 1) AS release_id
+                        FROM (SELECT agent_id, currency, release_at, amount FROM commissions
+                            UNION ALL
+                            SELECT agent_id, currency, release_at, amount
+                            FROM commission_awards) c) found
+                    GROUP BY release_id) told ON told.release_id = r.id
                 WHERE coalesce(-booked.gone, 0) <> r.earned - r.clawed_back
                     OR coalesce(booked.offset_debt, 0) <> r.offset_debt
                     OR (told.earned, told.lines) IS DISTINCT FROM (r.earned, r.lines))
