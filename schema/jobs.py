@@ -59,7 +59,7 @@ class Job:
     id: strawberry.ID = id_field(Prefix.JOB)
     kind: str = field(
         description="card_import, product_import, price_import, agent_price_import,"
-        " statement_import, settlement."
+        " ladder_import, statement_import, settlement."
     )
     state: JobState
     done: int = field(description="Bytes of the input that are worked off; steps without an input.")

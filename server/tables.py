@@ -2,7 +2,7 @@
 that an import left out."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from pathlib import Path
 
@@ -30,15 +30,21 @@ READ_BYTES = 256 * 1024
 CSV_TYPE = "text/csv; charset=utf-8"
 PDF_TYPE = "application/pdf"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OF_PRICES: dict[str, Callable[[Actor], Awaitable[bulk.Table]]] = {
+    "prices": pricing.export_prices,
+    "agent-prices": pricebook.export_own_prices,
+    "price-ladders": pricebook.export_price_ladders,
+    "volume-ladders": pricebook.export_volume_ladders,
+}
 
 
 def table_routes(config: Settings) -> list[Route]:
     """GET, streamed.
 
-    /admin/exports/{categories|products|variants|prices|agent-prices|cards}?format=csv|xlsx; a
-    workbook of products holds all three tables; cards take sku=, batch= and state=;
-    statement-differences take day=, statement-lines day= and one of channel=, supplier=, payout=;
-    settlement takes run=.
+    /admin/exports/{categories|products|variants|prices|agent-prices|price-ladders|volume-ladders|
+    cards}?format=csv|xlsx; a workbook of products holds all three tables; cards take sku=, batch=
+    and state=; statement-differences take day=, statement-lines day= and one of channel=,
+    supplier=, payout=; settlement takes run=.
     /statements/{id}?format=csv|pdf: an agent's statement, for itself or the back office
     /admin/compliance-report.pdf: what counsel asks to see
     /admin/provider-statements/{id}?format=csv|pdf
@@ -83,10 +89,8 @@ async def _export(request: Request, actor: Actor) -> Response:
 async def _tables(request: Request, actor: Actor, name: str) -> list[bulk.Table]:
     if name in ("categories", "products", "variants"):
         return await catalog.export_catalog(actor)
-    if name == "prices":
-        return [await pricing.export_prices(actor)]
-    if name == "agent-prices":
-        return [await pricebook.export_own_prices(actor)]
+    if name in OF_PRICES:
+        return [await OF_PRICES[name](actor)]
     if name == "cards":
         return [await cards.list_cards(actor, _card_filter(request))]
     if name == "statement-differences":

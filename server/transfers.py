@@ -1,5 +1,5 @@
-"""`kameng cards import`, `kameng catalog import`, `kameng agents import-prices`, `kameng export`:
-tables in and out."""
+"""`kameng cards import`, `kameng catalog import`, `kameng agents import-prices` and
+`import-ladders`, `kameng export`: tables in and out."""
 
 import asyncio
 import csv
@@ -38,6 +38,8 @@ class Exported(StrEnum):
     PRODUCTS = "products"
     PRICES = "prices"
     AGENT_PRICES = "agent-prices"
+    PRICE_LADDERS = "price-ladders"
+    VOLUME_LADDERS = "volume-ladders"
     CARDS = "cards"
 
 
@@ -48,6 +50,13 @@ class TableName(StrEnum):
     PRODUCTS = "products"
     VARIANTS = "variants"
     PRICES = "prices"
+
+
+class Ladders(StrEnum):
+    """What a table of ladders holds."""
+
+    PRICES = "price-ladders"
+    VOLUMES = "volume-ladders"
 
 
 def catalog_import(
@@ -103,6 +112,29 @@ def agents_import_prices(
     wish = pricebook.OwnPricesWish(dry_run, all_or_nothing)
     with file.open("rb") as opened:
         work = connected(lambda: pricebook.import_own_prices(operator(), opened, wish))
+        report = asyncio.run(work)
+    stored = not (dry_run or (all_or_nothing and report.errors))
+    _show_reports({file.name: report}, stored=stored)
+
+
+def agents_import_ladders(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    table: Annotated[
+        Ladders, typer.Option(help="Steps by the quantity of an order, or by a month's volume.")
+    ] = Ladders.PRICES,
+    dry_run: DryRun = False,
+    all_or_nothing: AllOrNothing = False,
+) -> None:
+    """Set what agents of a tier pay for many from a table: CSV, or a workbook; a row is a step.
+
+    Ladders that are refused are told and left out. `kameng export price-ladders` writes the same
+    table. Example: kameng agents import-ladders price-ladders.csv --dry-run
+    """
+    from domain import pricebook
+
+    wish = pricebook.LadderTableWish(table.value, dry_run, all_or_nothing)
+    with file.open("rb") as opened:
+        work = connected(lambda: pricebook.import_ladders(operator(), opened, wish))
         report = asyncio.run(work)
     stored = not (dry_run or (all_or_nothing and report.errors))
     _show_reports({file.name: report}, stored=stored)
@@ -167,7 +199,7 @@ def export(
     form: Annotated[Format, typer.Option("--format", help="How.")] = Format.CSV,
     sku: Annotated[str | None, typer.Option(help="Cards of this variant only.")] = None,
 ) -> None:
-    """Write products, prices, own prices of agents, or cards (never codes) as CSV or XLSX.
+    """Write products, prices, own prices of agents, ladders, or cards (never codes) as CSV or XLSX.
 
     Example: kameng export products --format xlsx --to backup
     """
@@ -176,11 +208,15 @@ def export(
     async def tables() -> "list[bulk.Table]":
         if what is Exported.PRODUCTS:
             return await catalog.export_catalog(operator())
-        if what is Exported.PRICES:
-            return [await pricing.export_prices(operator())]
-        if what is Exported.AGENT_PRICES:
-            return [await pricebook.export_own_prices(operator())]
-        return [await cards.list_cards(operator(), cards.CardFilter(sku=sku))]
+        if what is Exported.CARDS:
+            return [await cards.list_cards(operator(), cards.CardFilter(sku=sku))]
+        of_prices = {
+            Exported.PRICES: pricing.export_prices,
+            Exported.AGENT_PRICES: pricebook.export_own_prices,
+            Exported.PRICE_LADDERS: pricebook.export_price_ladders,
+            Exported.VOLUME_LADDERS: pricebook.export_volume_ladders,
+        }
+        return [await of_prices[what](operator())]
 
     async def work() -> list[Path]:
         found = await tables()

@@ -29,8 +29,8 @@ def upload_routes(config: Settings) -> list[Route]:
     /admin/card-imports?sku=&unit_cost=&source=&expires_on=&supplier_code=&reference=&note=
     &quarantine=&encoding=&dry_run=&all_or_nothing= answers with the report, or with a job when the
     file is large; /admin/imports/cards with the same, /admin/imports/products?table=&approve= and
-    /admin/imports/prices and agent-prices always answer with a job, and so does
-    /admin/imports/statements with one of channel=, supplier=, payout=, and
+    /admin/imports/prices, agent-prices, price-ladders and volume-ladders always answer with a job,
+    and so does /admin/imports/statements with one of channel=, supplier=, payout=, and
     &format=&layout=&day=&until=&name=&dry_run=.
     """
     return [
@@ -91,6 +91,13 @@ async def _begin_own_prices(request: Request, actor: Actor) -> tuple[bulk.Upload
     return await pricebook.begin_own_prices(actor, wish), MAX_TABLE_BYTES
 
 
+async def _begin_ladders(request: Request, actor: Actor) -> tuple[bulk.Upload, int]:
+    table = request.path_params["kind"]
+    flags = _flag(request, "dry_run"), _flag(request, "all_or_nothing")
+    wish = pricebook.LadderTableWish(table, *flags)
+    return await pricebook.begin_ladders(actor, wish), MAX_TABLE_BYTES
+
+
 async def _begin_statement(request: Request, actor: Actor) -> tuple[bulk.Upload, int]:
     given = request.query_params
     named = [(party, given[party.lower()]) for party in statements.Party if party.lower() in given]
@@ -115,6 +122,8 @@ KINDS: dict[str, Callable[[Request, Actor], Awaitable[tuple[bulk.Upload, int]]]]
     "products": _begin_products,
     "prices": _begin_prices,
     "agent-prices": _begin_own_prices,
+    "price-ladders": _begin_ladders,
+    "volume-ladders": _begin_ladders,
     "statements": _begin_statement,
 }
 

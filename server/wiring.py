@@ -274,6 +274,7 @@ def _register_adapters() -> None:
     bulk.register("product_import", pricing.work_off_table_import)
     bulk.register("price_import", pricing.work_off_table_import)
     bulk.register("agent_price_import", pricebook.work_off_own_prices)
+    bulk.register("ladder_import", pricebook.work_off_ladders)
     bulk.register("settlement", settlement.work_off_settlement)
     bulk.register("statement_import", statements.work_off_statement_import)
 

@@ -10,6 +10,15 @@ from domain.pricebook.importing import (
     work_off_own_prices,
 )
 from domain.pricebook.judging import refuse_inverted
+from domain.pricebook.ladder_tables import (
+    LadderTable,
+    LadderTableWish,
+    begin_ladders,
+    export_price_ladders,
+    export_volume_ladders,
+    import_ladders,
+    work_off_ladders,
+)
 from domain.pricebook.ladders import LadderWish, set_ladder
 from domain.pricebook.models import (
     AgentPrice,
@@ -50,6 +59,8 @@ __all__ = [
     "FloorGrant",
     "FloorPriceHidden",
     "LadderStep",
+    "LadderTable",
+    "LadderTableWish",
     "LadderWish",
     "OwnPricesWish",
     "PriceLadder",
@@ -59,10 +70,14 @@ __all__ = [
     "VolumeStep",
     "advertised",
     "agent_prices_of",
+    "begin_ladders",
     "begin_own_prices",
     "end_agent_price",
     "export_own_prices",
+    "export_price_ladders",
+    "export_volume_ladders",
     "floors_of",
+    "import_ladders",
     "import_own_prices",
     "keep_volumes",
     "ladders_of",
@@ -81,5 +96,6 @@ __all__ = [
     "show_floors",
     "volume_in_force",
     "wants_volumes",
+    "work_off_ladders",
     "work_off_own_prices",
 ]

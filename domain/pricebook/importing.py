@@ -205,15 +205,15 @@ def _wish(
         variant_id=variants.get(sku),
         category_id=categories.get(category),
         price=None if units is None else Money(units, row["currency"]),
-        off_rate=_rate(row["off_percent"]),
+        off_rate=rate_of(row["off_percent"]),
         valid_from=_time(row, "valid_from"),
         valid_until=_time(row, "valid_until"),
         note=row.values.get("note", ""),
     )
 
 
-def _rate(percent: str) -> int | None:
-    """5.25 is 525 of 10000."""
+def rate_of(percent: str) -> int | None:
+    """5.25 is 525 of 10000; None for an empty field."""
     if not percent:
         return None
     rate, rest = divmod(parse_units(percent, field=("off_percent",)), 100)

@@ -31,6 +31,7 @@ from domain.pricing import SHOP_CURRENCY, PriceList
 WRITE_SCOPE = "prices:write"
 LADDER_SET = "price_ladder.set"
 _LISTED = "SELECT amount FROM prices WHERE list_id = $1 AND variant_id = $2 AND tier = $3"
+_LOCKED = "SELECT 1 FROM variants WHERE id = $1 FOR NO KEY UPDATE"
 _IN_FORCE = """
 SELECT from_quantities, amounts FROM price_ladders
 WHERE list_id = $1 AND variant_id = $2 AND tier = $3 ORDER BY valid_from DESC, id DESC LIMIT 1
@@ -51,16 +52,14 @@ class LadderWish:
 async def set_ladder(actor: Actor, wish: LadderWish) -> list[LadderStep]:
     """Set a ladder from now on; earlier ones are kept. Audited, with its event; `prices:write`.
 
-    The same ladder again writes nothing. Refuses (INVALID) the tier `retail`, a tier without a
-    price on the list, and steps whose quantities do not rise or whose prices do not fall, with the
-    step; an unknown list or variant; a step below its floor (PRICE_BELOW_FLOOR).
+    The ladder that stands already writes nothing. Refuses (INVALID) the tier `retail`, a tier
+    without a price on the list, and steps whose quantities do not rise or whose prices do not fall,
+    with the step; an unknown list or variant; a step below its floor (PRICE_BELOW_FLOOR).
     """
     actor.require_scope(WRITE_SCOPE)
-    of_agents = wish.tier is not Tier.RETAIL
-    refuse_unless(of_agents, Invalid(reason="tier_of_an_agent", field=("tier",)))
     try:
         async with transaction() as conn:
-            currency, fresh = await _set(conn, actor, wish)
+            currency, fresh = await keep_ladder(conn, actor, wish)
     except TooLow as refused:
         await priceguard.note_refused(refused.site_id, InversionCause.SAVE, refused.below)
         raise
@@ -69,26 +68,31 @@ async def set_ladder(actor: Actor, wish: LadderWish) -> list[LadderStep]:
     return [LadderStep(step.from_quantity, Money(step.units, currency)) for step in wish.steps]
 
 
-async def _set(conn: Connection, actor: Actor, wish: LadderWish) -> tuple[str, bool]:
+async def keep_ladder(conn: Connection, actor: Actor, wish: LadderWish) -> tuple[str, bool]:
+    """As `set_ladder`, in the caller's transaction: the list's currency, and whether it was written
+    or stood there already."""
+    of_agents = wish.tier is not Tier.RETAIL
+    refuse_unless(of_agents, Invalid(reason="tier_of_an_agent", field=("tier",)))
     code = wish.list_code or f"base-{SHOP_CURRENCY.lower()}"
     listed = await PriceList.filter(code=code).first()
     if listed is None:
         raise Refused(NotFound(what="price list", field=("list",)))
-    # Counting the change first locks the variant, as whoever sets its prices does.
-    if not await catalog.touch_variants(conn, [wish.variant_id]):
+    # Whoever sets prices of the variant waits, and so do we for it.
+    if not await conn.fetchval(_LOCKED, wish.variant_id):
         raise Refused(NotFound(what="variant", field=("variantId",)))
     place = (listed.id, wish.variant_id, wish.tier.value)
+    row = await conn.fetchrow(_IN_FORCE, *place)
+    given = ([s.from_quantity for s in wish.steps], [s.units for s in wish.steps])
+    if given == ((row["from_quantities"], row["amounts"]) if row else ([], [])):
+        return listed.currency, False
     price = await conn.fetchval(_LISTED, *place)
     refuse_unless(price is not None, Invalid(reason="ladder_without_price", field=("tier",)))
     fault = step_fault(wish.steps, price)
     if fault is not None:
         number, reason, field = fault
         raise Refused(Invalid(reason=reason, field=("steps", str(number), field)))
-    row = await conn.fetchrow(_IN_FORCE, *place)
-    given = ([s.from_quantity for s in wish.steps], [s.units for s in wish.steps])
-    if given == ((row["from_quantities"], row["amounts"]) if row else ([], [])):
-        return listed.currency, False
     await _refuse_below(conn, wish, listed)
+    await catalog.touch_variants(conn, [wish.variant_id])
     made = await PriceLadder.create(
         id=new_id(),
         list_id=listed.id,

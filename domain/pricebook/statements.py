@@ -226,3 +226,14 @@ FROM agent_prices o JOIN agents a ON a.id = o.agent_id
 LEFT JOIN variants v ON v.id = o.variant_id LEFT JOIN categories k ON k.id = o.category_id
 WHERE o.id > $1 AND (o.valid_until IS NULL OR o.valid_until > $2) ORDER BY o.id LIMIT $3
 """
+
+# For tables of ladders: the newest of each variant, tier and list. A base list is named by its
+# currency alone, so that the table fits any installation.
+LADDER_ROWS = """
+SELECT DISTINCT ON (v.sku, o.tier, l.code) v.sku, o.tier, l.code, l.currency,
+    CASE WHEN l.code = 'base-' || lower(l.currency) THEN '' ELSE l.code END AS list,
+    o.from_quantities, o.amounts
+FROM price_ladders o JOIN variants v ON v.id = o.variant_id JOIN price_lists l ON l.id = o.list_id
+WHERE (v.sku, o.tier, l.code) > ($1, $2, $3)
+ORDER BY v.sku, o.tier, l.code, o.valid_from DESC, o.id DESC LIMIT $4
+"""

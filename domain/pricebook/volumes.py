@@ -66,6 +66,18 @@ async def set_volume_ladder(
     volumes or rates do not rise, with the step.
     """
     actor.require_scope(WRITE_SCOPE)
+    async with transaction() as conn:
+        fresh = await keep_volume_ladder(conn, actor, tier, steps)
+    if fresh:
+        wake_relay()
+    return list(steps)
+
+
+async def keep_volume_ladder(
+    conn: Connection, actor: Actor, tier: Tier, steps: Sequence[VolumeStep]
+) -> bool:
+    """As `set_volume_ladder`, in the caller's transaction; whether it was written, or stood there
+    already."""
     of_agents = tier is not Tier.RETAIL
     refuse_unless(of_agents, Invalid(reason="tier_of_an_agent", field=("tier",)))
     fault = volume_fault(steps)
@@ -73,25 +85,25 @@ async def set_volume_ladder(
         number, reason, field = fault
         raise Refused(Invalid(reason=reason, field=("steps", str(number), field)))
     given = ([step.from_volume for step in steps], [step.off_rate for step in steps])
-    async with transaction() as conn:
-        await hold_book(conn)
-        newest = await VolumeLadder.filter(tier=tier.value).order_by("-valid_from", "-id").first()
-        if given == ((newest.from_volumes, newest.off_rates) if newest else ([], [])):
-            return list(steps)
-        made = await VolumeLadder.create(
-            id=new_id(),
-            tier=tier.value,
-            from_volumes=given[0],
-            off_rates=given[1],
-            valid_from=clock.now(),
-            set_by=actor.user_id,
-        )
-        told = {plain(step.from_volume): step.off_rate for step in steps}
-        await audit.record(conn, actor, LADDER_SET, made.id, {"tier": tier.value, "steps": told})
-        payload = {"tier": tier.value, "steps": told}
-        await record_events(conn, [Event(LADDER_SET, made.id, 1, payload)])
-    wake_relay()
-    return list(steps)
+    await hold_book(conn)
+    newest = await VolumeLadder.filter(tier=tier.value).order_by("-valid_from", "-id").first()
+    if given == ((newest.from_volumes, newest.off_rates) if newest else ([], [])):
+        return False
+    made = await VolumeLadder.create(
+        id=new_id(),
+        tier=tier.value,
+        from_volumes=given[0],
+        off_rates=given[1],
+        valid_from=clock.now(),
+        set_by=actor.user_id,
+    )
+    payload = {
+        "tier": tier.value,
+        "steps": {plain(step.from_volume): step.off_rate for step in steps},
+    }
+    await audit.record(conn, actor, LADDER_SET, made.id, payload)
+    await record_events(conn, [Event(LADDER_SET, made.id, 1, payload)])
+    return True
 
 
 async def list_volume_ladders(actor: Actor) -> list[VolumeLadder]:

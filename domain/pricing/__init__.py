@@ -1,7 +1,7 @@
 """The face of pricing."""
 
 from domain.pricing.exporting import export_prices
-from domain.pricing.importing import import_folder, import_prices
+from domain.pricing.importing import LIST_COLUMN, import_folder, import_prices
 from domain.pricing.lists import PriceListDraft, save_price_list
 from domain.pricing.models import ExchangeRate, Price, PriceChange, PriceList
 from domain.pricing.queries import (
@@ -38,6 +38,7 @@ from domain.pricing.watching import watch_prices
 __all__ = [
     "CHOSEN_LIST",
     "CURRENCIES",
+    "LIST_COLUMN",
     "RATE_NOW",
     "RATE_SCALE",
     "RETAIL",

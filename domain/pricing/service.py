@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from domain.kernel import (
 from domain.priceguard import Below, InversionCause, Judge, Offered
 from domain.pricing.models import PriceList
 from domain.pricing.queries import standing_prices
-from domain.pricing.rules import CURRENCIES, SHOP_CURRENCY, TIERS, TierPrice, price_faults
+from domain.pricing.rules import CURRENCIES, RETAIL, SHOP_CURRENCY, TIERS, TierPrice, price_faults
 from domain.pricing.statements import SAVE
 
 WRITE_SCOPE = "prices:write"
@@ -150,15 +151,28 @@ def _check_tiers(prices: Sequence[TierPrice]) -> None:
 
 
 def _check_prices(prices: Sequence[TierPrice], after: dict[str, TierPrice], currency: str) -> None:
-    """Every fault of the list that would stand, placed at the given price where there is one."""
-    index_of = {price.tier: index for index, price in enumerate(prices)}
-    faults: list[Invalid] = []
+    """Every fault of the list that would stand, once: at the given price that is at fault, or that
+    made one that stands already dearer than a lesser tier's."""
+    if RETAIL not in after:
+        raise Refused(Invalid(reason="price_retail_missing", field=("prices",)))
+    faults: dict[Invalid, None] = {}
     for tier, fault in price_faults(after, currency).items():
-        index = index_of.get(tier)
+        index = _cause(prices, after[tier])
         place = ("prices",) if index is None else ("prices", str(index), *fault.field)
-        faults.append(Invalid(reason=fault.reason, field=place))
+        faults[Invalid(reason=fault.reason, field=place)] = None
     if faults:
         raise Refused(*faults)
+
+
+def _cause(prices: Sequence[TierPrice], wrong: TierPrice) -> int | None:
+    """Which of the given prices is wrong itself, or else undercuts the wrong one."""
+    own = (index for index, price in enumerate(prices) if price.tier == wrong.tier)
+    below = (
+        index
+        for index, price in enumerate(prices)
+        if TIERS.index(price.tier) < TIERS.index(wrong.tier) and price.units < wrong.units
+    )
+    return next(chain(own, below), None)
 
 
 def _check_floors(

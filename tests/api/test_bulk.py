@@ -14,6 +14,7 @@ import python_calamine
 from starlette.applications import Starlette
 
 from domain import bulk, cards, catalog, pricing
+from domain.agents import Tier
 from domain.identity.models import UserRole
 from domain.kernel import Actor, ActorKind, connection, decode_id, transaction
 from schema.admin import schema as admin_schema
@@ -192,6 +193,10 @@ async def test_an_upload_that_is_too_large_leaves_nothing(monkeypatch: pytest.Mo
         ("GET", "/admin/exports/products", "products:read"),
         ("GET", "/admin/exports/prices", "products:read"),
         ("GET", "/admin/exports/agent-prices", "agents:read"),
+        ("POST", "/admin/imports/price-ladders", "prices:write"),
+        ("POST", "/admin/imports/volume-ladders", "prices:write"),
+        ("GET", "/admin/exports/price-ladders", "products:read"),
+        ("GET", "/admin/exports/volume-ladders", "agents:read"),
         ("GET", "/admin/exports/cards", "cards:read"),
         ("GET", "/admin/card-batches/bat_00000000000000000000000000/problems.csv", "cards:read"),
     ],
@@ -287,6 +292,32 @@ async def test_own_prices_of_agents_come_in_and_go_out(form: str) -> None:
     job = await done(sent.json["jobId"], actor)
     counts = {each["name"]: each["value"] for each in job["counts"]}
     assert counts == {"created": 0, "unchanged": 1, "rejected": 0}
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+async def test_ladders_come_in_and_go_out(form: str) -> None:
+    variant = await make.variant(price=make.yuan(50), tier_prices={Tier.SILVER: make.yuan(47)})
+    token, actor = await operator("prices:write", "products:read", "agents:read")
+    of_prices = "sku,tier,currency,from_quantity,price\n{0},silver,CNY,10,46\n{0},gold,CNY,9,40\n"
+    of_volumes = "tier,from_volume,off_percent\nsilver,1000,1.25\nretail,1000,1\n"
+    for name, rows, why in (
+        ("price-ladders", of_prices.format(variant.sku), "ladder_without_price"),
+        ("volume-ladders", of_volumes, "tier_of_an_agent"),
+    ):
+        door = f"/admin/imports/{name}"
+        for flags, stored in (({"all_or_nothing": "1"}, False), ({}, True)):
+            sent = await call("POST", door, token, [rows.encode()], **flags)
+            job = await done(sent.json["jobId"], actor)
+            counts = {each["name"]: each["value"] for each in job["counts"]}
+            assert (job["kind"], job["stored"]) == ("ladder_import", stored)
+            assert (counts["created"], counts["rejected"]) == (1, 1)
+            (problem,) = job["problems"]
+            assert (problem["line"], problem["reason"]) == (3, why)
+        out = await call("GET", f"/admin/exports/{name}", token, format=form)
+        sent = await call("POST", door, token, [out.body])
+        job = await done(sent.json["jobId"], actor)
+        counts = {each["name"]: each["value"] for each in job["counts"]}
+        assert counts == {"created": 0, "unchanged": 1, "rejected": 0}
 
 
 async def test_a_text_of_a_table_is_never_run() -> None:

@@ -90,6 +90,12 @@ def test_own_prices_come_in_and_go_out_by_a_command(demo: dict[str, Any]) -> Non
     gone = run(demo, "export", "agent-prices", "--to", str(table.parent / "out"))
     assert gone.returncode == 0, gone.stderr
     assert f"{code},ALIPAN-12M,,CNY,174.50," in (table.parent / "out/agent-prices.csv").read_text()
+    volumes = table.parent / "volume-ladders.csv"
+    volumes.write_text("tier,from_volume,off_percent\nsilver,1000000,0.25\n")
+    done = run(demo, "agents", "import-ladders", str(volumes), "--table", "volume-ladders")
+    assert done.returncode == 0, done.stderr
+    gone = run(demo, "export", "volume-ladders", "--to", str(table.parent / "out"))
+    assert "silver,1000000.00,0.25" in (table.parent / "out/volume-ladders.csv").read_text()
     table.write_text(TABLE.format(code=code, price="1"))
     refused = run(demo, "agents", "import-prices", str(table))
     assert (refused.returncode, "price_below_floor" in refused.stderr) == (1, True)

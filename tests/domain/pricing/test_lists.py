@@ -206,7 +206,7 @@ async def test_a_price_on_a_list_is_judged_as_any() -> None:
     variant = await make.variant(price=make.yuan(60))
     await price_list("promo")
     for prices, places in (
-        ([TierPrice("gold", 10)], ["INVALID.prices.0.tier"]),
+        ([TierPrice("gold", 10)], ["INVALID.prices"]),
         ([TierPrice("retail", 10_000), TierPrice("gold", 20_000)], ["INVALID.prices.1.amount"]),
     ):
         asked = pricing.set_prices(make.OPERATOR, variant.id, prices, list_code="promo")
@@ -216,6 +216,32 @@ async def test_a_price_on_a_list_is_judged_as_any() -> None:
     )
     assert await refused(asked) == ["NOT_FOUND.list"]
     assert await Price.all().count() == 1
+
+
+async def test_what_is_wrong_with_prices_is_said_once_and_of_the_price_that_causes_it() -> None:
+    tiers = {Tier.BRONZE: make.yuan(48), Tier.SILVER: make.yuan(47), Tier.GOLD: make.yuan(46)}
+    variant = await make.variant(price=make.yuan(50), tier_prices=tiers)
+    await price_list("promo")
+    all_but_retail = [TierPrice(tier.value, units) for tier, units in tiers.items()]
+    for prices, listed, places in (
+        # None of these is wrong: the retail price is missing, and that is one thing.
+        (all_but_retail, "promo", ["INVALID.prices"]),
+        # A retail price below all three that stand already is one fault, of that price.
+        ([TierPrice("retail", make.yuan(40))], None, ["INVALID.prices.0.amount"]),
+        (
+            [TierPrice("gold", make.yuan(45)), TierPrice("bronze", make.yuan(46))],
+            None,
+            ["INVALID.prices.1.amount"],  # below silver's 47
+        ),
+        (
+            [TierPrice("gold", make.yuan(49)), TierPrice("silver", 0)],
+            None,
+            ["INVALID.prices.1.amount", "INVALID.prices.0.amount"],
+        ),
+    ):
+        asked = pricing.set_prices(make.OPERATOR, variant.id, prices, list_code=listed)
+        assert await refused(asked) == places
+    assert await Price.all().count() == 4
 
 
 async def test_every_change_of_a_price_is_kept_with_who_and_when() -> None:
