@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from statistics import median
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from bench.books import fill_goods, fill_own_prices, settle_statistics
+from bench.books import settle_statistics
 from bench.filling import OPERATOR
 from bench.installation import filled, write_results
-from bench.plans import heard, taken_by
+from bench.plans import heard, taken_by, told
+from bench.prices import book_of_prices
 from bench.settlement import (
     APPLICATION,
     Wish,
@@ -61,8 +61,8 @@ from server.wiring import connect, disconnect
 
 AFTER = timedelta(days=9)  # a month's end: all that is worked out for it is due
 CODES = 100_000  # of one batch of coupons
-GOODS, PRICED_AGENTS, OWN_PRICES = 10_000, 1_800, 20
-TIMES = 5  # that a read is done
+GOODS = 10_000
+FEW_LINES = 10  # where nothing of the books is looked at
 PAGE = 100
 _AGENT = """nodes { id code name tier parent { code } balances { pending { amount }
     available { amount } owed { amount } } }"""
@@ -95,25 +95,37 @@ class _Unbounded:
         return 0
 
 
-def measure(agents: int, lines: int) -> list[dict[str, Any]]:
-    """The rows of all four parts."""
+@dataclass(frozen=True)
+class _Wish(Wish):
+    """The same, with how many goods agents have prices for, and whether just these are measured."""
+
+    goods: int = GOODS
+    only_prices: bool = False
+
+
+def measure(agents: int, lines: int, goods: int, *, only_prices: bool) -> list[dict[str, Any]]:
+    """The rows of all four parts, or those of prices alone."""
+    lines = FEW_LINES if only_prices else lines
     with filled(partial(fill, agents, lines)) as (settings, _):
-        wish = Wish(settings.database_url, str(settings.key_file), agents, lines)
-        rows = measured_apart("bench.growth", wish)
-    write_results("growth", rows)
+        where = settings.database_url, str(settings.key_file)
+        rows = measured_apart("bench.growth", _Wish(*where, agents, lines, goods, only_prices))
+    write_results("prices" if only_prices else "growth", rows)
     return rows
 
 
-async def _run(wish: Wish) -> list[dict[str, Any]]:
+async def _run(wish: _Wish) -> list[dict[str, Any]]:
     await connect(wish.settings, APPLICATION)
     steps = Steps(wish.settings, APPLICATION)
     conn = await asyncpg.connect(wish.database_url)
     try:
+        if wish.only_prices:
+            reads = await book_of_prices(conn, steps, wish.goods)
+            return [*reads, *steps.rows]
         staff = await _plans(steps)
         with _at(month_of_books().ends_at + AFTER):
             await _jobs(steps, wish.lines)
             await settle_statistics(conn)
-            reads = [*await _pages(wish), *await _books_of_prices(conn, wish)]
+            reads = [*await _pages(wish), *await book_of_prices(conn, steps, wish.goods)]
             reads += await _contracts(*staff)
     finally:
         await conn.close()
@@ -204,10 +216,10 @@ async def _pages(wish: Wish) -> list[dict[str, Any]]:
     rows = []
     for name, document in LISTS.items():
         cursor = await _asked(document % "null")
-        rows.append(await _told(f"page_{name}", partial(_asked, document % "null")))
+        rows.append(await told(f"page_{name}", partial(_asked, document % "null")))
         if cursor is not None:
             after = partial(_asked, document % f'"{cursor}"')
-            rows.append(await _told(f"page_{name}_next", after))
+            rows.append(await told(f"page_{name}_next", after))
     agent = await Agent.all().first()
     assert agent is not None
     earned = await Commission.filter(agent_id=agent.id).order_by("-id").offset(50).first()
@@ -216,7 +228,7 @@ async def _pages(wish: Wish) -> list[dict[str, Any]]:
     for name, position in (("", None), ("_next", further)):
         page = PageRequest(PAGE, position, "bench")
         read = partial(commissions.list_commissions, agent.id, page)
-        rows.append(await _told(f"page_commissions{name}", read))
+        rows.append(await told(f"page_commissions{name}", read))
     return rows
 
 
@@ -228,48 +240,6 @@ async def _asked(document: str) -> str | None:
     (page,) = (result.data or {}).values()
     ends: str | None = page["pageInfo"]["endCursor"]
     return ends
-
-
-async def _told(name: str, work: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
-    """How long it takes, and of its statements how many there are and what they read."""
-    took = []
-    for _ in range(TIMES):
-        begun = time.perf_counter()
-        await work()
-        took.append(time.perf_counter() - begun)
-    async with heard() as seen:
-        await work()
-    async with connection() as conn:
-        taken = [await taken_by(conn, each) for each in seen if each.reads]
-    row = {
-        "name": name,
-        "p50_ms": round(median(took) * 1000, 1),
-        "statements": len(seen),
-        "rows_read": sum(each.rows for each in taken),
-        "whole": ", ".join(sorted({table for each in taken for table in each.whole})),
-    }
-    worst = max(taken, key=lambda each: each.rows, default=None)
-    print(row, " ".join(worst.text.split())[:160] if worst else "", file=sys.stderr)
-    return row
-
-
-async def _books_of_prices(conn: asyncpg.Connection, wish: Wish) -> list[dict[str, Any]]:
-    """What agents pay for goods: each of so many for each of so many, nothing of it stored."""
-    variants = await fill_goods(GOODS)
-    ids = [each.id for each in await Agent.all().order_by("-id").limit(PRICED_AGENTS)]
-    await fill_own_prices(ids, variants, OWN_PRICES)
-    await settle_statistics(conn)
-    some = variants[:: max(1, len(variants) // PAGE)][:PAGE]
-    asked = (
-        ("prices_1_agent_100_variants", ids[:1], some),
-        ("prices_100_agents_1_variant", ids[:PAGE], some[:1]),
-        ("prices_20_agents_20_variants", ids[:20], some[:20]),
-        ("prices_100_agents_100_variants", ids[:PAGE], some),
-    )
-    return [
-        await _told(name, partial(pricebook.agent_prices_of, agents, goods))
-        for name, agents, goods in asked
-    ]
 
 
 @dataclass(frozen=True)
@@ -327,4 +297,4 @@ async def _facts(contract_id: UUID, span: _Span) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_run(Wish(**json.loads(sys.stdin.read()))))))
+    print(json.dumps(asyncio.run(_run(_Wish(**json.loads(sys.stdin.read()))))))

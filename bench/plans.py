@@ -1,14 +1,20 @@
 """What statements take into their hands: rows, counted in the plan that each really ran by."""
 
 import json
-from collections.abc import AsyncIterator
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import asyncpg
 
+from domain.kernel import connection
+
+TIMES = 5  # that a read is done
 _READS = ("SELECT", "WITH")
 
 
@@ -59,6 +65,29 @@ async def taken_by(conn: asyncpg.Connection, statement: Statement) -> Taken:
     plan = json.loads(said)[0]
     whole = tuple(sorted(set(_whole(plan["Plan"]))))
     return Taken(statement.text, _rows_in(plan["Plan"]), plan["Execution Time"], whole)
+
+
+async def told(name: str, work: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+    """How long it takes, and of its statements how many there are and what they read."""
+    took = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        await work()
+        took.append(time.perf_counter() - begun)
+    async with heard() as seen:
+        await work()
+    async with connection() as conn:
+        taken = [await taken_by(conn, each) for each in seen if each.reads]
+    row = {
+        "name": name,
+        "p50_ms": round(median(took) * 1000, 1),
+        "statements": len(seen),
+        "rows_read": sum(each.rows for each in taken),
+        "whole": ", ".join(sorted({table for each in taken for table in each.whole})),
+    }
+    worst = max(taken, key=lambda each: each.rows, default=None)
+    print(row, " ".join(worst.text.split())[:160] if worst else "", file=sys.stderr)
+    return row
 
 
 def _rows_in(plan: dict[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """`kameng bench`: how fast this installation is (bench/README.md)."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,12 @@ from rich.table import Table
 
 commands = typer.Typer(help="Measure how fast this installation is.", no_args_is_help=True)
 console = Console(highlight=False)
+
+
+class Part(StrEnum):
+    """What may be measured without the rest."""
+
+    PRICES = "prices"
 
 
 @commands.command("purchase")
@@ -86,14 +93,16 @@ def settlement(
 def growth(
     agents: Annotated[int, typer.Option(help="Agents that earn.")] = 10_000,
     lines: Annotated[int, typer.Option(help="Lines that they earned on.")] = 1_000_000,
+    goods: Annotated[int, typer.Option(help="Variants that agents have prices for.")] = 10_000,
+    only: Annotated[Part | None, typer.Option(help="This part alone, without the books.")] = None,
 ) -> None:
     """Jobs, pages, prices of agents and contracts of providers over large books. Minutes to fill.
 
-    Example: kameng bench growth --agents 1000 --lines 100000
+    Example: kameng bench growth --agents 1000 --lines 100000, or kameng bench growth --only prices
     """
     from bench import growth as benchmark
 
-    _show(benchmark.measure(agents, lines))
+    _show(benchmark.measure(agents, lines, goods, only_prices=only is Part.PRICES))
 
 
 @commands.command("live")
