@@ -90,7 +90,7 @@ class RateExtension(FieldExtension):
         subject = self._named(kwargs) if self.rate.account else str(context.actor.user_id or "")
         wait_ms: int = await context.rate_limits.hit(self.rate.zone, subject, context.client)
         if wait_ms > 0:
-            details = {"retryAfterMs": wait_ms}
+            details = {"retryAfterMs": wait_ms, "retryable": True}
             raise RequestRefused("RATE_LIMITED", details=details, seconds=-(-wait_ms // 1000))
         return await await_maybe(next_(source, info, **kwargs))
 

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,9 +70,15 @@ def _show(outcome: "Outcome") -> None:
         )
     console.print(
         f"All had ended {outcome.ended_after:.0f} s after the last fault; buyers asked again"
-        f" {outcome.asked_again} times; the operator gave up {outcome.gave_up} purchases;"
-        f" {outcome.lasted:.0f} s in all."
+        f" {outcome.asked_again.total()} times{_by_reason(outcome.asked_again)};"
+        f" the operator gave up {outcome.gave_up} purchases; {outcome.lasted:.0f} s in all."
     )
+
+
+def _by_reason(counted: Counter[str]) -> str:
+    """In brackets, the most frequent first."""
+    told = ", ".join(f"{reason} {number}" for reason, number in counted.most_common())
+    return f" ({told})" if told else ""
 
 
 def _say(text: str) -> None:

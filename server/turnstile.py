@@ -130,5 +130,5 @@ class Turnstile:
         self._promised = max(self._promised, after_the_line) + self._seconds_for(1)
         self._promised = min(self._promised, moment + LONGEST_RETRY_SECONDS)
         seconds = max(1, math.ceil(self._promised - moment))
-        details = {"retryAfter": seconds, "retryAfterMs": seconds * 1000}
+        details = {"retryAfter": seconds, "retryAfterMs": seconds * 1000, "retryable": True}
         return RequestRefused(SHOP_BUSY, details=details, seconds=seconds)

@@ -16,9 +16,11 @@ from bench.chaos.shop import Doors
 
 ANSWER_SECONDS, PAUSE_SECONDS, GIVE_UP_SECONDS = 20.0, 0.5, 300.0
 OPERATOR_PAUSE_SECONDS = 2.0
+NO_ANSWER = "no answer"
 BUY = """
 mutation Buy($input: OrderCreateInput!) { orderCreate(input: $input) {
-  order { id status } replayed userErrors { code retryable } } }
+  order { id status } replayed userErrors { code retryable
+    ... on RetryLaterError { retryAfter } } } }
 """
 QUEUE = """
 query Queue { uncertainAttempts(first: 100) { nodes { attempt { id reference } } } }
@@ -33,9 +35,20 @@ mutation Read($input: SupplierSyncStartInput!) { supplierSyncStart(input: $input
 """
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What came of one request: an order, a refusal, or that it is asked again after a while."""
+
+    order: str = ""
+    code: str = NO_ANSWER
+    again: bool = True
+    wait: float = PAUSE_SECONDS
+
+
 @dataclass
 class Buyers:
-    """Buyers who ask again, with the same key, until they know what became of their order."""
+    """Buyers who ask again, with the same key, until they know what became of their order: when
+    they are told to, or after a short pause."""
 
     url: str
     doors: Doors
@@ -44,7 +57,7 @@ class Buyers:
     placed: dict[str, str] = field(default_factory=dict)  # our order's id by idempotency key
     refused: Counter[str] = field(default_factory=Counter)
     unanswered: list[str] = field(default_factory=list)
-    asked_again: int = 0
+    asked_again: Counter[str] = field(default_factory=Counter)  # by the reason
 
     def key_of(self, purchase: Purchase) -> str:
         """The idempotency key of a purchase."""
@@ -59,30 +72,42 @@ class Buyers:
             "variables": {"input": {"idempotencyKey": key, "lines": lines}},
         }
         while time.monotonic() < deadline:
-            payload = await self._ask(body, self.doors.buyers[purchase.buyer])
-            if payload is not None and payload["order"] is not None:
-                self.placed[key] = payload["order"]["id"]
+            heard = await self._ask(body, self.doors.buyers[purchase.buyer])
+            if heard.order:
+                self.placed[key] = heard.order
                 return
-            if payload is not None and not any(each["retryable"] for each in payload["userErrors"]):
-                self.refused[payload["userErrors"][0]["code"]] += 1
+            if not heard.again:
+                self.refused[heard.code] += 1
                 return
-            self.asked_again += 1
-            await asyncio.sleep(PAUSE_SECONDS)
+            self.asked_again[heard.code] += 1
+            await asyncio.sleep(heard.wait)
         self.unanswered.append(key)
 
-    async def _ask(self, body: dict[str, Any], token: str) -> dict[str, Any] | None:
-        """The payload; None when there was no answer, or one that says nothing."""
+    async def _ask(self, body: dict[str, Any], token: str) -> Heard:
         headers = {"authorization": f"Bearer {token}"}
         try:
             answer = await self.client.post(
                 self.url, json=body, headers=headers, timeout=ANSWER_SECONDS
             )
-            content = answer.json()
+            return heard_in(answer.json())
         except (httpx2.TransportError, ValueError):
-            return None
-        data = content.get("data") or {}
-        found: dict[str, Any] | None = data.get("orderCreate")
-        return found
+            return Heard()
+
+
+def heard_in(content: dict[str, Any]) -> Heard:
+    """What an answer says of an order; of an error of the whole request, that it is asked again."""
+    payload = (content.get("data") or {}).get("orderCreate")
+    if payload is None:
+        told = [error.get("extensions", {}) for error in content.get("errors", ())]
+        first = told[0] if told else {}
+        wait = float(first.get("retryAfter", PAUSE_SECONDS))
+        return Heard(code=first.get("code", NO_ANSWER), wait=wait)
+    if payload["order"] is not None:
+        return Heard(payload["order"]["id"], again=False)
+    errors = payload["userErrors"]
+    wait = max(float(each.get("retryAfter", PAUSE_SECONDS)) for each in errors)
+    again = any(each["retryable"] for each in errors)
+    return Heard(code=errors[0]["code"], again=again, wait=wait)
 
 
 def _line(sku: str, quantity: int, phone: str) -> dict[str, Any]:

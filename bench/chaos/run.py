@@ -91,7 +91,7 @@ class Outcome:
     incidents: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)  # from paid to ended, sorted
     ended_after: float = 0.0  # the last order, after the last fault
-    asked_again: int = 0
+    asked_again: Counter[str] = field(default_factory=Counter)  # buyers, by the reason
     gave_up: int = 0
     lasted: float = 0.0
 

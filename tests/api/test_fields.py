@@ -310,7 +310,11 @@ async def test_a_rate_is_counted_by_executed_field() -> None:
     result = await run("{ a: counted b: counted hello }", Asked(me, rate_limits=counter))
     assert counter.hits == [("order_lookup", str(me.user_id), "203.0.113.9")] * 2
     assert result.data == {"a": "ok", "b": None, "hello": "hello"}
-    assert result.errors[0].extensions == {"code": "RATE_LIMITED", "retryAfterMs": 1500}
+    assert result.errors[0].extensions == {
+        "code": "RATE_LIMITED",
+        "retryAfterMs": 1500,
+        "retryable": True,
+    }
     assert result.errors[0].message == "Too many tries. Wait 2 seconds, then try again."
 
 

@@ -33,6 +33,7 @@ def retry_after(refused: pytest.ExceptionInfo[RequestRefused]) -> int:
     seconds = refused.value.details["retryAfter"]
     assert isinstance(seconds, int)
     assert refused.value.details["retryAfterMs"] == seconds * 1000
+    assert refused.value.details["retryable"] is True
     return seconds
 
 

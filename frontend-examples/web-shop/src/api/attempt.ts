@@ -34,14 +34,19 @@ export function startAttempt(wanted: Omit<Attempt, "idempotencyKey">): Attempt {
 
 export const closeAttempt = (): void => sessionStorage.removeItem(KEY);
 
-// Refusals that do not say what became of the order with this key.
-const UNDECIDED = new Set(["IDEMPOTENCY_IN_PROGRESS", "BUSY", "SHOP_BUSY"]);
+// Made before anybody looked at the order: nothing was bought by this request, but maybe by an earlier one.
+const NOT_NOW = new Set(["BUSY", "SHOP_BUSY"]);
 
-export const isUndecided = (code: string): boolean => UNDECIDED.has(code);
+/**
+ * Whether it is still unknown what became of the order with this key. `again`: the key was sent before, and
+ * what came of that is unknown; only an answer about the order itself settles it.
+ */
+export function isUnknown(again: boolean, error: CombinedError | undefined, codes: readonly string[]): boolean {
+  if (error) return again || mayHaveHappened(error);
+  return codes.some((code) => code === "IDEMPOTENCY_IN_PROGRESS" || (again && NOT_NOW.has(code)));
+}
 
-/** Whether a failed request may nevertheless have placed the order. */
-export function mayHaveHappened(error: CombinedError): boolean {
-  if (error.networkError) return true;
+function mayHaveHappened(error: CombinedError): boolean {
   const code = topLevelCode(error);
-  return code === undefined || code === "INTERNAL" || isUndecided(code);
+  return error.networkError !== undefined || code === undefined || code === "INTERNAL";
 }

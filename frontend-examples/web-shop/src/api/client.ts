@@ -8,6 +8,12 @@ export function topLevelCode(error: CombinedError | undefined): string | undefin
   return typeof code === "string" ? code : undefined;
 }
 
+/** How long the server asks to wait before the same request is sent again; 0: it did not say. */
+export function waitMs(error: CombinedError | undefined): number {
+  const told = error?.graphQLErrors[0]?.extensions?.["retryAfterMs"];
+  return typeof told === "number" ? told : 0;
+}
+
 // A refresh token is good for one use. A language switch makes a second client, which must wait for the
 // first one's refresh instead of spending the same token again.
 let refreshing: Promise<void> | null = null;

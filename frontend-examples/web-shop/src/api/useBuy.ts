@@ -2,8 +2,10 @@ import { useState } from "react";
 import { type CombinedError, useClient } from "urql";
 import type { OrderCreateMutation as OrderCreateData } from "../gql/graphql";
 import { OrderCreateMutation } from "../operations/orders";
-import { type Attempt, closeAttempt, isUndecided, mayHaveHappened, openAttempt, startAttempt } from "./attempt";
+import { type Attempt, closeAttempt, isUnknown, openAttempt, startAttempt } from "./attempt";
+import { waitMs } from "./client";
 import { WALLET } from "./payment";
+import { useSecondsUntil } from "./useSecondsUntil";
 
 export type BuyRefusal = OrderCreateData["orderCreate"]["userErrors"][number];
 
@@ -11,6 +13,8 @@ export interface Buying {
   /** A purchase that has no answer yet: only this same one may be sent again. */
   open: Attempt | null;
   working: boolean;
+  /** So many seconds the server asks to wait before the next try. */
+  wait: number;
   refusals: readonly BuyRefusal[];
   error: CombinedError | undefined;
   buy(wanted: Omit<Attempt, "idempotencyKey" | "buyer">): Promise<string | null>;
@@ -29,6 +33,8 @@ export function useBuy(buyer: string | undefined, sku: string | undefined): Buyi
   const client = useClient();
   const [working, setWorking] = useState(false);
   const [outcome, setOutcome] = useState<Outcome>(NOTHING);
+  const [nextAt, setNextAt] = useState(0);
+  const wait = useSecondsUntil(nextAt);
   const open = buyer && sku ? openAttempt(buyer, sku) : null;
 
   const buy: Buying["buy"] = async (wanted) => {
@@ -43,11 +49,14 @@ export function useBuy(buyer: string | undefined, sku: string | undefined): Buyi
       .toPromise();
     const payload = data?.orderCreate;
     const refusals = payload?.userErrors ?? [];
-    const undecided = error ? mayHaveHappened(error) : refusals.some((each) => isUndecided(each.code));
-    if (!undecided) closeAttempt();
+    if (!isUnknown(open !== null, error, refusals.map((each) => each.code))) closeAttempt();
+    setNextAt(Date.now() + Math.max(waitMs(error), ...refusals.map(secondsOf).map((each) => each * 1000)));
     setOutcome({ refusals, error });
     setWorking(false);
     return payload?.order?.id ?? null;
   };
-  return { open, working, ...outcome, buy };
+  return { open, working, wait, ...outcome, buy };
 }
+
+const secondsOf = (refusal: BuyRefusal): number =>
+  refusal.__typename === "RetryLaterError" ? refusal.retryAfter : 0;

@@ -99,6 +99,7 @@ export function BuyPanel({ product, onStale }: { product: ShopProduct; onStale()
         sellable={sellable(variant) || buying.open !== null}
         retry={buying.open !== null}
         working={buying.working}
+        wait={buying.wait}
         onPress={() => (viewer ? void buy() : openDialog())}
       />
     </div>
@@ -148,22 +149,24 @@ interface BuyButtonProps {
   sellable: boolean;
   retry: boolean;
   working: boolean;
+  wait: number;
   onPress(): void;
 }
 
-function BuyButton({ signedIn, sellable, retry, working, onPress }: BuyButtonProps) {
+function BuyButton({ signedIn, sellable, retry, working, wait, onPress }: BuyButtonProps) {
   const { t } = useI18n();
   const label = () => {
     if (working) return t("product.buying");
     if (!sellable) return t("stock.OUT");
     if (!signedIn) return t("product.signIn");
+    if (wait > 0) return t("buy.wait", { seconds: wait });
     return t(retry ? "buy.retry" : "product.buy");
   };
   return (
     <button
       type="button"
       className="button button-primary button-wide button-tall"
-      disabled={working || !sellable}
+      disabled={working || wait > 0 || !sellable}
       data-testid="buy"
       onClick={onPress}
     >

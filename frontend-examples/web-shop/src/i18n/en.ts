@@ -62,6 +62,7 @@ export const en = {
   "buy.unknown": "No answer yet",
   "buy.unknownText": "We do not know whether your order was placed. Trying again is safe: it is the same order and is paid once.",
   "buy.retry": "Try again",
+  "buy.wait": "Try again in {seconds} s",
   "buy.price": "The price is now {amount}. Check it, then buy again.",
   "buy.available": "Available now: {count}.",
   "pay.with": "Pay with",

@@ -64,6 +64,7 @@ export const zh: Record<MessageKey, string> = {
   "buy.unknown": "尚未收到结果",
   "buy.unknownText": "暂时无法确认订单是否已提交。可以放心重试：仍是同一笔订单，只扣款一次。",
   "buy.retry": "重试",
+  "buy.wait": "{seconds} 秒后可重试",
   "buy.price": "价格已变为 {amount}，请确认后再次购买。",
   "buy.available": "当前可购：{count} 件。",
   "pay.with": "支付方式",

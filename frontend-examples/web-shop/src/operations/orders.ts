@@ -11,6 +11,7 @@ export const OrderCreateMutation = graphql(/* GraphQL */ `
         ... on PriceChangedError { actual { amount currency } }
         ... on BalanceShortError { required { amount currency } }
         ... on AccountInvalidError { key }
+        ... on RetryLaterError { retryAfter }
       }
     }
   }
