@@ -47,6 +47,30 @@ async function openCard(page) {
   await page.getByTestId("buy").waitFor();
 }
 
+/** At a peak the door says when to come again: the button waits, and nobody is left in doubt. */
+async function turnedAwayOnce(page) {
+  const seconds = 2;
+  const extensions = { code: "SHOP_BUSY", retryAfter: seconds, retryAfterMs: seconds * 1000, retryable: true };
+  const answer = {
+    status: 503,
+    contentType: "application/json",
+    body: JSON.stringify({ errors: [{ message: "Too many people are buying.", extensions }] }),
+  };
+  let turned = false;
+  await page.route("**/graphql/shop", async (route) => {
+    if (turned || route.request().postDataJSON()?.operationName !== "OrderCreate") return route.fallback();
+    turned = true;
+    return route.fulfill(answer);
+  });
+  const button = page.getByTestId("buy");
+  await button.click();
+  await page.locator(".notice-code", { hasText: "SHOP_BUSY" }).waitFor();
+  assert.ok(await button.isDisabled(), "the button did not wait");
+  assert.match(await button.innerText(), /\d s$/);
+  assert.equal(await page.locator(".notice-warn").count(), 0, "nothing was bought, and the shop is in doubt");
+  await page.waitForSelector('[data-testid="buy"]:not([disabled])');
+}
+
 async function delivered(page) {
   await page.waitForURL(/#\/orders\/./);
   const status = page.getByTestId("order-status");
@@ -96,6 +120,7 @@ async function buyOne(page, shot) {
   const before = toUnits(shown);
   await openCard(page);
   await shot("2-card");
+  await turnedAwayOnce(page);
   await page.getByTestId("buy").click();
   await delivered(page);
   await shot("3-order");
