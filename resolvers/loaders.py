@@ -216,6 +216,11 @@ class Loaders(AgentLoaders):
         return Batch(fulfilment.attempts_by_id, None)
 
     @cached_property
+    def supply_steps(self) -> "Batch[UUID, list[fulfilment.SupplyStep]]":
+        """What happened to the lines of incidents, for the back office."""
+        return Batch(fulfilment.steps_of, [])
+
+    @cached_property
     def supplier_health(self) -> "Batch[UUID, routing.SupplierHealth | None]":
         """How a supplier does, for the back office."""
         return Batch(routing.health_of, None)

@@ -42,6 +42,13 @@ async def attempt_of(
     return there(await info.context.loaders.attempts.load(incident.attempt_id))
 
 
+async def steps_of(
+    incident: Parent[fulfilment.SupplyIncident], info: Info
+) -> list[fulfilment.SupplyStep]:
+    """What happened, in order."""
+    return await info.context.loaders.supply_steps.load(incident.id)
+
+
 async def order_id_of(incident: Parent[fulfilment.SupplyIncident], info: Info) -> strawberry.ID:
     """The order that an incident is about."""
     owner = there(await info.context.loaders.line_owners.load(incident.line_id))

@@ -3,14 +3,17 @@
 from datetime import datetime
 
 import strawberry
+from strawberry import Parent
 
 from domain import fulfilment
-from domain.fulfilment import IncidentKind, Resolution, VerdictState
+from domain.fulfilment import IncidentKind, Resolution, StepKind, VerdictState
 from domain.kernel import Prefix
 from resolvers import supply as resolvers
+from resolvers.context import Info
 from resolvers.permissions import Scope
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
+from schema.locale import step_text
 from schema.paging import Connection
 from schema.scalars import Money, id_field
 from schema.suppliers import FulfilmentAttempt
@@ -19,9 +22,38 @@ strawberry.enum(
     IncidentKind, name="SupplyIncidentKind", description="What is not where it should be."
 )
 strawberry.enum(Resolution, name="SupplyResolution", description="How an incident ends.")
+strawberry.enum(StepKind, name="SupplyStepKind", description="What happened.")
 strawberry.enum(
     VerdictState, name="AttemptVerdictState", description="ASKED: another operator has to agree."
 )
+
+
+def _message(step: Parent[fulfilment.SupplyStep], info: Info) -> str:
+    text = step.what.value
+    if step.what is StepKind.RESOLVED:
+        text = "REFUNDED" if step.money else text if step.by else "OVER"
+    words: dict[str, object] = {
+        "supplier": step.supplier,
+        "number": step.attempt,
+        "pieces": step.pieces,
+        "item": step.item,
+        "word": step.word,
+        "by": step.by or "-",
+        "money": step.money or "-",
+    }
+    return step_text(text, info.context.language, words, step.note)
+
+
+@strawberry.type(description="One thing that happened to the line of an incident.")
+@presents(fulfilment.SupplyStep)
+class SupplyStep:
+    at: datetime
+    what: StepKind
+    message: str = field(_message, description="In words: who, what, why.")
+    attempt: int | None = field(description="The number of the attempt; null: of the line.")
+    supplier: str = field(description="Its code; empty: of the line.")
+    word: str = field(description="A code: why, or how it ended; empty without.")
+    by: str = field(description="The login of the operator who did it; empty: none did.")
 
 
 @strawberry.type(description="Goods or money of a supplier that are not where they should be.")
@@ -30,6 +62,12 @@ class SupplyIncident:
     id: strawberry.ID = id_field(Prefix.SUPPLY_INCIDENT)
     kind: IncidentKind
     attempt: FulfilmentAttempt = field(resolvers.attempt_of)
+    steps: list[SupplyStep] = field(
+        resolvers.steps_of,
+        size=10,
+        description="What happened to the line, oldest first: attempts, answers, words of"
+        " operators, incidents.",
+    )
     line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
     order_id: strawberry.ID = field(resolvers.order_id_of, description="Public id, ord_...")
     order_number: str = field(resolvers.order_number_of)

@@ -293,6 +293,7 @@ def _limit_supply(settings: Settings) -> None:
     fulfilment.times.alone_units = settings.give_up_alone * kernel.SCALE
     routing.sources.every = timedelta(seconds=settings.supplier_poll_seconds)
     suppliers.places.open_purchases = fulfilment.open_attempts
+    suppliers.places.hold_purchases = (fulfilment.hold_attempts, replenishment.hold_purchases)
     routing.sources.spent = fulfilment.spent_since
     routing.sources.refund_hours = aftersale.settling_hours
 

@@ -27,7 +27,7 @@ from domain.fulfilment.models import (
     SupplyIncident,
     VerdictState,
 )
-from domain.fulfilment.outcomes import open_attempts, spent_since
+from domain.fulfilment.outcomes import hold_attempts, open_attempts, spent_since
 from domain.fulfilment.queries import (
     Bringing,
     attempts_by_id,
@@ -77,6 +77,7 @@ from domain.fulfilment.service import (
     look_at,
     query_attempt,
 )
+from domain.fulfilment.steps import StepKind, SupplyStep, steps_of
 from domain.fulfilment.uncertain import (
     FoundGoods,
     UncertainAttempt,
@@ -119,9 +120,11 @@ __all__ = [
     "Resolution",
     "ResolutionUnusable",
     "ResolveWish",
+    "StepKind",
     "SupplierCallback",
     "SupplierCallbackOutcome",
     "SupplyIncident",
+    "SupplyStep",
     "UncertainAttempt",
     "VerdictPending",
     "VerdictState",
@@ -147,6 +150,7 @@ __all__ = [
     "fulfil_line",
     "give_back",
     "give_up",
+    "hold_attempts",
     "is_final_not_found",
     "is_forgotten",
     "list_callbacks",
@@ -167,6 +171,7 @@ __all__ = [
     "resolve_incident",
     "route_plan",
     "spent_since",
+    "steps_of",
     "submit",
     "take_callback",
     "times",

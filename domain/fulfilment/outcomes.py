@@ -32,6 +32,8 @@ from domain.suppliers import (
 # They end by themselves when the attempt does.
 OF_OPEN_ATTEMPTS = (IncidentKind.OPEN_TOO_LONG, IncidentKind.WITHHELD, IncidentKind.FORGOTTEN)
 
+_HOLD = "LOCK TABLE fulfilment_attempts IN EXCLUSIVE MODE"
+
 _OPEN_AT = """
 SELECT supplier_id, count(*) FROM fulfilment_attempts
 WHERE supplier_id = ANY($1) AND status IN ('submitting', 'accepted', 'uncertain')
@@ -105,6 +107,13 @@ async def open_attempts(conn: Connection, supplier_ids: Sequence[UUID]) -> Mappi
         for supplier_id, number in (await above.open_elsewhere(conn, supplier_ids)).items():
             found[supplier_id] = found.get(supplier_id, 0) + number
     return found
+
+
+async def hold_attempts(conn: Connection) -> None:
+    """Until the caller's transaction ends nobody opens an attempt, nor looks by which way the next
+    one would go: whoever does waits for its end (`going_on.look` locks attempts as it reads ways;
+    all others read theirs after the commit)."""
+    await conn.execute(_HOLD)
 
 
 async def spent_since(

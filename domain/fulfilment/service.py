@@ -20,7 +20,7 @@ from domain.fulfilment.attempts import (
     save_attempt,
 )
 from domain.fulfilment.events import tell_incident, tell_rerouted, tell_uncertain
-from domain.fulfilment.going_on import Step, go_on, look, need_of
+from domain.fulfilment.going_on import Seen, Step, go_on, look, need_of
 from domain.fulfilment.manual import still_by_hand
 from domain.fulfilment.models import (
     OPEN,
@@ -201,13 +201,23 @@ async def _book_and_go_on(step: Step, result: SubmitResult) -> tuple[bool, Step 
     async with transaction() as conn:
         line = await orders.lock_line(conn, step.attempt.line_id)
         seen = await look(conn, line, step)
-        following = await go_on(conn, seen, step, result) if seen else None
+        known = seen is not None and not _says_of_next(seen, result)
+        following = await go_on(conn, seen, step, result) if seen and known else None
         again = following is not None
         if following is None:
             stored = seen.own if seen else await locked_attempt(conn, step.attempt.id)
             again = await book_locked(conn, line, stored, result, None)
     wake_relay()
     return again, following
+
+
+def _says_of_next(seen: Seen, said: Rejected) -> bool:
+    """Whether this no tells something of the next offers, too, which were read before it: it is of
+    their supplier."""
+    if routing.fault_of(said.category) not in (routing.Fault.SUPPLIERS, routing.Fault.PACE):
+        return False
+    known = (suppliers.candidate_in(row["candidate"]) for row in seen.rows if row["candidate"])
+    return any(each.supplier_id == seen.own.supplier_id for each in known)
 
 
 async def _leave_due(conn: Connection, line: orders.LockedLine) -> None:

@@ -49,6 +49,7 @@ _OPEN_AT = """
 SELECT supplier_id, count(*)::int AS number FROM stock_purchases
 WHERE supplier_id = ANY($1) AND next_query_at IS NOT NULL GROUP BY supplier_id
 """
+_HOLD = "LOCK TABLE stock_purchases IN EXCLUSIVE MODE"
 _ASK_SOON = """
 UPDATE stock_purchases SET next_query_at = CASE
     WHEN next_query_at IS NULL OR status = 'submitting' THEN next_query_at
@@ -76,6 +77,11 @@ async def open_purchases(conn: Connection, supplier_ids: Sequence[UUID]) -> Mapp
     """How many purchases without an outcome suppliers have: each takes one of their seats."""
     rows = await conn.fetch(_OPEN_AT, list(supplier_ids))
     return {row["supplier_id"]: row["number"] for row in rows}
+
+
+async def hold_purchases(conn: Connection) -> None:
+    """Until the caller's transaction ends nobody opens a purchase for stock."""
+    await conn.execute(_HOLD)
 
 
 async def ask_soon(conn: Connection, supplier_id: UUID, reference: str) -> bool | None:

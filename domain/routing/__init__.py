@@ -37,7 +37,16 @@ from domain.routing.models import (
 )
 from domain.routing.policies import PolicyWish, delete_policy, save_policy
 from domain.routing.queries import CountOpen, list_policies, policy_of
-from domain.routing.rules import PASSING, Exclusion, Route, Wanted, fresh_balance, opens_again
+from domain.routing.rules import (
+    PASSING,
+    Exclusion,
+    Fault,
+    Route,
+    Wanted,
+    fault_of,
+    fresh_balance,
+    opens_again,
+)
 from domain.routing.service import choose, note_balance, plan, take_seat
 from domain.routing.showing import Considered, RoutePlan, plans_of, route_plan
 
@@ -53,6 +62,7 @@ __all__ = [
     "Course",
     "Demotion",
     "Exclusion",
+    "Fault",
     "Heard",
     "Need",
     "Next",
@@ -72,6 +82,7 @@ __all__ = [
     "course_of_line",
     "delete_policy",
     "due_polls",
+    "fault_of",
     "forget_readings",
     "fresh_balance",
     "gates_of",

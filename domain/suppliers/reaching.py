@@ -23,15 +23,18 @@ SELECT {WAY} FROM supplier_offers o JOIN suppliers s ON s.id = o.supplier_id WHE
 
 
 OpenAt = Callable[[Database, Sequence[UUID]], Awaitable[Mapping[UUID, int]]]
+Hold = Callable[[Database], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Places:
-    """How long a supplier may take, and how many purchases of suppliers have no outcome, which
-    contexts above know; set once by the wiring."""
+    """How long a supplier may take, how many purchases of suppliers have no outcome, and how to
+    keep any from being opened until a transaction ends, which contexts above know; set once by the
+    wiring."""
 
     timeout_seconds: float = 8.0
     open_purchases: OpenAt | None = None
+    hold_purchases: Sequence[Hold] = ()
 
 
 places = Places()

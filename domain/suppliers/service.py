@@ -94,7 +94,8 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
     actor.require_scope(WRITE_SCOPE)
     _check(wish)
     async with transaction() as conn:
-        supplier = await Supplier.filter(code=wish.code).select_for_update().first()
+        # Rows that only name a supplier, as those of deliveries do, do not wait for this.
+        supplier = await Supplier.filter(code=wish.code).select_for_update(no_key=True).first()
         if supplier is None:
             refuse_unless(
                 bool(wish.secret), Invalid(reason="supplier_secret_missing", field=("secret",))
@@ -206,11 +207,14 @@ def listed_name(adapter: str, item: str) -> str | None:
 
 
 async def _refuse_another(conn: Database, supplier: Supplier, wish: SupplierWish) -> None:
-    """Nobody else is asked about purchases that were made where this supplier was."""
+    """Nobody else is asked about purchases that were made where this supplier was: they are
+    counted while none can begin, so that none is made there and asked about elsewhere."""
     there = (supplier.adapter, (supplier.base_url or "").rstrip("/"))
     moves = supplier.version > 0 and there != (wish.adapter, wish.base_url.rstrip("/"))
     if not moves or wish.same_party or places.open_purchases is None:
         return
+    for hold in places.hold_purchases:
+        await hold(conn)
     number = (await places.open_purchases(conn, [supplier.id])).get(supplier.id, 0)
     refuse_unless(number == 0, SupplierHasOpen(open=number, field=("baseUrl",)))
 

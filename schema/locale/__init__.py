@@ -114,6 +114,15 @@ def advice_text(code: str, language: str) -> str:
     return texts(language)["advice"][code]
 
 
+def step_text(code: str, language: str, values: Mapping[str, object], note: str) -> str:
+    """What happened to a purchase, in words, and what an operator noted."""
+    words = texts(language)["words"]
+    word = str(values["word"])
+    said = {**values, "word": words.get(word, word.replace("_", " "))}
+    text = _fill("steps", code, language, said)
+    return f"{text} {words['noted'].replace('{note}', note)}" if note else text
+
+
 def progress_text(key: str, language: str, values: Mapping[str, object]) -> str:
     """How far an agent is with one criterion of a tier."""
     return _fill("progress", key, language, values)

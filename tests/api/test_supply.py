@@ -1,11 +1,14 @@
 """Incidents and uncertain purchases over the API of the back office."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain import fulfilment, routing
-from domain.kernel import Prefix, encode_id
+from domain.fulfilment import SupplierCallback, SupplierCallbackOutcome
+from domain.identity.models import User
+from domain.kernel import Prefix, clock, encode_id
 from domain.orders.models import Order, OrderLine
 from schema.admin import schema as admin_schema
 from tests import make
@@ -19,6 +22,10 @@ __all__ = ["port"]
 INCIDENTS = """
 { supplyIncidents { nodes { id kind attempt { id status parked cost { amount } } lineId supplierId
     orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
+"""
+STEPS = """
+{ supplyIncidents(resolved: true) { nodes { steps {
+    at what attempt supplier word by message } } } }
 """
 RESOLVE = """
 mutation End($input: SupplyIncidentResolveInput!) {
@@ -83,6 +90,47 @@ async def test_an_incident_is_seen_and_ended(port: Scripted) -> None:
     assert ended["userErrors"] == []
     assert ended["incident"]["amount"] == {"amount": "80.00", "currency": "CNY"}
     assert (await admin(INCIDENTS))["supplyIncidents"]["nodes"] == []
+
+
+async def test_what_happened_is_told_in_order_and_in_both_languages(port: Scripted) -> None:
+    """From the first question to the word of an operator, of every attempt for the line."""
+    attempt, incident = await late_goods(port)
+    person = await make.buyer()
+    login = (await User.get(id=person.require_user())).login
+    actor = replace(make.OPERATOR, user_id=person.user_id)
+    await SupplierCallback.create(
+        supplier_id=attempt.supplier_id,
+        attempt_id=attempt.id,
+        received_at=clock.now(),
+        judged_at=clock.now(),
+        raw_sealed=b"-",
+        digest=b"-",
+        outcome=SupplierCallbackOutcome.DOUBTED,
+    )
+    wish = {"resolution": "KEPT_AS_STOCK", "note": "asked by phone"}
+    incident_id = encode_id(Prefix.SUPPLY_INCIDENT, incident.id)
+    await data_of(admin_schema, RESOLVE, actor, input={"id": incident_id, **wish})
+    (shown,) = (await admin(STEPS))["supplyIncidents"]["nodes"]
+    steps = shown["steps"]
+    assert [each["at"] for each in steps] == sorted(each["at"] for each in steps)
+    assert [(each["what"], each["attempt"], each["word"]) for each in steps] == [
+        ("ASKED", 1, ""),
+        ("UNCERTAIN", 1, "unknown"),
+        ("STOCKED", 1, ""),
+        ("INCIDENT", 1, "came_late"),
+        ("CALLED_BACK", 1, "doubted"),
+        ("RESOLVED", 1, "kept_as_stock"),
+        ("ASKED", 2, ""),  # of ten minutes later, as this test has its clock
+        ("BROUGHT", 2, ""),
+        ("LINE_DELIVERED", None, ""),
+    ]
+    assert steps[0]["message"] == "s-first was asked for 1 of first (attempt 1)."
+    ended = f"{login} ended that: the goods stay in stock. Noted: asked by phone"
+    assert (steps[5]["by"], steps[5]["message"]) == (login, ended)
+    (shown,) = (await data_of(admin_schema, STEPS, actor, "zh"))["supplyIncidents"]["nodes"]
+    said = "s-second 交来货品，成本 ¥80.00。"
+    assert shown["steps"][7]["message"] == said
+    assert "GOODS-" not in str(shown)
 
 
 async def test_an_uncertain_purchase_is_seen_and_ended(port: Scripted) -> None:

@@ -297,6 +297,37 @@ async def test_a_refused_key_opens_the_breaker_at_once(port: Scripted) -> None:
     assert first.success < second.success
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        (Category.AUTH, ["first", "second"]),  # its breaker is open now
+        (Category.RATE_LIMITED, ["first", "second"]),
+        (Category.OUT_OF_STOCK, ["first", "other"]),  # which says nothing of its other item
+    ],
+)
+async def test_the_next_offer_of_who_said_no_is_judged_by_that_no(
+    port: Scripted, said: Category, asked: list[str]
+) -> None:
+    _, line_id = await paid_line(["first", "second"])
+    wish = suppliers.OfferWish(await sku_of(line_id), "s-first", "other", COST)
+    await suppliers.save_offer(make.OPERATOR, wish)
+    port.submits = {"first": [Rejected(said)], "other": [goods()], "second": [goods()]}
+    await fulfilment.fulfil_line(line_id)
+    assert [each.item for each in port.submitted] == asked
+
+
+async def test_without_that_look_a_supplier_that_refused_our_key_would_be_asked_at_once_again(
+    port: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_says_of_next", lambda seen, said: False)
+    _, line_id = await paid_line(["first", "second"])
+    wish = suppliers.OfferWish(await sku_of(line_id), "s-first", "other", COST)
+    await suppliers.save_offer(make.OPERATOR, wish)
+    port.submits = {"first": [Rejected(Category.AUTH)], "other": [goods()]}
+    await fulfilment.fulfil_line(line_id)
+    assert [each.item for each in port.submitted] == ["first", "other"]
+
+
 async def test_what_is_out_of_stock_is_left_alone_and_its_supplier_is_not(port: Scripted) -> None:
     _, line_id = await paid_line(["first", "second"])
     gone: list[SubmitResult] = [Rejected(Category.OUT_OF_STOCK)] * 3
