@@ -1,10 +1,13 @@
 """One bench for each adapter: the adapter, a supplier of the simulator in its dialect, its book."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -47,6 +50,17 @@ class Goods:
     tries: int = 1  # calls that one submission makes when its key is refused
 
 
+GUIDE = Path(__file__).parents[1] / "docs/add-a-supplier.md"
+
+
+def template() -> Any:
+    """The adapter that the guide prints, as somebody would copy it."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    module = ModuleType("template")
+    exec(compile(code, str(GUIDE), "exec"), module.__dict__)  # noqa: S102 - of this repository
+    return module.Example
+
+
 PHONE = "13800138000"
 KINDS = {
     "generic cards": Goods("generic_http", GenericHttp),
@@ -87,6 +101,8 @@ KINDS = {
     ),
     "kameng cards": Goods("kameng", Kameng),
     "kameng top-up": Goods("kameng", Kameng, {"phone": PHONE}),
+    "template cards": Goods("example", template()),
+    "template top-up": Goods("example", template(), {"mobile": PHONE}),
     "hook cards": Goods("hook", Hook),
     "hook top-up": Goods("hook", Hook, {"mobile": PHONE}),
 }

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.sandbox import trade
-from adapters.sandbox.dialects import dayuanren, hook, kameng, kashangwl, plain, reloadly
+from adapters.sandbox.dialects import dayuanren, example, hook, kameng, kashangwl, plain, reloadly
 from adapters.sandbox.dialects.doors import (
     Notice,
     Spoil,
@@ -94,6 +94,8 @@ DIALECTS = {
         },
         kameng.notice,
     ),
+    # No adapter of this name is registered: the template of docs/add-a-supplier.md speaks it.
+    "example": Dialect("/example", lambda code, base: {}),
     "hook": Dialect("/hook", lambda code, base: {"secret": hook.SECRET}, hook.notice),
 }
 
@@ -117,6 +119,7 @@ def routes() -> list[Route]:
         *dayuanren.routes(),
         *reloadly.routes(),
         *kameng.routes(),
+        *example.routes(),
         *hook.routes(),
         *plain.routes(),
     ]
@@ -127,7 +130,7 @@ async def list_dialects(request: Request) -> Response:
     base = f"{request.url.scheme}://{request.url.netloc}"
     code = request.query_params.get("supplier", "")
     rows = []
-    for name in DIALECTS:
+    for name in (each for each in DIALECTS if each != "example"):
         address, secret = access(name, code or name, base)
         rows.append({"adapter": name, "base_url": address, "secret": secret})
     return JSONResponse({"dialects": rows})
