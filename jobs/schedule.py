@@ -225,7 +225,7 @@ async def _forgot_some() -> bool:
     gone = gone or await payouts.forget_forged_callbacks()
     gone = gone or await fulfilment.forget_callbacks() or await routing.forget_readings()
     gone = gone or await promotion.forget_visits()
-    gone = gone or await coupons.forget_guesses()
+    gone = gone or await coupons.forget_guesses() or await coupons.forget_seeds()
     return bool(gone or await risk.forget_sightings() or await agents.forget_footprints())
 
 

@@ -140,6 +140,7 @@ class TakenCodes:
     batch: coupons.CouponBatch
     codes: list[str] = dataclass_field(repr=False)
     sealed: str | None = dataclass_field(repr=False)
+    replayed: bool
 
 
 async def coupon_claim(info: Info, code: str) -> coupons.Grant:
@@ -174,17 +175,19 @@ async def coupon_batch_create(
 
 async def coupon_codes_take(
     info: Info,
+    idempotency_key: str,
     batch_id: strawberry.ID,
     first: int = 1000,
     recipient_public_key: str | None = None,
 ) -> TakenCodes:
-    """The next codes of a batch; each is shown once."""
+    """The next codes of a batch, or those that the same key took just before."""
     recipient = recipient_of(recipient_public_key)
     wanted = decode_id(Prefix.COUPON_BATCH, batch_id, field=("batchId",))
-    batch, codes = await coupons.take_codes(info.context.actor, wanted, first)
+    actor = info.context.actor
+    batch, codes, replayed = await coupons.take_codes(actor, wanted, first, idempotency_key)
     if recipient is None:
-        return TakenCodes(batch, codes, None)
-    return TakenCodes(batch, [], recipient.seal_json({"codes": codes}))
+        return TakenCodes(batch, codes, None, replayed)
+    return TakenCodes(batch, [], recipient.seal_json({"codes": codes}), replayed)
 
 
 async def coupon_batch_void(info: Info, batch_id: strawberry.ID) -> coupons.CouponBatch:

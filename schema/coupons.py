@@ -190,6 +190,9 @@ class CouponCodesTakePayload:
     sealed: str | None = field(
         description='The codes as an armoured age file for `recipientPublicKey`: {"codes": [...]}.'
     )
+    replayed: bool = field(
+        default=False, description="The key came before: these are the codes of then."
+    )
     user_errors: list[UserError]
 
 
@@ -236,8 +239,9 @@ class CouponsAdminMutation:
         payload=CouponCodesTakePayload,
         permissions=[Scope("coupons:write")],
         sensitive=True,
-        description="The next codes of a batch, up to 1,000; each is shown once. In the open or"
-        " sealed for a public key (`age1...` or `ssh-ed25519 ...`). Needs a second factor just now."
+        description="The next codes of a batch, up to 1,000, in the open or sealed for a public key"
+        " (`age1...` or `ssh-ed25519 ...`). Each is shown to one operator: the same key shows the"
+        " same codes again for an hour, another key the next ones. Needs a second factor just now."
         " Audited.",
     )
     coupon_batch_void: CouponBatchVoidPayload = mutation(

@@ -1,8 +1,8 @@
 """Codes of a campaign, made in batches and shown once (mission row J1).
 
 A code is cash. Each follows from a random seed of its batch, and only keyed prints of codes are
-stored: whoever has the table has none of them. The seed is sealed, and gone with the last code that
-was shown. A batch is made in chunks by a worker; killed in the middle, the next one goes on.
+stored: whoever has the table has none of them. The seed is sealed, and goes soon after the last
+code was shown. A batch is made in chunks by a worker; killed in the middle, the next one goes on.
 """
 
 import hmac
@@ -15,7 +15,7 @@ from uuid import UUID
 from domain import audit, cards, identity
 from domain.coupons.asking import print_of
 from domain.coupons.events import BATCH_MADE, BATCH_ORDERED, BATCH_VOIDED, told_batch
-from domain.coupons.models import Campaign, CampaignState, CouponBatch
+from domain.coupons.models import Campaign, CampaignState, CouponBatch, CouponTake
 from domain.coupons.refusals import CampaignStateWrong, CouponBatchNotReady
 from domain.kernel import (
     SYSTEM,
@@ -38,13 +38,14 @@ from domain.kernel import (
 )
 
 WRITE_SCOPE, READ_SCOPE = "coupons:write", "coupons:read"
-OPERATION = "couponBatchCreate"
+OPERATION, TAKING = "couponBatchCreate", "couponCodesTake"
 SEED_PURPOSE = "coupon-seed"
 MAX_CODES = 100_000
 MAX_TAKEN = 1_000  # codes in one answer
 CHUNK = 2_000  # codes in memory
 AGAIN = timedelta(seconds=5)  # after which another worker goes on
 CODE_BYTES = 10  # 80 bits
+SHOWN_AGAIN = timedelta(hours=1)  # for which whoever took codes may see them again, by the same key
 
 _INSERT = """
 INSERT INTO coupons (id, campaign_id, batch_id, print)
@@ -52,6 +53,9 @@ SELECT id, $1, $2, print FROM unnest($3::uuid[], $4::bytea[]) AS c (id, print)
 """
 _MADE = "UPDATE coupon_batches SET made = $2, due_at = $3 WHERE id = $1"
 _DUE = "SELECT id FROM coupon_batches WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
+_FORGET = """
+UPDATE coupon_batches SET seed_sealed = NULL, forget_at = NULL WHERE forget_at <= $1 RETURNING id
+"""
 
 
 async def create_batch(
@@ -130,11 +134,15 @@ async def _make_chunk(batch_id: UUID) -> bool:
     return not done
 
 
-async def take_codes(actor: Actor, batch_id: UUID, first: int) -> tuple[CouponBatch, list[str]]:
-    """The next codes of a batch as they are printed, each shown this once.
+async def take_codes(
+    actor: Actor, batch_id: UUID, first: int, idempotency_key: str
+) -> tuple[CouponBatch, list[str], bool]:
+    """The next codes of a batch as they are printed, each shown to one operator; whether an earlier
+    call with this key showed them. An answer that was lost is asked for again within an hour.
 
-    Needs `coupons:write` and a fresh step-up; audited before anything is answered. With the last
-    one the seed goes. Refuses a batch that is not made yet or was voided (COUPON_BATCH_NOT_READY).
+    Needs `coupons:write` and a fresh step-up; audited before anything is answered. An hour after
+    the last one the seed goes. Refuses a batch that is not made yet or was voided
+    (COUPON_BATCH_NOT_READY), and codes that were shown longer ago (INVALID).
     """
     actor.require_scope(WRITE_SCOPE)
     fits = 1 <= first <= MAX_TAKEN
@@ -144,18 +152,25 @@ async def take_codes(actor: Actor, batch_id: UUID, first: int) -> tuple[CouponBa
         batch = await _locked(batch_id)
         ready = batch.made == batch.count and batch.voided_at is None
         refuse_unless(ready, CouponBatchNotReady(field=("batchId",)))
-        last = min(batch.taken + first, batch.count)
-        wanted = range(batch.taken, last)
+        hashed, fresh = input_hash([batch_id, first]), new_id()
+        user = actor.require_user()
+        known = await claim_key(conn, user, TAKING, idempotency_key, hashed, fresh)
+        if known is None:
+            take = await _take_next(actor, batch, first, fresh)
+        else:
+            take = await _taken_before(batch, known)
+        wanted = range(take.start, take.start + take.codes)
         codes = [_printed(_seed_of(batch), number) for number in wanted] if wanted else []
-        if codes:
-            batch.taken = last
-            if last == batch.count:
-                batch.seed_sealed = None
-            await batch.save(force_update=True, update_fields=("taken", "seed_sealed"))
-            details = {"from": wanted.start, "codes": len(codes)}
-            await audit.record(conn, actor, "coupon_batch.take", batch.id, details)
+        details = {"from": take.start, "codes": take.codes, "again": known is not None}
+        await audit.record(conn, actor, "coupon_batch.take", batch.id, details)
         crash_point("coupons.codes_taken")
-    return batch, codes
+    return batch, codes, known is not None
+
+
+async def forget_seeds() -> int:
+    """Drop the seeds of batches whose codes were all shown, some time ago; how many."""
+    async with connection() as conn:
+        return len(await conn.fetch(_FORGET, clock.now()))
 
 
 async def void_batch(actor: Actor, batch_id: UUID) -> CouponBatch:
@@ -165,8 +180,9 @@ async def void_batch(actor: Actor, batch_id: UUID) -> CouponBatch:
     async with transaction() as conn:
         batch = await _locked(batch_id)
         if batch.voided_at is None:
-            batch.voided_at, batch.due_at, batch.seed_sealed = clock.now(), None, None
-            changed = ("voided_at", "due_at", "seed_sealed")
+            batch.voided_at, batch.due_at = clock.now(), None
+            batch.seed_sealed = batch.forget_at = None
+            changed = ("voided_at", "due_at", "seed_sealed", "forget_at")
             await batch.save(force_update=True, update_fields=changed)
             await audit.record(conn, actor, "coupon_batch.void", batch.id, {})
             await record_events(conn, [told_batch(BATCH_VOIDED, 3, batch)])
@@ -194,6 +210,30 @@ def letters_of(seed: bytes, number: int) -> str:
     letters = cards.read_code(_printed(seed, number))
     assert letters is not None, "a code that we made is sound"
     return letters
+
+
+async def _take_next(actor: Actor, batch: CouponBatch, first: int, take_id: UUID) -> CouponTake:
+    moment, start = clock.now(), batch.taken
+    batch.taken = min(start + first, batch.count)
+    if batch.taken == batch.count and batch.seed_sealed is not None:
+        batch.forget_at = moment + SHOWN_AGAIN
+    await batch.save(force_update=True, update_fields=("taken", "forget_at"))
+    return await CouponTake.create(
+        id=take_id,
+        batch_id=batch.id,
+        start=start,
+        codes=batch.taken - start,
+        taken_by=actor.user_id,
+        taken_at=moment,
+    )
+
+
+async def _taken_before(batch: CouponBatch, take_id: UUID) -> CouponTake:
+    take = await CouponTake.get(id=take_id)
+    kept = batch.seed_sealed is not None and clock.now() < take.taken_at + SHOWN_AGAIN
+    gone = Invalid(reason="coupon_codes_gone", field=("idempotencyKey",))
+    refuse_unless(kept or not take.codes, gone)
+    return take
 
 
 def _printed(seed: bytes, number: int) -> str:

@@ -172,7 +172,7 @@ class CampaignCounter(Model):
 
 class CouponBatch(Model):
     """Codes of a campaign that are made together. They follow from a sealed seed, of which nothing
-    is left once all were taken: each code is shown once."""
+    is left some time after all were taken: each code is shown to one operator."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     campaign_id = fields.UUIDField()
@@ -183,6 +183,7 @@ class CouponBatch(Model):
     created_by = fields.UUIDField(null=True)
     created_at = fields.DatetimeField()
     due_at = fields.DatetimeField(null=True)  # when the sweep looks at it; None: all are made
+    forget_at = fields.DatetimeField(null=True)  # when the seed goes, once all were taken
     voided_at = fields.DatetimeField(null=True)
 
     class Meta:
@@ -199,7 +200,31 @@ class CouponBatch(Model):
                 name="coupon_batch_unmade_is_due",
             ),
             CheckConstraint(
-                check="seed_sealed IS NULL OR taken < count", name="coupon_batch_seed_goes"
+                check="CASE WHEN seed_sealed IS NULL THEN forget_at IS NULL"
+                " ELSE (taken = count) = (forget_at IS NOT NULL) END",
+                name="coupon_batch_seed_goes",
+            ),
+        )
+
+
+class CouponTake(Model):
+    """Which codes of a batch were shown to whom. The same key shows them again for a while."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    batch_id = fields.UUIDField()
+    start = fields.IntField()  # how many were taken before
+    codes = fields.IntField()
+    taken_by = fields.UUIDField()
+    taken_at = fields.DatetimeField()
+
+    class Meta:
+        table = "coupon_takes"
+        constraints = (
+            CheckConstraint(
+                check="start >= 0 AND codes BETWEEN 0 AND 1000", name="coupon_take_in_range"
+            ),
+            UniqueConstraint(
+                fields=("batch_id", "start"), name="coupon_taken_once", condition="codes > 0"
             ),
         )
 

@@ -80,7 +80,7 @@ async def test_what_comes_off_is_said_by_its_kind_alone() -> None:
 BATCH = """mutation Batch($input: CouponBatchCreateInput!) { couponBatchCreate(input: $input) {
     batch { id count made taken } replayed userErrors { code field } } }"""
 TAKE = """mutation Take($input: CouponCodesTakeInput!) { couponCodesTake(input: $input) {
-    batch { taken } codes sealed userErrors { code } } }"""
+    batch { taken } codes sealed replayed userErrors { code } } }"""
 CLAIM = """mutation Claim($input: CouponClaimInput!) { couponClaim(input: $input) {
     coupon { id name state } userErrors { code message field } } }"""
 QUOTE = """query Quote($input: QuoteInput!) { quote(input: $input) { quote {
@@ -116,8 +116,10 @@ async def test_codes_are_made_taken_claimed_quoted_and_used() -> None:
     assert (batch["made"], batch["count"]) == (0, 3)
     assert (await done(BATCH, keeper, **order))["replayed"]
     await coupons.make_batch((await coupons.due_batches(1))[0])
-    taken = await done(TAKE, keeper, batchId=batch["id"], first=2)
+    taking = {"idempotencyKey": "take", "batchId": batch["id"], "first": 2}
+    taken = await done(TAKE, keeper, **taking)
     assert (len(taken["codes"]), taken["batch"]["taken"]) == (2, 2)
+    assert await done(TAKE, keeper, **taking) == {**taken, "replayed": True}
     code = taken["codes"][0]
     variant, buyer = await make.variant(cards=3, unit_cost=1), await make.buyer()
     coupon = (await shopped(CLAIM, buyer, code=code))["coupon"]
@@ -163,5 +165,5 @@ async def test_codes_are_taken_with_a_second_factor_or_sealed() -> None:
     one = (await done(SAVE, hasty, campaign=campaign(kind="FIXED", off=yuan("5"))))["campaign"]
     order = {"idempotencyKey": "batch", "campaignId": one["id"], "count": 1}
     batch = (await done(BATCH, hasty, **order))["batch"]
-    (error,) = (await done(TAKE, hasty, batchId=batch["id"]))["userErrors"]
+    (error,) = (await done(TAKE, hasty, idempotencyKey="take1", batchId=batch["id"]))["userErrors"]
     assert error["code"] == "STEP_UP_REQUIRED"

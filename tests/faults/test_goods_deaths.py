@@ -300,10 +300,10 @@ async def test_codes_are_taken_or_still_there(mortal: Mortal) -> None:
     keeper, of = await make.operator("coupons:write"), await campaign()
     batch, _ = await coupons.create_batch(make.OPERATOR, of.id, 3, "batch")
     await coupons.make_batch(batch.id)
-    await mortal.dies("coupons.codes_taken", coupons.take_codes, keeper, batch.id, 3)
+    await mortal.dies("coupons.codes_taken", coupons.take_codes, keeper, batch.id, 3, "a")
     assert (await CouponBatch.get(id=batch.id)).taken == 0
-    _, found = await coupons.take_codes(keeper, batch.id, 3)
-    assert len(set(found)) == 3
+    _, found, replayed = await coupons.take_codes(keeper, batch.id, 3, "a")
+    assert (len(set(found)), replayed) == (3, False)
     assert await number_of("audit_entries", "action = 'coupon_batch.take'") == 1
 
 

@@ -35,7 +35,7 @@ async def codes(of: Campaign, count: int = 3) -> list[str]:
     batch, _ = await coupons.create_batch(make.OPERATOR, of.id, count, f"batch{clock.now()}")
     await coupons.make_batch(batch.id)
     keeper = await make.operator("coupons:write")
-    _, found = await coupons.take_codes(keeper, batch.id, min(count, 1000))
+    _, found, _ = await coupons.take_codes(keeper, batch.id, min(count, 1000), "take")
     return found
 
 

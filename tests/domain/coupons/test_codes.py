@@ -9,9 +9,9 @@ from domain import coupons
 from domain.audit.models import AuditEntry
 from domain.cards import read_code
 from domain.coupons import CampaignState, CouponState
-from domain.coupons.batches import CHUNK
+from domain.coupons.batches import CHUNK, SHOWN_AGAIN
 from domain.coupons.models import Coupon, CouponBatch
-from domain.kernel import Refused, page_request, transaction
+from domain.kernel import Invalid, Refused, clock, page_request, transaction
 from tests import make
 from tests.domain.coupons.selling import bought, campaign, codes, refusal
 
@@ -29,24 +29,64 @@ async def test_a_batch_is_made_in_chunks_by_any_number_of_workers_and_each_code_
     assert await coupons.due_batches(9) == [batch.id]
     keeper = await make.operator("coupons:write")
     with pytest.raises(Refused, match="COUPON_BATCH_NOT_READY"):
-        await coupons.take_codes(keeper, batch.id, 10)
+        await coupons.take_codes(keeper, batch.id, 10, "early")
     await asyncio.gather(*(coupons.make_batch(batch.id) for _ in range(3)))
     assert await Coupon.filter(batch_id=batch.id).count() == count
     assert await coupons.due_batches(9) == []
     hasty = await make.operator("coupons:write", stepped_up=False)
     with pytest.raises(Refused, match="STEP_UP_REQUIRED"):
-        await coupons.take_codes(hasty, batch.id, 10)
+        await coupons.take_codes(hasty, batch.id, 10, "hasty")
     shown: list[str] = []
-    while found := (await coupons.take_codes(keeper, batch.id, 1000))[1]:
-        shown += found
+    for number in range(4):
+        shown += (await coupons.take_codes(keeper, batch.id, 1000, f"take {number}"))[1]
     assert len(set(shown)) == count
     assert all(read_code(code) for code in shown)
-    left = await CouponBatch.get(id=batch.id)
-    assert (left.taken, left.seed_sealed) == (count, None)
-    taken = await AuditEntry.filter(action="coupon_batch.take").count()
-    assert taken == 3
+    assert (await CouponBatch.get(id=batch.id)).taken == count
+    assert await AuditEntry.filter(action="coupon_batch.take").count() == 4
     everything = str(await AuditEntry.all().values_list("details", flat=True))
     assert not any(code in everything for code in shown)
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again_by_its_key_for_an_hour() -> None:
+    made, keeper = await campaign("5"), await make.operator("coupons:write")
+    batch, _ = await coupons.create_batch(make.OPERATOR, made.id, 5, "one")
+    await coupons.make_batch(batch.id)
+    _, first, replayed = await coupons.take_codes(keeper, batch.id, 3, "a")
+    left, again, known = await coupons.take_codes(keeper, batch.id, 3, "a")
+    assert (again, replayed, known, left.taken) == (first, False, True, 3)
+    other = await make.operator("coupons:write")
+    calls = [coupons.take_codes(who, batch.id, 3, "a") for who in (other, other)]
+    one, two = await asyncio.gather(*calls)
+    assert one[1] == two[1] and {one[2], two[2]} == {False, True}, "at once, taken once"
+    assert not set(one[1]) & set(first), "a key is of its operator alone"
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await coupons.take_codes(keeper, batch.id, 2, "a")
+    assert (await coupons.take_codes(keeper, batch.id, 3, "b"))[1:] == ([], False)
+    assert await coupons.forget_seeds() == 0, "the last ones may be asked for again, too"
+    later = clock.now() + SHOWN_AGAIN
+    with clock.fixed(lambda: later):
+        await make.step_up_again(keeper)
+        with pytest.raises(Refused, match="INVALID"):  # also where no sweep has come by yet
+            await coupons.take_codes(keeper, batch.id, 3, "a")
+        assert await coupons.forget_seeds() == 1
+        left = await CouponBatch.get(id=batch.id)
+        assert (left.seed_sealed, left.forget_at) == (None, None)
+        with pytest.raises(Refused) as refused:
+            await coupons.take_codes(keeper, batch.id, 3, "a")
+    (why,) = refused.value.refusals
+    assert isinstance(why, Invalid) and why.reason == "coupon_codes_gone"
+
+
+async def test_the_database_lets_no_code_be_shown_to_two() -> None:
+    (_, *_) = await codes(await campaign("5"), 3)
+    batch = await CouponBatch.get()
+    async with transaction() as conn:
+        with pytest.raises(asyncpg.UniqueViolationError, match="coupon_taken_once"):
+            await conn.execute(
+                "INSERT INTO coupon_takes (id, batch_id, start, codes, taken_by, taken_at)"
+                " VALUES (gen_random_uuid(), $1, 0, 1, gen_random_uuid(), now())",
+                batch.id,
+            )
 
 
 async def test_no_code_lies_in_the_database() -> None:
