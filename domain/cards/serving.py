@@ -40,7 +40,7 @@ INSERT INTO shared_deliveries (id, card_id, order_line_id, unit_number, use_numb
 SELECT id, $2, $3, unit, use, $4, 0
 FROM unnest($1::uuid[], $5::int[], $6::int[]) AS w (id, unit, use)
 """
-_COST = "SELECT coalesce(sum(unit_cost), 0) FROM cards WHERE id = ANY($1::uuid[])"
+_COST = "SELECT coalesce(sum(unit_cost), 0)::bigint FROM cards WHERE id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)

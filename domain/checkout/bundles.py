@@ -38,7 +38,7 @@ from domain.checkout.rules import (
 )
 from domain.commissions import Beneficiary, Rule, RuleKind
 from domain.kernel import Refusal, share_out
-from domain.priceguard import NO_MARGIN, Below
+from domain.priceguard import NO_MARGIN, Below, Margin
 
 WHOLE = 10_000
 
@@ -118,12 +118,18 @@ def _guard(place: int, lines: list[PlannedLine], own_costs: Mapping[int, int]) -
     rooms = [max(0, price - cost) for price, cost in zip(prices, costs, strict=True)]
     beyond = sum(max(0, cost - price) for price, cost in zip(prices, costs, strict=True))
     borne = share_out(min(beyond, sum(rooms)), rooms)
-    for line, price, cost, bears in zip(lines, prices, costs, borne, strict=True):
-        line.bears = bears
-        line.max_unit_cost = max(cost, price - bears)
+    for line, paid, own, bears in zip(lines, prices, costs, borne, strict=True):
+        line.bears, line.margin = bears, _margin_of_part(whole, line, paid, price)
+        line.max_unit_cost = max(own, paid - bears)
     _keep_margin(lines, costs, price - whole.margin.most_cost(price, whole.pieces))
     for line in lines:
         line.max_unit_cost //= line.quantity
+
+
+def _margin_of_part(whole: Whole, line: PlannedLine, paid: int, price: int) -> Margin:
+    """Its share of what the bundle must bring in, by its share of the price."""
+    least = whole.margin.least * whole.pieces * paid // (price * line.quantity) if price else 0
+    return Margin(whole.margin.rate, least)
 
 
 def _keep_margin(lines: list[PlannedLine], costs: list[int], margin: int) -> None:

@@ -8,13 +8,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import cards, commissions, ledger, orders, payments, quotes, risk
+from domain import cards, ledger, orders, payments, quotes, risk
 from domain.checkout.couponing import Basket, record_uses
 from domain.checkout.exchanging import Paid
 from domain.checkout.guards import refuse_below_cost
 from domain.checkout.rules import BuyerFacts, PlannedLine, Purchase
 from domain.checkout.screening import screen
-from domain.checkout.writing import CURRENCY, KeyTaken, draft_order, payment_postings
+from domain.checkout.writing import (
+    CURRENCY,
+    KeyTaken,
+    draft_order,
+    payment_postings,
+    terms_kept,
+)
 from domain.coupons import UseState
 from domain.kernel import (
     Actor,
@@ -168,5 +174,5 @@ def _draft(
         line.status, line.due_at, line.delivered_at = LineStatus.WAITING, None, None
         line.delivered_quantity = line.cost = 0
         if order.consumer:
-            line.terms = commissions.terms_of(plan.chain, plan.rules, plan.bears)
+            line.terms = terms_kept(plan)
     return order, lines

@@ -131,12 +131,13 @@ def _draft_line(
         cost=sum(card.unit_cost for card in cards),
         due_at=None if own else _due_at(line, moment),
         delivered_at=moment if own else None,
-        terms=None if own or not order.consumer else _terms(line),
+        terms=None if own or not order.consumer else terms_kept(line),
     )
 
 
-def _terms(line: PlannedLine) -> dict[str, Any]:
-    return commissions.terms_of(line.chain, line.rules, line.bears, line.coupon)
+def terms_kept(line: PlannedLine) -> dict[str, Any]:
+    """What a line that is delivered later keeps of how its commissions are worked out."""
+    return commissions.terms_of(line.chain, line.rules, line.bears, line.coupon, line.margin)
 
 
 def _due_at(line: PlannedLine, moment: datetime) -> datetime:
@@ -225,6 +226,7 @@ def _booked(
             chain=terms.chain if order.consumer else [],
             rules=terms.rules,
             coupon=terms.coupon,
+            least=terms.margin,
         )
         earned += [(line.id, share) for share in shares]
         postings.append(_sale(order, line, shares, stored_value=terms.stored_value))

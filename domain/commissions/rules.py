@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.commissions.models import RuleKind
 from domain.kernel import SCALE, plain, share_out
+from domain.priceguard import NO_MARGIN, Margin
 
 PERCENT_SCALE = 100 * SCALE  # 10000 stands for 1 %
 MAX_BENEFICIARIES = 3
@@ -15,6 +16,7 @@ HOLD_DAYS = 3  # until a commission is available, where its rule does not say
 MAX_HOLD_DAYS = 90
 SLOT = timedelta(minutes=1)
 PERCENTS = frozenset({RuleKind.PERCENT, RuleKind.MARGIN_PERCENT})
+OF_PRICES = frozenset({RuleKind.PRICE_DIFFERENCE.value})
 
 
 @dataclass(slots=True)
@@ -82,12 +84,14 @@ def split(
     chain: Sequence[Beneficiary],
     rules: Mapping[int, Rule],
     coupon: Coupon | None = None,
+    least: Margin = NO_MARGIN,
 ) -> list[Earned]:
     """The commissions of one line, all amounts in units of 1/10000; `unit_price` is what was paid,
-    after coupons.
+    after coupons, `least` what the price guard has the house keep.
 
-    Their sum never passes the margin (price minus cost): above it, all are cut in proportion,
-    largest remainder first. No margin, no commission. Amounts of zero yield no line.
+    Their sum never passes the margin (price minus cost) less the least margin; above it, all are
+    cut in proportion, largest remainder first. Differences of prices alone may go down to the cost:
+    those prices were guarded themselves. No margin, no commission. Amounts of zero yield no line.
     """
     margin = unit_price * quantity - cost
     if margin <= 0:
@@ -98,13 +102,21 @@ def split(
     if off.agent_bears and wished and wished[0] is not None:
         wished[0] = _bearing(wished[0], off.agent_bears)
     earned = [wish for wish in wished if wish is not None and wish.amount > 0]
-    total = sum(wish.amount for wish in earned)
-    if total <= margin:
+    kept = least.floor(cost, quantity) - cost
+    return _within(earned, margin, kept)
+
+
+def _within(earned: list[Earned], margin: int, kept: int) -> list[Earned]:
+    """What was wished for, cut to what the margin leaves."""
+    differences = sum(one.amount for one in earned if one.rule["kind"] in OF_PRICES)
+    most = min(margin, max(margin - kept, differences))
+    if sum(wish.amount for wish in earned) <= most:
         return earned
-    parts = share_out(margin, [wish.amount for wish in earned])
+    parts = share_out(most, [wish.amount for wish in earned])
+    keeps = {"keeps": kept} if kept else {}
     return [
-        Earned(wish.agent_id, wish.level, wish.basis, part, {**wish.rule, "cutFrom": wish.amount})
-        for wish, part in zip(earned, parts, strict=True)
+        Earned(w.agent_id, w.level, w.basis, part, {**w.rule, "cutFrom": w.amount, **keeps})
+        for w, part in zip(earned, parts, strict=True)
         if part > 0
     ]
 
@@ -173,13 +185,15 @@ def terms_of(
     rules: Mapping[int, Rule],
     bears: int = 0,
     coupon: Coupon = NO_COUPON,
+    least: Margin = NO_MARGIN,
 ) -> dict[str, Any]:
     """The snapshot kept on a line that is delivered later: who is in the chain, the rules, what it
-    bears of the other parts of its bundle, and what coupons took off."""
+    bears of the other parts of its bundle, what coupons took off, and the least margin."""
     return {
         **({"bears": bears} if bears else {}),
         **({"discount": coupon.discount} if coupon.discount else {}),
         **({"agentBears": coupon.agent_bears} if coupon.agent_bears else {}),
+        **({"least": [least.rate, least.least]} if least != NO_MARGIN else {}),
         "chain": [
             {
                 "agentId": str(m.agent_id),
@@ -228,6 +242,11 @@ def coupon_of(terms: Mapping[str, Any] | None) -> Coupon:
     if not terms:
         return NO_COUPON
     return Coupon(int(terms.get("discount", 0)), int(terms.get("agentBears", 0)))
+
+
+def least_of(terms: Mapping[str, Any] | None) -> Margin:
+    """What the house keeps of a line at the least, of its snapshot."""
+    return Margin(*terms.get("least", (0, 0))) if terms else NO_MARGIN
 
 
 def still_due(earned: int, taken: int, returned: int, total: int) -> int:
@@ -302,4 +321,8 @@ def explain(rule: Mapping[str, Any], basis: str, amount: str, language: str) -> 
     if "cutFrom" in rule:
         english += ", cut so that all commissions stay within the margin"
         chinese += "，并按比例削减以不超过毛利"
+    if "keeps" in rule:
+        kept = plain(int(rule["keeps"]))
+        english += f", of which the house keeps {kept} at least"
+        chinese += f"（其中平台至少保留 {kept}）"
     return f"{chinese}，共 {amount}" if language == "zh" else f"{english}: {amount}"

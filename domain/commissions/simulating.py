@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import pricebook
+from domain import pricebook, priceguard
 from domain.commissions.rules import Beneficiary, Earned, explain, read_rules, release_at, split
 from domain.commissions.ruling import READ_SCOPE
 from domain.commissions.statements import SIMULATED
@@ -120,6 +120,7 @@ def _worked_out(wish: SimulationWish, row: Any, moment: datetime, currency: str)
         cost=costs,
         chain=chain,
         rules=read_rules(orjson.loads(row["rules"])),
+        least=priceguard.margin_in(row["margin"]) if row["guarded"] else priceguard.NO_MARGIN,
     )
     left = total - costs - sum(share.amount for share in shares)
     return Simulation(

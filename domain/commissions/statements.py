@@ -2,6 +2,7 @@
 
 from domain.kernel import named
 from domain.pricebook import OWN_PRICES
+from domain.priceguard import GUARDED, MARGIN_OF
 from domain.pricing import CHOSEN_LIST
 
 # Instead of none, so that one index finds rules of goods and of all goods, of agents and of levels.
@@ -34,6 +35,7 @@ _PRICES = CHOSEN_LIST.format(variant="v.id", currency=":currency", site=":site",
 # asks.
 SIMULATED = named(f"""
 SELECT v.delivery_kind, ch.*, {_RULES} AS rules,
+    {GUARDED} AS guarded, {MARGIN_OF.format(site=":site", tier="'retail'")} AS margin,
     (SELECT jsonb_object_agg(tier, amount) FROM prices WHERE variant_id = v.id
         AND list_id = {_PRICES}) AS prices,
     {OWN_PRICES.format(quantity=":quantity")} AS own_prices,

@@ -74,9 +74,11 @@ _MORE = (
     f"There are more rules than the {MOST_PLANS} listed here.",
 )
 _FOOT = (
-    "无论规则如何设置，一笔销售的全部佣金合计不超过该笔毛利。本报告列出应向律师确认的事项，不构成法律意见。",
-    "Whatever a rule says, all commission of a sale stays within its margin. This report says what"
-    " to ask counsel, and is no opinion of law.",
+    "无论规则如何设置，一笔销售的全部佣金合计不超过该笔毛利，按比例或金额的佣金还须为平台留下价格保护规定的最低毛利。"
+    "本报告列出应向律师确认的事项，不构成法律意见。",
+    "Whatever a rule says, all commission of a sale stays within its margin, and what is paid by"
+    " percentage or amount leaves the least margin of the price guard. This report says what to ask"
+    " counsel, and is no opinion of law.",
 )
 
 

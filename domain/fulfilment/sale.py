@@ -60,6 +60,7 @@ async def book_sale(
         chain=chain,
         rules=rules,
         coupon=commissions.coupon_of(line.terms),
+        least=commissions.least_of(line.terms),
     )
     partly = lacking or (pieces is not None and pieces < line.quantity)
     why = PARTLY_DELIVERED if partly else None

@@ -15,11 +15,13 @@ from domain.commissions import (
     Rule,
     RuleKind,
     explain,
+    least_of,
     read_terms,
     split,
     still_due,
     terms_of,
 )
+from domain.priceguard import NO_MARGIN, Margin
 
 ONE = UUID(int=7)
 
@@ -85,6 +87,38 @@ def test_golden_cases(rules: list[tuple[RuleKind, int]], expected: list[int]) ->
     assert [one.amount for one in earned] == expected
 
 
+@pytest.mark.parametrize(
+    ("least", "rules", "expected"),
+    [
+        pytest.param(
+            Margin(rate=500), [(PERCENT, 150_000), (MARGIN, 500_000)], [96_000, 64_000], id="5 %"
+        ),
+        pytest.param(
+            Margin(least=50_000), [(PERCENT, 150_000), (MARGIN, 500_000)], [60_000, 40_000], id="10"
+        ),
+        pytest.param(Margin(rate=500), [(PERCENT, 30_000)], [30_000], id="enough is left"),
+        pytest.param(Margin(least=100_000), [(PERCENT, 30_000)], [], id="nothing is left"),
+        pytest.param(
+            Margin(least=50_000), [(DIFFERENCE, 0)] * 3, [20_000, 20_000, 40_000], id="own prices"
+        ),
+    ],
+)
+def test_the_house_keeps_its_least_margin(
+    least: Margin, rules: list[tuple[RuleKind, int]], expected: list[int]
+) -> None:
+    earned = split(
+        unit_price=500_000,
+        quantity=2,
+        cost=800_000,
+        chain=chain_of(490_000, 480_000, 460_000),
+        rules=rules_of(*rules),
+        least=least,
+    )
+    assert [one.amount for one in earned] == expected
+    terms = terms_of([], {}, least=least)
+    assert (least_of(terms), least_of(None)) == (least, NO_MARGIN)
+
+
 @pytest.mark.parametrize("cost", [1_000_000, 1_000_001])
 def test_without_margin_nobody_earns(cost: int) -> None:
     rules = rules_of((PERCENT, 30_000), (FIXED, 2_000), (MARGIN, 10_000))
@@ -104,6 +138,9 @@ def test_commissions_are_cut_to_the_margin_and_say_so() -> None:
     assert earned[0].rule["cutFrom"] == 5_000
     assert "margin" in explain(earned[0].rule, "10.00 CNY", "0.0001 CNY", "en")
     assert "毛利" in explain(earned[0].rule, "10.00 CNY", "0.0001 CNY", "zh")
+    told = {**earned[0].rule, "keeps": 20_000}
+    assert "keeps 2.00 at least: 1" in explain(told, "10", "1", "en")
+    assert "平台至少保留 2.00）" in explain(told, "10", "1", "zh")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +221,27 @@ def test_commissions_stay_within_the_margin(
     assert len(earned) == len({one.level for one in earned}) <= 3
     if any("cutFrom" in one.rule for one in earned):  # then not a unit of it is lost
         assert sum(one.amount for one in earned) == margin
+
+
+@given(**ANY_SALE, rate=st.integers(0, 20_000), each=st.integers(0, 10**8))
+def test_rules_leave_the_least_margin_unless_prices_alone_take_it(
+    price: int,
+    quantity: int,
+    cost_share: float,
+    own: list[int | None],
+    kinds: list[tuple[RuleKind, int]],
+    rate: int,
+    each: int,
+) -> None:
+    cost, least = int(price * quantity * cost_share), Margin(rate, each)
+    sale = {"unit_price": price, "quantity": quantity, "cost": cost, "chain": chain_of(*own)}
+    rules = rules_of(*kinds)
+    paid = sum(one.amount for one in split(**sale, rules=rules, least=least))
+    of_prices = {level: rule for level, rule in rules.items() if rule.kind is DIFFERENCE}
+    by_prices = sum(one.amount for one in split(**sale, rules=of_prices))
+    above = price * quantity - least.floor(cost, quantity)
+    assert paid <= max(0, above, by_prices)
+    assert paid <= sum(one.amount for one in split(**sale, rules=rules))
 
 
 @given(**ANY_SALE, steps=st.lists(st.integers(0, 10**11), max_size=12))

@@ -228,6 +228,26 @@ async def test_a_line_that_is_delivered_later_remembers_who_bears_its_coupon() -
     await all_is_well()
 
 
+async def test_an_order_that_is_paid_later_remembers_who_bears_its_coupon() -> None:
+    bank = Vendor()
+    channel = await vendor.channel(bank)
+    agent = await make.agent(tier=Tier.GOLD)
+    await make.rule(1, RuleKind.PRICE_DIFFERENCE)
+    prices = {Tier.GOLD: make.yuan(45)}
+    variant = await make.variant(
+        price=make.yuan(49), cards=1, unit_cost=make.yuan(30), tier_prices=prices
+    )
+    await campaign("2", platform_share=2_500, agent_share=7_500)
+    buyer = await make.buyer(0, referrer=agent.id)
+    order = await unpaid(buyer, variant.sku, "SUMMER")
+    payment = await started(buyer, order, channel)
+    paid = told(payment.reference, bank.pay(payment.reference))
+    assert await called_back(channel, paid) == "TAKEN"
+    earned = account_id(AccountKind.COMMISSION, agent.id, make.CNY)
+    assert await ledger.balance_of(earned) == make.yuan(4) - make.yuan("1.50")
+    await all_is_well()
+
+
 async def test_without_an_agent_who_earns_the_house_bears_the_agents_share() -> None:
     variant = await make.variant(cards=1, unit_cost=1)
     await campaign("2", platform_share=0, agent_share=10_000)
