@@ -57,7 +57,8 @@ async def test_an_answer_that_was_lost_is_asked_for_again_by_its_key_for_an_hour
     other = await make.operator("coupons:write")
     calls = [coupons.take_codes(who, batch.id, 3, "a") for who in (other, other)]
     one, two = await asyncio.gather(*calls)
-    assert one[1] == two[1] and {one[2], two[2]} == {False, True}, "at once, taken once"
+    assert one[1] == two[1]
+    assert {one[2], two[2]} == {False, True}, "at once, taken once"
     assert not set(one[1]) & set(first), "a key is of its operator alone"
     with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
         await coupons.take_codes(keeper, batch.id, 2, "a")
@@ -74,7 +75,8 @@ async def test_an_answer_that_was_lost_is_asked_for_again_by_its_key_for_an_hour
         with pytest.raises(Refused) as refused:
             await coupons.take_codes(keeper, batch.id, 3, "a")
     (why,) = refused.value.refusals
-    assert isinstance(why, Invalid) and why.reason == "coupon_codes_gone"
+    assert isinstance(why, Invalid)
+    assert why.reason == "coupon_codes_gone"
 
 
 async def test_the_database_lets_no_code_be_shown_to_two() -> None:
