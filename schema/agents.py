@@ -44,7 +44,7 @@ from schema.payouts import PayoutDestination, Withdrawal
 from schema.penalties import AgentPenalty
 from schema.promotion import PromoLink
 from schema.scalars import Money, id_field
-from schema.settlement import AgentStatement
+from schema.settlement import AgentStatement, Objection
 from schema.teams import Sales, SalesPoint
 from schema.tiers import AgentProgress, TierReview
 
@@ -210,6 +210,11 @@ class Agent:
     statements: Connection[AgentStatement] | None = field(
         settling.statements_of_agent,
         description="Of settlement, newest first. Null with AGENT_OUT_OF_REACH for others.",
+    )
+    objections: Connection[Objection] | None = field(
+        settling.objections_of_agent,
+        description="To statements and commissions, newest first. Null with AGENT_OUT_OF_REACH for"
+        " others.",
     )
     promo_links: Connection[PromoLink] | None = field(
         promotion_resolvers.links_of,

@@ -6,9 +6,9 @@ import strawberry
 
 from domain import settlement
 from domain.kernel import Prefix
-from domain.settlement import ProposalState, RunState
+from domain.settlement import ObjectionState, ProposalState, RunState
 from resolvers import settlement as resolvers
-from resolvers.permissions import Scope
+from resolvers.permissions import Scope, SignedIn
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
 from schema.jobs import Job
@@ -49,6 +49,58 @@ class AgentStatement:
     withdrawn: Money = field(description="Taken for payouts.")
     given_back: Money = field(description="Of payouts that failed, returned or were given up.")
     closing: StatementBalances
+
+
+@strawberry.type(
+    description="That an agent does not agree with a statement or a commission of its own, and what"
+    " the house says to it. What it is about stays as it was."
+)
+@presents(settlement.Objection)
+class Objection:
+    id: strawberry.ID = id_field(Prefix.OBJECTION)
+    state: ObjectionState
+    statement_id: strawberry.ID | None = field(resolvers.statement_of_objection)
+    commission_id: strawberry.ID | None = field(resolvers.commission_of_objection)
+    text: str
+    opened_at: datetime
+    answer: str = field(description="Of the house; empty until then.")
+    answered_at: datetime | None
+    appeal: str = field(description="Why the agent asked for a second look; empty: it did not.")
+    appealed_at: datetime | None
+    verdict: str = field(description="On the appeal, by somebody else; empty until then.")
+    judged_at: datetime | None
+
+
+@strawberry.type
+class ObjectionOpenPayload:
+    objection: Objection | None
+    replayed: bool = field(default=False, description="It was objected to before.")
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class ObjectionAppealPayload:
+    objection: Objection | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class SettlementMutation:
+    objection_open: ObjectionOpenPayload = mutation(
+        resolvers.objection_open,
+        payload=ObjectionOpenPayload,
+        permissions=[SignedIn()],
+        description="Object to a statement or a commission of one's own, within 60 days; each is"
+        " objected to once.",
+    )
+    objection_appeal: ObjectionAppealPayload = mutation(
+        resolvers.objection_appeal,
+        payload=ObjectionAppealPayload,
+        entity="objection",
+        permissions=[SignedIn()],
+        description="Ask for a second look at a rejected objection, by somebody else, within 14"
+        " days; once.",
+    )
 
 
 # --- back office --------------------------------------------------------------------------------
@@ -155,8 +207,28 @@ class SettlementOutOfOrderError(UserError):
 ERRORS = (SettlementTooEarlyError, SettlementOutOfOrderError)
 
 
+@strawberry.type(description="An objection as the back office sees it.")
+@presents(settlement.Objection)
+class ObjectionFile:
+    agent_id: strawberry.ID = id_field(Prefix.AGENT, "agent_id")
+    objection: Objection = field(resolvers.objection_itself)
+    answered_by: strawberry.ID | None = field(resolvers.answered_by)
+    judged_by: strawberry.ID | None = field(resolvers.judged_by)
+
+
+@strawberry.type
+class ObjectionAnswerPayload:
+    file: ObjectionFile | None
+    user_errors: list[UserError]
+
+
 @strawberry.type
 class SettlementAdminQuery:
+    objections: Connection[ObjectionFile] = field(
+        resolvers.objections,
+        permissions=[Scope("settlements:read")],
+        description="Oldest first; those that wait for an answer unless states are named.",
+    )
     settlement_runs: Connection[SettlementRun] = field(
         resolvers.settlement_runs,
         permissions=[Scope("settlements:read")],
@@ -169,6 +241,14 @@ class SettlementAdminQuery:
 
 @strawberry.type
 class SettlementAdminMutation:
+    objection_answer: ObjectionAnswerPayload = mutation(
+        resolvers.objection_answer,
+        payload=ObjectionAnswerPayload,
+        entity="file",
+        permissions=[Scope("settlements:resolve")],
+        description="Answer an objection in words that its agent reads: accepted, with what will be"
+        " done, or rejected, with why. An appeal is answered by somebody else. Audited.",
+    )
     settlement_run_start: SettlementRunPayload = mutation(
         resolvers.settlement_run_start,
         payload=SettlementRunPayload,

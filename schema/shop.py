@@ -50,6 +50,7 @@ from schema.ratings import RatingMutation, RatingQuery
 from schema.realname import RealNameMutation
 from schema.scalars import SCALARS
 from schema.second_factor import SecondFactorMutation, StepUpRequiredError
+from schema.settlement import SettlementMutation
 from schema.sites import SiteQuery
 from schema.tiers import TierQuery
 
@@ -92,6 +93,7 @@ class Mutation(
     OrderMutation,
     PaymentMutation,
     PayoutMutation,
+    SettlementMutation,
     PromotionMutation,
     QuoteMutation,
     RatingMutation,

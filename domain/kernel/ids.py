@@ -69,6 +69,7 @@ class Prefix(StrEnum):
     PAYOUT_FILE = "pyf"
     SETTLEMENT_RUN = "set"
     SETTLEMENT_STATEMENT = "sst"
+    OBJECTION = "obj"
     PROVIDER = "prv"
     PROVIDER_CONTRACT = "pvc"
     PROVIDER_TERMS = "pvt"

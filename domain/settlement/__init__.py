@@ -2,12 +2,22 @@
 
 from domain.settlement.counting import border_at
 from domain.settlement.models import (
+    Objection,
+    ObjectionState,
     ProposalState,
     RunState,
     SettlementPayout,
     SettlementProposal,
     SettlementRun,
     SettlementStatement,
+)
+from domain.settlement.objecting import (
+    WAITING,
+    answer_objection,
+    appeal_objection,
+    list_objections,
+    objections_of_agent,
+    open_objection,
 )
 from domain.settlement.paying import ask_for_payouts, propose_payouts
 from domain.settlement.printing import statement_pdf
@@ -27,6 +37,7 @@ from domain.settlement.queries import (
     totals_of,
 )
 from domain.settlement.refusals import (
+    ObjectionNotPossible,
     SettlementOutOfOrder,
     SettlementTooEarly,
     SettlementUnfinished,
@@ -57,8 +68,12 @@ __all__ = [
     "FROZEN",
     "PROMISES",
     "SETTLE",
+    "WAITING",
     "Balances",
     "EarnedByRule",
+    "Objection",
+    "ObjectionNotPossible",
+    "ObjectionState",
     "Period",
     "Proposal",
     "ProposalState",
@@ -75,6 +90,8 @@ __all__ = [
     "Sums",
     "Totals",
     "Withheld",
+    "answer_objection",
+    "appeal_objection",
     "ask_for_payouts",
     "border_at",
     "check_period",
@@ -82,8 +99,11 @@ __all__ = [
     "dry_run",
     "get_run",
     "get_statement",
+    "list_objections",
     "list_runs",
     "list_withheld",
+    "objections_of_agent",
+    "open_objection",
     "period_of",
     "proposals_of",
     "propose_payouts",

@@ -25,6 +25,16 @@ class ProposalState(StrEnum):
     PROPOSED = "PROPOSED"  # all are in one batch, which another person decides about
 
 
+class ObjectionState(StrEnum):
+    """Where an objection stands; it is answered once, and once more where it is appealed."""
+
+    OPEN = "OPEN"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"  # its agent may appeal
+    APPEALED = "APPEALED"
+    UPHELD = "UPHELD"  # somebody else has looked: it stays rejected
+
+
 class SettlementRun(Model):
     """One settlement of all agents in one currency, from one entry of the ledger to another.
 
@@ -168,4 +178,56 @@ class SettlementPayout(Model):
             CheckConstraint(
                 check="(payout_id IS NULL) = (withheld <> '')", name="settlement_payout_or_reason"
             ),
+        )
+
+
+class Objection(Model):
+    """That an agent does not agree with a statement or a commission of its own, and what the house
+    says to it. It moves nothing."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    agent_id = fields.UUIDField()
+    statement_id = fields.UUIDField(null=True, unique=True)
+    commission_id = fields.UUIDField(null=True, unique=True)
+    state = fields.CharEnumField(ObjectionState, max_length=16)
+    text = fields.CharField(max_length=1000)
+    opened_by = fields.UUIDField()
+    opened_at = fields.DatetimeField()
+    answer = fields.CharField(max_length=1000, default="")
+    answered_by = fields.UUIDField(null=True)
+    answered_at = fields.DatetimeField(null=True)
+    appeal = fields.CharField(max_length=1000, default="")
+    appealed_at = fields.DatetimeField(null=True)
+    verdict = fields.CharField(max_length=1000, default="")  # on the appeal
+    judged_by = fields.UUIDField(null=True)
+    judged_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "settlement_objections"
+        indexes = (Index(fields=("agent_id", "id")), Index(fields=("state", "id")))
+        constraints = (
+            CheckConstraint(
+                check="(statement_id IS NULL) <> (commission_id IS NULL) AND text <> ''",
+                name="objection_to_one_thing",
+            ),
+            CheckConstraint(
+                check="CASE state WHEN 'OPEN' THEN answered_by IS NULL"
+                " WHEN 'REJECTED' THEN answered_by IS NOT NULL AND appealed_at IS NULL"
+                " WHEN 'APPEALED' THEN appealed_at IS NOT NULL AND judged_by IS NULL"
+                " WHEN 'UPHELD' THEN judged_by IS NOT NULL"
+                " WHEN 'ACCEPTED' THEN (appealed_at IS NULL) = (judged_by IS NULL)"
+                " AND answered_by IS NOT NULL ELSE false END",
+                name="objection_state_known",
+            ),
+            CheckConstraint(
+                check="(answered_by IS NULL) = (answer = '')"
+                " AND (answered_by IS NULL) = (answered_at IS NULL)"
+                " AND (appealed_at IS NULL) = (appeal = '')"
+                " AND (appealed_at IS NULL OR answered_at IS NOT NULL)"
+                " AND (judged_by IS NULL) = (verdict = '')"
+                " AND (judged_by IS NULL) = (judged_at IS NULL)"
+                " AND (judged_by IS NULL OR appealed_at IS NOT NULL)",
+                name="objection_told_whole",
+            ),
+            CheckConstraint(check="judged_by <> answered_by", name="objection_of_four_eyes"),
         )

@@ -29,3 +29,11 @@ class SettlementUnfinished(Refusal):
 
     code: ClassVar[str] = "SETTLEMENT_UNFINISHED"
     period: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectionNotPossible(Refusal):
+    """It is not where this could be done; `reason` is a key of the texts."""
+
+    code: ClassVar[str] = "OBJECTION_NOT_POSSIBLE"
+    reason: str

@@ -71,6 +71,9 @@ _OF_USERS = {
     "tier.promoted": "tiers:read",
     "tier.warned": "tiers:read",
     "tier.demoted": "tiers:read",
+    "objection.opened": "settlements:read",
+    "objection.appealed": "settlements:read",
+    "objection.answered": "settlements:read",
     "real_name.submitted": "realname:read",
     "real_name.decided": "realname:read",
     **dict.fromkeys(

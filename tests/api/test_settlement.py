@@ -241,3 +241,44 @@ async def test_who_may_not(query: str, variables: dict[str, Any], scopes: set[st
     refused = await ask(admin, query, stranger, **variables)
     assert [error.extensions["code"] for error in refused.errors] == ["FORBIDDEN"]
     assert await settlement.SettlementRun.all().count() == 0
+
+
+OBJECT = """mutation Open($input: ObjectionOpenInput!) { objectionOpen(input: $input) {
+    objection { id state statementId commissionId text } replayed
+    userErrors { code field message } } }"""
+ANSWER = """mutation Answer($input: ObjectionAnswerInput!) { objectionAnswer(input: $input) {
+    file { agentId answeredBy judgedBy objection { state answer } }
+    userErrors { code field message } } }"""
+APPEAL = """mutation Appeal($input: ObjectionAppealInput!) { objectionAppeal(input: $input) {
+    objection { state appeal } userErrors { code message } } }"""
+OBJECTED = "{ viewer { agent { objections { nodes { id state answer verdict } } } } }"
+TO_ANSWER = "{ objections { nodes { agentId objection { id text } answeredBy judgedBy } } }"
+
+
+async def test_an_agent_objects_and_reads_what_the_house_says(agent: Agent) -> None:
+    owner = make.actor_of(await User.get(id=agent.user_id))
+    staff = await make.operator("settlements:read", "settlements:resolve")
+    run = await settled(2)
+    stated = await SettlementStatement.get(run_id=run.id, agent_id=agent.id)
+    said = {"statementId": encode_id(Prefix.SETTLEMENT_STATEMENT, stated.id), "text": "Why so few?"}
+    with on(4):
+        opened = (await data_of(shop, OBJECT, owner, input=said))["objectionOpen"]
+        assert (opened["objection"]["state"], opened["replayed"]) == ("OPEN", False)
+        assert opened["objection"]["statementId"] == said["statementId"]
+        one = opened["objection"]["id"]
+        (waits,) = (await data_of(admin, TO_ANSWER, staff))["objections"]["nodes"]
+        assert waits["objection"] == {"id": one, "text": "Why so few?"}
+        wish = {"id": one, "accept": False, "text": "Two were refunded."}
+        answered = (await data_of(admin, ANSWER, staff, input=wish))["objectionAnswer"]
+        assert answered["file"]["objection"]["state"] == "REJECTED"
+        assert answered["file"]["answeredBy"] == encode_id(Prefix.USER, staff.require_user())
+        (error,) = (await data_of(admin, ANSWER, staff, input=wish))["objectionAnswer"][
+            "userErrors"
+        ]
+        assert error["code"] == "OBJECTION_NOT_POSSIBLE"
+        assert "answered already" in error["message"]
+        wish = {"id": one, "text": "One was."}
+        appealed = (await data_of(shop, APPEAL, owner, input=wish))["objectionAppeal"]
+        assert appealed["objection"] == {"state": "APPEALED", "appeal": "One was."}
+        (own,) = (await data_of(shop, OBJECTED, owner))["viewer"]["agent"]["objections"]["nodes"]
+        assert own["answer"] == "Two were refunded."
