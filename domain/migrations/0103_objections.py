@@ -44,7 +44,7 @@ _TIME = {"auto_now": False, "auto_now_add": False}
 class Migration(migrations.Migration):
     """One table."""
 
-    dependencies = [("domain", "0101_coupon_takes")]
+    dependencies = [("domain", "0102_coupon_takes")]
 
     initial = False
 
