@@ -19,7 +19,7 @@ CREATE INDEX coupon_batches_forget ON coupon_batches (forget_at) WHERE forget_at
 class Migration(migrations.Migration):
     """A table of what was taken, and when a seed goes."""
 
-    dependencies = [("domain", "0100_kept_margins")]
+    dependencies = [("domain", "0101_supply_steps")]
 
     initial = False
 
