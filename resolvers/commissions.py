@@ -85,7 +85,7 @@ async def commission_rule_save(
 ) -> CommissionRule:
     """Put a version of a rule in force."""
     if sku is not None and category_slug is not None:
-        raise Refused(Invalid(reason="commission_scope", field=("sku",)))
+        raise Refused(Invalid(reason="commission_one_scope", field=("sku",)))
     scope = RuleScope.VARIANT if sku is not None else RuleScope.CATEGORY
     if sku is None and category_slug is None:
         scope = RuleScope.DEFAULT

@@ -58,15 +58,15 @@ async def scope_id_of(scope: RuleScope, code: str) -> UUID | None:
     """What a scope is of, by the slug of a category or a SKU; refuses an unknown one."""
     if scope is RuleScope.DEFAULT:
         return None
-    found = (
-        await catalog.Category.filter(slug=code).first()
-        if scope is RuleScope.CATEGORY
-        else await catalog.Variant.filter(sku=code).first()
-    )
-    if found is None:
-        raise Refused(NotFound(what=f"{scope.value} {code}", field=("scopeCode",)))
-    known: UUID = found.id
-    return known
+    if scope is RuleScope.CATEGORY:
+        category = await catalog.Category.filter(slug=code).first()
+        if category is None:
+            raise Refused(NotFound(what=f"category {code}", field=("categorySlug",)))
+        return category.id
+    variant = await catalog.Variant.filter(sku=code).first()
+    if variant is None:
+        raise Refused(NotFound(what=f"variant {code}", field=("sku",)))
+    return variant.id
 
 
 async def _agent(code: str) -> UUID | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -299,16 +300,16 @@ def explain(rule: Mapping[str, Any], basis: str, amount: str, language: str) -> 
     kind, value = rule["kind"], int(rule["value"])
     english, chinese = {
         "percent": (
-            f"{plain(value)} % of the price of {basis}",
-            f"售价 {basis} 的 {plain(value)}%",
+            f"{_percent(value)} % of the price of {basis}",
+            f"售价 {basis} 的 {_percent(value)}%",
         ),
         "margin_percent": (
-            f"{plain(value)} % of the margin of {basis}",
-            f"毛利 {basis} 的 {plain(value)}%",
+            f"{_percent(value)} % of the margin of {basis}",
+            f"毛利 {basis} 的 {_percent(value)}%",
         ),
         "fixed": (f"{plain(value)} for each unit", f"每件 {plain(value)}"),
         "price_difference": (
-            f"the difference between the price below and the own {rule['tier']} price",
+            f"the price below less the agent's own price ({rule['tier']})",
             f"下级价格与本级（{rule['tier']}）价格之差",
         ),
     }[kind]
@@ -326,3 +327,8 @@ def explain(rule: Mapping[str, Any], basis: str, amount: str, language: str) -> 
         english += f", of which the house keeps {kept} at least"
         chinese += f"（其中平台至少保留 {kept}）"
     return f"{chinese}，共 {amount}" if language == "zh" else f"{english}: {amount}"
+
+
+def _percent(value: int) -> str:
+    """As people write it: 3, 0.5."""
+    return f"{Decimal(value) / SCALE:f}"

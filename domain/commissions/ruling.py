@@ -150,8 +150,9 @@ def _check(draft: RuleDraft) -> None:
     one = (draft.level is None) != (draft.agent_id is None)
     levelled = draft.level is None or 1 <= draft.level <= 3
     refuse_unless(one and levelled, Invalid(reason="commission_level", field=("level",)))
-    ceiling = PERCENT_SCALE if draft.kind in PERCENTS else MAX_VALUE
-    refuse_unless(0 <= draft.value <= ceiling, Invalid(reason="commission_value", field=("value",)))
+    by_percent = draft.kind in PERCENTS
+    ceiling, said = (PERCENT_SCALE, "percent") if by_percent else (MAX_VALUE, "amount")
+    refuse_unless(0 <= draft.value <= ceiling, Invalid(reason="commission_value", field=(said,)))
     has_object = (draft.scope is RuleScope.DEFAULT) == (draft.scope_id is None)
     refuse_unless(has_object, Invalid(reason="commission_scope", field=("scope",)))
     waits = 0 <= draft.hold_days <= MAX_HOLD_DAYS

@@ -220,7 +220,7 @@ def _check(wish: CampaignWish) -> None:
     refuse_unless(later, Invalid(reason="campaign_times", field=("campaign", "endsAt")))
     shares = (wish.platform_share, wish.agent_share, wish.supplier_share)
     whole = all(share >= 0 for share in shares) and sum(shares) == WHOLE
-    refuse_unless(whole, Invalid(reason="campaign_shares", field=("campaign", "platformShare")))
+    refuse_unless(whole, Invalid(reason="campaign_shares", field=("campaign", "shares")))
     once = not wish.first_order or wish.per_user == 1
     refuse_unless(once, Invalid(reason="campaign_first_order", field=("campaign", "perUser")))
     _check_code(wish)
@@ -250,7 +250,8 @@ def _check_amounts(wish: CampaignWish) -> None:
     amount = 0 < wish.value <= MAX_AMOUNT
     percent = 0 < wish.value <= PERCENT_SCALE
     said = {CampaignKind.FIXED: amount, CampaignKind.PERCENT: percent}.get(kind, wish.value == 0)
-    refuse_unless(said, Invalid(reason="campaign_value", field=("campaign", "value")))
+    told = "rate" if kind is CampaignKind.PERCENT else "off"
+    refuse_unless(said, Invalid(reason="campaign_value", field=("campaign", told)))
     steps = list(wish.steps)
     rising = all(one[0] < two[0] and one[1] < two[1] for one, two in pairwise(steps))
     sound = all(0 < off <= least <= MAX_AMOUNT for least, off in steps)

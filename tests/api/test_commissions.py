@@ -62,13 +62,13 @@ async def test_an_agent_sees_what_it_has_and_moves_it() -> None:
     }
     (earned,) = mine["commissions"]["nodes"]
     assert earned["state"] == "PENDING"
-    why = "10.00 % of the price of 100.00 CNY, by the general rule: 10.00 CNY"
+    why = "10 % of the price of 100.00 CNY, by the general rule: 10.00 CNY"
     assert earned["explanation"] == why
     with make.later(days=2):
         await release_due()
     (earned,) = (await data_of(shop, MINE, owner, "zh"))["viewer"]["agent"]["commissions"]["nodes"]
     assert earned["state"] == "AVAILABLE"
-    assert earned["explanation"] == "售价 100.00 CNY 的 10.00%（通用规则），共 10.00 CNY"
+    assert earned["explanation"] == "售价 100.00 CNY 的 10%（通用规则），共 10.00 CNY"
     wish = {"idempotencyKey": "a", "amount": {"amount": "4", "currency": "CNY"}}
     moved = (await data_of(shop, MOVE, owner, input=wish))["commissionToWallet"]
     assert moved["agent"]["balances"]["available"]["amount"] == "6.00"

@@ -28,6 +28,7 @@ ONLY_LIMITS = {
     "CommissionToWalletInput.amount": "no more than the caller has earned",
     "WithdrawalRequestInput.amount": "no more than the caller has earned",
     "RealNameSubmitInput.level": "which proof is handed in; somebody else judges it",
+    "ObjectionOpenInput.commissionId": "which of the caller's own it is about",
     "AgentInviteCreateInput.tier": "no better than the inviter's own",
     "AgreementAcceptInput.agreementVersionId": "which text is accepted",
     "AgentDepositPayInput.amount": "out of the caller's own wallet",

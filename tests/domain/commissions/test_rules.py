@@ -150,15 +150,15 @@ def test_commissions_are_cut_to_the_margin_and_say_so() -> None:
             PERCENT,
             "default",
             False,
-            "3.50 % of the price of 49.00 CNY, by the general rule: 1.72 CNY",
-            "售价 49.00 CNY 的 3.50%（通用规则），共 1.72 CNY",
+            "3.5 % of the price of 49.00 CNY, by the general rule: 1.72 CNY",
+            "售价 49.00 CNY 的 3.5%（通用规则），共 1.72 CNY",
         ),
         (
             MARGIN,
             "variant",
             True,
-            "3.50 % of the margin of 49.00 CNY, by this agent's rule for the product: 1.72 CNY",
-            "毛利 49.00 CNY 的 3.50%（该代理在此商品上的专属规则），共 1.72 CNY",
+            "3.5 % of the margin of 49.00 CNY, by this agent's rule for the product: 1.72 CNY",
+            "毛利 49.00 CNY 的 3.5%（该代理在此商品上的专属规则），共 1.72 CNY",
         ),
         (
             FIXED,
@@ -177,10 +177,16 @@ def test_each_commission_is_one_sentence(
     assert explain(rule, "49.00 CNY", "1.72 CNY", "zh") == chinese
 
 
+def test_a_difference_of_prices_says_whose_they_are() -> None:
+    rule = {"kind": DIFFERENCE, "value": 0, "scope": "default", "tier": "gold"}
+    english = "the price below less the agent's own price (gold), by the general rule: 2"
+    assert explain(rule, "2", "2", "en") == english
+
+
 def test_a_commission_of_before_is_still_explained() -> None:
     """Its snapshot does not know whose the rule was, nor for how long it waits."""
     old = {"kind": "percent", "value": 20_000, "scope": "default", "tier": "gold"}
-    assert "2.00 %" in explain(old, "1.00 CNY", "0.02 CNY", "en")
+    assert "2 % of" in explain(old, "1.00 CNY", "0.02 CNY", "en")
 
 
 ANY_SALE = {

@@ -98,8 +98,8 @@ async def test_a_public_code_is_of_one_campaign_until_that_ends() -> None:
     ("changes", "reason", "place"),
     [
         ({"name_en": " "}, "campaign_name", "nameEn"),
-        ({"value": 0}, "campaign_value", "value"),
-        ({"kind": CampaignKind.PERCENT, "value": 1_000_001}, "campaign_value", "value"),
+        ({"value": 0}, "campaign_value", "off"),
+        ({"kind": CampaignKind.PERCENT, "value": 1_000_001}, "campaign_value", "rate"),
         ({**THRESHOLD}, "campaign_steps", "steps"),
         ({"steps": [(10, 5)]}, "campaign_steps", "steps"),
         (
@@ -117,7 +117,7 @@ async def test_a_public_code_is_of_one_campaign_until_that_ends() -> None:
         ({"per_user": 0}, "campaign_limit", "perUser"),
         ({"budget": -1}, "campaign_limit", "budget"),
         ({"minimum": -1}, "campaign_limit", "minimum"),
-        ({"agent_share": 1}, "campaign_shares", "platformShare"),
+        ({"agent_share": 1}, "campaign_shares", "shares"),
         ({"first_order": True}, "campaign_first_order", "perUser"),
         ({"public_code": "a b"}, "campaign_code", "publicCode"),
         ({"public_code": "SUMMER", "automatic": True}, "campaign_code", "publicCode"),
