@@ -11,6 +11,7 @@ VALID_FOR = timedelta(seconds=20)
 # An attempt whose worker died while submitting is queried once it surely cannot begin any more.
 FIRST_QUERY_AFTER = VALID_FOR + timedelta(seconds=5)
 QUERY_PAUSES = (1, 2, 4, 8, 15, 30, 60, 120, 300, 600)  # seconds
+UNANSWERED_QUERY_PART = 4
 # A claimed query is asked again by somebody else after this long.
 QUERY_LEASE = timedelta(seconds=30)
 # A line between two attempts is looked at again after this long.
@@ -68,9 +69,15 @@ def lacking_of(total: int, share: int, step: int) -> int:
     return min(total, -(-rest // step) * step)
 
 
-def next_query_in(queries: int) -> timedelta:
-    """How long to wait before query number `queries` + 1."""
-    return timedelta(seconds=QUERY_PAUSES[min(queries, len(QUERY_PAUSES) - 1)])
+def next_query_in(queries: int, age: timedelta, *, answered: bool) -> timedelta:
+    """How long to wait before query number `queries` + 1 about an order of this age.
+
+    Never longer than it has lasted already: callbacks make queries of their own. While nobody
+    answers only for a part of that, so that the end of an outage is soon seen.
+    """
+    pause = timedelta(seconds=QUERY_PAUSES[min(queries, len(QUERY_PAUSES) - 1)])
+    most = age if answered else age / UNANSWERED_QUERY_PART
+    return min(pause, max(most, timedelta(seconds=QUERY_PAUSES[0])))
 
 
 def not_found_counts_from(capabilities: Capabilities, opened_at: datetime) -> datetime | None:

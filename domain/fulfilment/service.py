@@ -360,7 +360,7 @@ async def _booked(
         case Uncertain(category=category):
             attempt.category = category.value
             attempt.not_found_answers = 0
-            await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN)
+            await _stay_open(conn, line, attempt, AttemptStatus.UNCERTAIN, answered=False)
     return False
 
 
@@ -417,6 +417,8 @@ async def _stay_open(
     status: AttemptStatus,
     asked: int | None = None,
     latest: datetime | None = None,
+    *,
+    answered: bool = True,
 ) -> None:
     """Ask again later, and not after `latest`. What a supplier once took is taken, whatever a later
     query cannot tell."""
@@ -425,7 +427,8 @@ async def _stay_open(
     if attempt.status is not AttemptStatus.ACCEPTED:
         attempt.status = status
     moment, since = clock.now(), attempt.withheld_since
-    again = moment + next_query_in(attempt.queries if asked is None else asked)
+    asked = attempt.queries if asked is None else asked
+    again = moment + next_query_in(asked, moment - attempt.opened_at, answered=answered)
     if since is not None and is_withheld(attempt.withheld_answers, since, moment):
         again = moment + WITHHELD_PAUSE
     attempt.next_query_at = again if latest is None else min(again, latest)

@@ -78,7 +78,7 @@ async def _booked(
         case Uncertain(category=category):
             purchase.category = category.value
             purchase.not_found_answers = 0
-            await _stay_open(conn, proposal, purchase, AttemptStatus.UNCERTAIN)
+            await _stay_open(conn, proposal, purchase, AttemptStatus.UNCERTAIN, answered=False)
     return False
 
 
@@ -184,14 +184,16 @@ async def _stay_open(
     status: AttemptStatus,
     asked: int | None = None,
     latest: datetime | None = None,
+    *,
+    answered: bool = True,
 ) -> None:
     first = purchase.status is AttemptStatus.SUBMITTING
     if first and status is AttemptStatus.UNCERTAIN:
         await events.tell_purchase(conn, events.UNCERTAIN, proposal, **events.of_purchase(purchase))
     if purchase.status is not AttemptStatus.ACCEPTED:
         purchase.status = status
-    pause = fulfilment.next_query_in(purchase.queries if asked is None else asked)
-    again = clock.now() + pause
+    asked, age = purchase.queries if asked is None else asked, clock.now() - purchase.opened_at
+    again = clock.now() + fulfilment.next_query_in(asked, age, answered=answered)
     purchase.next_query_at = again if latest is None else min(again, latest)
     await purchase.save()
 

@@ -19,10 +19,29 @@ CAPABILITIES = some.builds(
 )
 
 
-@given(some.integers(0, 1_000))
-def test_pauses_grow_and_never_end(queries: int) -> None:
-    pause, later = rules.next_query_in(queries), rules.next_query_in(queries + 1)
+@given(some.integers(0, 1_000), some.timedeltas(timedelta(0), timedelta(days=9)), some.booleans())
+def test_pauses_grow_and_never_end(queries: int, age: timedelta, answered: bool) -> None:
+    pause = rules.next_query_in(queries, age, answered=answered)
+    later = rules.next_query_in(queries + 1, 2 * age, answered=answered)
     assert timedelta(0) < pause <= later <= timedelta(seconds=rules.QUERY_PAUSES[-1])
+    assert pause <= max(age, timedelta(seconds=1))
+
+
+def test_callbacks_that_ask_meanwhile_do_not_make_an_order_wait() -> None:
+    """Nine questions in a minute and a half: the tenth is not asked ten minutes later."""
+    age = timedelta(seconds=88)
+    assert rules.next_query_in(9, age, answered=True) == age
+    assert rules.next_query_in(9, age, answered=False) == age / 4
+
+
+def test_an_outage_is_over_for_a_buyer_soon_after_it_is_over() -> None:
+    """Whoever is asked and does not answer for an hour is not asked so often that it hurts."""
+    age, asked = timedelta(seconds=1), 0
+    while age < timedelta(hours=1):
+        pause = rules.next_query_in(asked, age, answered=False)
+        assert pause <= max(age / 4, timedelta(seconds=1))
+        age, asked = age + pause, asked + 1
+    assert asked < 45
 
 
 @given(CAPABILITIES, some.timedeltas(timedelta(0), timedelta(days=2)), some.integers(0, 10))

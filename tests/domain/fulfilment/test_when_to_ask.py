@@ -15,7 +15,7 @@ from domain.fulfilment import (
 )
 from domain.kernel import clock, page_request
 from domain.orders import LineStatus
-from domain.suppliers import Category, Rejected
+from domain.suppliers import Accepted, Category, Rejected, Uncertain
 from tests import make
 from tests.domain.fulfilment.test_fulfilment import (
     CAPABILITIES,
@@ -43,6 +43,21 @@ async def test_no_query_before_the_delay(port: Scripted) -> None:
     await query_now(attempt.line_id, 301)
     assert len(port.queried) == 1
     assert (await state_of(attempt.line_id))[0] is LineStatus.DELIVERED
+
+
+@pytest.mark.parametrize(("answer", "most"), [(Uncertain(), 25), (Accepted("up-1"), 100)])
+async def test_callbacks_that_ask_during_an_outage_do_not_make_a_buyer_wait(
+    port: Scripted, answer: Uncertain | Accepted, most: int
+) -> None:
+    """Found by a chaos run: each callback asks, so the counter ran ahead, and ten minutes passed
+    after a supplier was back."""
+    _, attempt = await uncertain_line(port, ["first"])
+    await FulfilmentAttempt.filter(id=attempt.id).update(queries=9)
+    port.queries = {"first": [answer]}
+    await query_now(attempt.line_id, 90)
+    after = await FulfilmentAttempt.get(id=attempt.id)
+    assert after.next_query_at is not None
+    assert 0 < (after.next_query_at - attempt.opened_at).total_seconds() - 90 <= most
 
 
 async def test_what_its_supplier_forgot_is_not_asked_about_and_waits_for_a_person(

@@ -238,4 +238,4 @@ async def order_id(line_id: UUID) -> UUID:
 def test_the_pause_is_longer_than_any_other() -> None:
     from domain.fulfilment.rules import next_query_in
 
-    assert timedelta(0) < next_query_in(1_000) < WITHHELD_PAUSE
+    assert timedelta(0) < next_query_in(1_000, timedelta(days=9), answered=True) < WITHHELD_PAUSE
