@@ -1,8 +1,13 @@
 """The domain's enumerations as GraphQL knows them.
 
 Registered here, in one place and before anything else, because Strawberry makes a definition of its
-own for whatever enumeration it meets first in an input.
+own for whatever enumeration it meets first in an input. What each value means stands in
+`enum_values.toml`, for clients and not for this code.
 """
+
+import tomllib
+from enum import Enum
+from pathlib import Path
 
 import strawberry
 
@@ -55,7 +60,7 @@ from domain.deposits import DepositMove, ReturnState
 from domain.fulfilment import AttemptStatus, SupplierCallbackOutcome
 from domain.giftcards import Activation, Breakage, GiftCardReason, GiftCardStatus, GiftCardValue
 from domain.ledger import TransferKind
-from domain.notifications import Medium, NotificationState
+from domain.notifications import Medium, NoticeKind, NotificationState
 from domain.orders import Bearer, ChargeKind, LineStatus, OrderStatus
 from domain.payments import CallbackOutcome, PaymentStatus, RefundStatus, Way
 from domain.payouts import (
@@ -71,6 +76,7 @@ from domain.payouts import (
 )
 from domain.penalties import InspectionState, PenaltyState, PenaltyStep, Violation
 from domain.priceguard import GuardAction, InversionCause
+from domain.promotion import PosterTheme, PromoState, TextKind
 from domain.providers import (
     ContractBasis,
     ContractModel,
@@ -89,6 +95,7 @@ from domain.sites import Assortment, SiteStatus
 from domain.sourcing import RunState
 from domain.statements import DifferenceState, LineKind, Outcome, Party, Step
 from domain.suppliers import Availability, Pushes, SupplierState, SupplierTier
+from domain.teams import Bucket
 from domain.tiers import Criterion, PromotionTiming, ReviewOutcome
 from domain.vault import ExportStatus, RevealStatus
 from domain.webhooks import DeliveryState
@@ -102,6 +109,11 @@ DESCRIBED = {
     BarReason: "Why an agent earns nothing. SELF, MARKED, DEVICE, ADDRESS: bought by itself, or by"
     " an account that is its own. BELOW: an agent further down bought for itself.",
     Deed: "What an agent may be kept from.",
+    NoticeKind: "What a notice is about.",
+    Bucket: "How days are put together.",
+    TextKind: "What an entry of the library is.",
+    PosterTheme: "The colours of a poster.",
+    PromoState: "Where an entry of the library stands; only what is APPROVED is shared.",
     DepositMove: "DEDUCTED: by a penalty case; RESTORED: after an appeal against one.",
     ReturnState: "CANCELLED: by the agent, or nothing was left.",
     RealNameLevel: "How sure the house is of who somebody is, least first.",
@@ -233,6 +245,7 @@ NAMED = {
     ApplicationState: "AgentApplicationState",
     ReviewStage: "AgentApplicationStage",
     Deed: "AgentDeed",
+    NoticeKind: "AgentNoticeKind",
     Criterion: "TierCriterion",
     PromotionTiming: "TierPromotionTiming",
     ReviewOutcome: "TierReviewOutcome",
@@ -287,5 +300,16 @@ NAMED = {
     Availability: "OfferAvailability",
     Pushes: "GoodsPushes",
 }
-for enumeration, description in DESCRIBED.items():
-    strawberry.enum(enumeration, name=NAMED.get(enumeration), description=description)
+
+
+def _register(enumeration: type[Enum], description: str, values: dict[str, dict[str, str]]) -> None:
+    name = NAMED.get(enumeration, enumeration.__name__)
+    told = values.get(name, {})
+    registered = strawberry.enum(enumeration, name=name, description=description)
+    for value in registered.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        value.description = told.get(value.name)
+
+
+_VALUES = tomllib.loads(Path(__file__).with_name("enum_values.toml").read_text(encoding="utf-8"))
+for each, text in DESCRIBED.items():
+    _register(each, text, _VALUES)

@@ -9,8 +9,6 @@ from domain.notifications import NoticeKind
 from resolvers import notices as resolvers
 from schema.fields import field, presents
 
-strawberry.enum(NoticeKind, name="AgentNoticeKind")
-
 
 @strawberry.type(
     description="Something that the agent has to know or to do: a case, an agreement that is not"
