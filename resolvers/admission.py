@@ -5,10 +5,11 @@ from datetime import datetime
 import strawberry
 from strawberry import Parent
 
-from domain import admission, agents, identity, papers
+from domain import admission, agents, identity, papers, realname
 from domain.admission import AgentApplication, AgentInvitation, ApplicationState
 from domain.kernel import Page, Prefix, decode_id, page_request, refuse_unless
 from resolvers.agents import is_own
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
 from resolvers.papers import PaperDoor, door_of
 
@@ -129,16 +130,25 @@ async def agent_invite_revoke(info: Info, invitation_id: strawberry.ID) -> Agent
     return await admission.revoke_invitation(info.context.actor, invitation)
 
 
-async def documents(application: Parent[AgentApplication], info: Info) -> list[papers.Paper]:
-    """What was sent with it; the bytes need a ticket."""
-    return (await papers.papers_of([application.id]))[application.id]
-
-
-async def reviews(
+def documents(
     application: Parent[AgentApplication], info: Info
-) -> list[admission.ApplicationReview]:
+) -> AtOnceOrLater[list[papers.Paper]]:
+    """What was sent with it; the bytes need a ticket."""
+    return info.context.loaders.papers.get(application.id)
+
+
+def reviews(
+    application: Parent[AgentApplication], info: Info
+) -> AtOnceOrLater[list[admission.ApplicationReview]]:
     """The looks at it (back office)."""
-    return await admission.reviews_of(application.id)
+    return info.context.loaders.application_reviews.get(application.id)
+
+
+def real_name_level(
+    application: Parent[AgentApplication], info: Info
+) -> AtOnceOrLater[realname.RealNameLevel]:
+    """What its applicant has proven (back office)."""
+    return info.context.loaders.real_names.get(application.user_id)
 
 
 async def agent_of_application(
@@ -147,14 +157,14 @@ async def agent_of_application(
     """What became of it."""
     if application.agent_id is None:
         return None
-    return (await agents.agents_by_id([application.agent_id])).get(application.agent_id)
+    return await info.context.loaders.agents.load(application.agent_id)
 
 
 async def inviter(application: Parent[AgentApplication], info: Info) -> agents.Agent | None:
     """Below whom it was asked for."""
     if application.parent_id is None:
         return None
-    return (await agents.agents_by_id([application.parent_id])).get(application.parent_id)
+    return await info.context.loaders.agents.load(application.parent_id)
 
 
 def itself(application: Parent[AgentApplication]) -> AgentApplication:

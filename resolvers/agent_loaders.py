@@ -3,7 +3,18 @@
 from functools import cached_property
 from uuid import UUID
 
-from domain import agents, commissions, payouts, promotion, providers, settlement, teams
+from domain import (
+    admission,
+    agents,
+    commissions,
+    identity,
+    payouts,
+    promotion,
+    providers,
+    realname,
+    settlement,
+    teams,
+)
 from resolvers.batches import Batch
 from resolvers.figures import (
     MembersKey,
@@ -22,6 +33,21 @@ class AgentLoaders:
     def agents(self) -> "Batch[UUID, agents.Agent | None]":
         """Agents by id, for the back office."""
         return Batch(agents.agents_by_id, None)
+
+    @cached_property
+    def logins(self) -> "Batch[UUID, str | None]":
+        """The logins behind ids, for the back office."""
+        return Batch(identity.logins_of, None)
+
+    @cached_property
+    def real_names(self) -> "Batch[UUID, realname.RealNameLevel]":
+        """How sure the house is of who users are."""
+        return Batch(realname.levels_of, realname.RealNameLevel.NONE)
+
+    @cached_property
+    def application_reviews(self) -> "Batch[UUID, list[admission.ApplicationReview]]":
+        """The looks at applications."""
+        return Batch(admission.reviews_of, [])
 
     @cached_property
     def commission_balances(self) -> "Batch[UUID, commissions.CommissionBalances]":

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 from strawberry import Parent
 
-from domain import agents, commissions, orders
+from domain import agents, commissions, orders, realname
 from domain.checkout import CURRENCY
 from domain.kernel import (
     Money,
@@ -18,6 +18,7 @@ from domain.kernel import (
     page_request,
     refuse_unless,
 )
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
 
 CHANGED = ("type", "tier", "status", "parentId", "depth", "moved")
@@ -196,6 +197,13 @@ def changed_by(change: Parent[agents.AgentChange]) -> strawberry.ID | None:
     """Who changed it."""
     by = change.changed_by
     return strawberry.ID(encode_id(Prefix.USER, by)) if by else None
+
+
+def real_name_level(
+    agent: Parent[agents.Agent], info: Info
+) -> AtOnceOrLater[realname.RealNameLevel]:
+    """What it has proven of who it is (back office)."""
+    return info.context.loaders.real_names.get(agent.user_id)
 
 
 def itself(agent: Parent[agents.Agent]) -> agents.Agent:

@@ -6,7 +6,7 @@ own for whatever enumeration it meets first in an input. What each value means s
 """
 
 import tomllib
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 import strawberry
@@ -302,7 +302,9 @@ NAMED = {
 }
 
 
-def _register(enumeration: type[Enum], description: str, values: dict[str, dict[str, str]]) -> None:
+def _register(
+    enumeration: type[StrEnum], description: str, values: dict[str, dict[str, str]]
+) -> None:
     name = NAMED.get(enumeration, enumeration.__name__)
     told = values.get(name, {})
     registered = strawberry.enum(enumeration, name=name, description=description)

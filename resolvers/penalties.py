@@ -16,7 +16,7 @@ from domain.penalties import (
     PublishedPenalty,
 )
 from resolvers.agents import is_own
-from resolvers.batches import AtOnceOrLater
+from resolvers.batches import AtOnceOrLater, there
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 from resolvers.papers import PaperDoor, door_of
@@ -200,6 +200,11 @@ def amount_of(case: Parent[PenaltyCase]) -> Money | None:
 def blocks_of(case: Parent[PenaltyCase]) -> list[agents.Deed]:
     """What a restriction keeps the agent from."""
     return [agents.Deed(each) for each in case.blocks]
+
+
+async def agent_name(row: Parent[PenaltyCase | Inspection], info: Info) -> str:
+    """Of the agent that it is about."""
+    return there(await info.context.loaders.agents.load(row.agent_id)).name
 
 
 def noticed_by(case: Parent[PenaltyCase]) -> strawberry.ID | None:

@@ -8,7 +8,9 @@ from domain import admission
 from domain.admission import ApplicationState, ReviewStage
 from domain.agents import AgentType, Tier
 from domain.kernel import Prefix
+from domain.realname import RealNameLevel
 from resolvers import admission as resolvers
+from resolvers.logins import login_of
 from resolvers.permissions import AnyScope, Scope, SignedIn
 from schema.agents import Agent
 from schema.errors import UserError
@@ -43,6 +45,7 @@ class ApplicationReview:
     passed: bool
     findings: str
     reviewer_id: strawberry.ID = id_field(Prefix.USER, "reviewer_id")
+    reviewer_login: str | None = field(login_of("reviewer_id"))
     at: datetime
 
 
@@ -51,6 +54,10 @@ class ApplicationReview:
 class AgentApplicationFile:
     application: AgentApplication = field(resolvers.itself)
     user_id: strawberry.ID = id_field(Prefix.USER, "user_id")
+    login: str | None = field(login_of("user_id"), description="Of the applicant.")
+    real_name_level: RealNameLevel = field(
+        resolvers.real_name_level, description="The second look needs BASIC."
+    )
     inviter: Agent | None = field(resolvers.inviter)
     reviews: list[ApplicationReview] = field(resolvers.reviews, size=2)
 

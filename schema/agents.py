@@ -14,6 +14,7 @@ from domain.agents import (
     Tier,
 )
 from domain.kernel import Prefix
+from domain.realname import RealNameLevel
 from resolvers import admission as admission_resolvers
 from resolvers import agents as resolvers
 from resolvers import agreements as agreement_resolvers
@@ -28,6 +29,7 @@ from resolvers import promotion as promotion_resolvers
 from resolvers import settlement as settling
 from resolvers import teams as team_resolvers
 from resolvers import tiers as tier_resolvers
+from resolvers.logins import login_of
 from resolvers.permissions import Scope, SignedIn
 from schema.agreements import AgreementStanding
 from schema.bonuses import BonusAward, BonusPlan
@@ -266,6 +268,7 @@ class AgentChange:
     changed_by: strawberry.ID | None = field(
         resolvers.changed_by, description="Null: the system itself."
     )
+    changed_by_login: str | None = field(login_of("changed_by"))
     at: datetime
 
 
@@ -273,8 +276,10 @@ class AgentChange:
 @presents(agents.AgentRelation)
 class AgentRelation:
     user_id: strawberry.ID = id_field(Prefix.USER, "user_id")
+    login: str | None = field(login_of("user_id"))
     related: bool
     note: str
+    marked_by_login: str | None = field(login_of("marked_by"))
     marked_at: datetime
 
 
@@ -288,6 +293,9 @@ class AgentRelationPayload:
 @presents(agents.Agent)
 class AgentFile:
     agent: Agent = field(resolvers.itself)
+    user_id: strawberry.ID = id_field(Prefix.USER, "user_id")
+    login: str | None = field(login_of("user_id"), description="By which it signs in.")
+    real_name_level: RealNameLevel = field(resolvers.real_name_level)
     changes: Connection[AgentChange] = field(resolvers.changes_of, description="Newest first.")
     relations: list[AgentRelation] = field(
         resolvers.relations_of, description="Accounts that staff marked, newest first."

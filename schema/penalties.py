@@ -9,6 +9,7 @@ from domain.agents import Deed
 from domain.kernel import Prefix
 from domain.penalties import InspectionState, PenaltyState, PenaltyStep, Violation
 from resolvers import penalties as resolvers
+from resolvers.logins import login_of
 from resolvers.permissions import AnyScope, Scope, SignedIn
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
@@ -67,11 +68,16 @@ class PublishedPenalty:
 class PenaltyCaseFile:
     case: AgentPenalty = field(resolvers.itself)
     agent_id: strawberry.ID = id_field(Prefix.AGENT, "agent_id")
+    agent_name: str = field(resolvers.agent_name)
     opened_by: strawberry.ID = id_field(Prefix.USER, "opened_by")
+    opened_by_login: str | None = field(login_of("opened_by"))
     opened_at: datetime
     noticed_by: strawberry.ID | None = field(resolvers.noticed_by)
+    noticed_by_login: str | None = field(login_of("noticed_by"))
     decided_by: strawberry.ID | None = field(resolvers.decided_by)
+    decided_by_login: str | None = field(login_of("decided_by"))
     closed_by: strawberry.ID | None = field(resolvers.closed_by)
+    closed_by_login: str | None = field(login_of("closed_by"))
 
 
 @strawberry.type(description="A look at what one agent does, drawn at random.")
@@ -79,9 +85,11 @@ class PenaltyCaseFile:
 class Inspection:
     id: strawberry.ID = id_field(Prefix.INSPECTION)
     agent_id: strawberry.ID = id_field(Prefix.AGENT, "agent_id")
+    agent_name: str = field(resolvers.agent_name)
     state: InspectionState
     findings: str
     inspected_by: strawberry.ID | None = field(resolvers.inspected_by)
+    inspected_by_login: str | None = field(login_of("inspected_by"))
     inspected_at: datetime | None
     documents: list[Paper] = field(resolvers.documents, size=5)
     case_id: strawberry.ID | None = field(

@@ -199,9 +199,13 @@ async def list_applications(
     return page_of(page, await rows, lambda each: (each.id,))
 
 
-async def reviews_of(application_id: UUID) -> list[ApplicationReview]:
-    """The looks at an application, in their order."""
-    return await ApplicationReview.filter(application_id=application_id).order_by("at")
+async def reviews_of(application_ids: Sequence[UUID]) -> dict[UUID, list[ApplicationReview]]:
+    """The looks at applications, in their order; one statement for all."""
+    found: dict[UUID, list[ApplicationReview]] = {each: [] for each in application_ids}
+    looks = ApplicationReview.filter(application_id__in=list(application_ids))
+    for look in await looks.order_by("at"):
+        found[look.application_id].append(look)
+    return found
 
 
 def _check(wish: ApplicationWish) -> None:

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from domain.agents import Tier
+from domain import admission, identity
+from domain.agents import AgentType, Tier
 from domain.kernel import Actor, ActorKind, clock
 from schema.admin import schema as admin
 from schema.shop import schema as shop
 from tests import make
 from tests.api.asking import ask, data_of
+from tests.statements import count_statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -32,7 +34,8 @@ mutation Sample($input: AgentApplicationSampleInput!) {
 """
 QUEUE = """
 { agentApplications(states: [SUBMITTED, CHECKED]) { nodes {
-  application { id state } userId inviter { name } reviews { stage passed findings } } } }
+  application { id state documents { id } agent { id } } userId login realNameLevel
+  inviter { name } reviews { stage passed findings reviewerLogin } } } }
 """
 SEEN = "{ viewer { agent { invitations { nodes { code uses } } } agentApplication { state } } }"
 
@@ -58,13 +61,33 @@ async def test_an_invited_applicant_becomes_an_agent_after_two_looks() -> None:
     assert [each["code"] for each in same["userErrors"]] == ["APPLICATION_SAME_REVIEWER"]
     (waiting,) = (await data_of(admin, QUEUE, one))["agentApplications"]["nodes"]
     assert waiting["inviter"] == {"name": agent.name}
-    assert [each["stage"] for each in waiting["reviews"]] == ["LICENCE"]
+    logins = await identity.logins_of([who.require_user(), one.require_user()])
+    (look_at_it,) = waiting["reviews"]
+    assert (look_at_it["stage"], look_at_it["reviewerLogin"]) == (
+        "LICENCE",
+        logins[one.require_user()],
+    )
+    assert (waiting["login"], waiting["realNameLevel"]) == (logins[who.require_user()], "BASIC")
     done = (await data_of(admin, SAMPLE, two, input=look))["agentApplicationSample"]
     assert done["application"] == {"state": "ACTIVATED", "agent": {"level": 2}}
     seen = (await data_of(shop, SEEN, above))["viewer"]
     assert seen["agent"]["invitations"]["nodes"] == [{"code": invited["code"], "uses": 1}]
     himself = (await data_of(shop, SEEN, who))["viewer"]
     assert himself["agentApplication"] == {"state": "ACTIVATED"}
+
+
+async def test_a_queue_costs_as_many_statements_as_one_application() -> None:
+    staff = await make.operator("agents:check", "agents:read")
+    counted = []
+    for _ in range(2):
+        for _ in range(3):
+            wish = admission.ApplicationWish("Bea", "Cards.", AgentType.PROMOTER, None)
+            applied = await admission.apply(await make.buyer(0), wish)
+            await admission.check_licence(staff, applied.id, passed=True, findings="genuine")
+        async with count_statements() as seen:
+            await data_of(admin, QUEUE, staff)
+        counted.append(len(seen))
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import deposits, papers, penalties
+from domain import deposits, identity, papers, penalties
 from domain.kernel import Prefix, encode_id
 from schema.admin import schema as admin
 from schema.shop import schema as shop
@@ -45,7 +45,10 @@ SEEN = """
 { viewer { agent { deposit { balance { amount } } penalties { nodes { id state step facts blocks
   restrictedUntil evidence { label mediaType } hearing { label } } } } } }
 """
-QUEUE = "{ penaltyCases(states: [NOTICED]) { nodes { agentId case { id state } } } }"
+QUEUE = """
+{ penaltyCases(states: [NOTICED]) { nodes { agentId agentName openedByLogin decidedByLogin
+  case { id state } } } }
+"""
 READ = "{ publishedPenalties { nodes { maskedName violation step } } }"
 BELOW = "{ viewer { agent { downline { nodes { penalties { nodes { id } } } } } } }"
 
@@ -75,7 +78,13 @@ async def test_from_the_evidence_to_an_appeal_that_is_won() -> None:
     told = (await data_of(admin, NOTICE, staff, input=step))["penaltyCaseNotice"]["file"]
     assert told["case"] == {"state": "NOTICED", "step": "DEDUCTION", "amount": {"amount": "200.00"}}
     assert (await data_of(admin, QUEUE, staff))["penaltyCases"]["nodes"] == [
-        {"agentId": agent_id, "case": {"id": case["caseId"], "state": "NOTICED"}}
+        {
+            "agentId": agent_id,
+            "agentName": agent.name,
+            "openedByLogin": (await identity.logins_of([opener := staff.require_user()]))[opener],
+            "decidedByLogin": None,
+            "case": {"id": case["caseId"], "state": "NOTICED"},
+        }
     ]
     said = {**case, "text": "a mistake"}
     answered = (await data_of(shop, ANSWER, himself, input=said))["agentPenaltyAnswer"]

@@ -87,7 +87,7 @@ async def test_after_two_looks_of_two_persons_there_is_an_agent() -> None:
     assert await ledger.balance_of(account) == 0
     ended = await AgentApplication.get(id=application.id)
     assert (ended.state, ended.agent_id) == (ApplicationState.ACTIVATED, made.id)
-    assert len(await admission.reviews_of(application.id)) == 2
+    assert len((await admission.reviews_of([application.id]))[application.id]) == 2
 
 
 async def test_neither_look_alone_activates_and_no_person_takes_both() -> None:
