@@ -1,6 +1,7 @@
 """How the fields of agents and commissions are answered."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -64,12 +65,19 @@ async def downline(
 
 
 async def commissions_of(
-    agent: Parent[agents.Agent], info: Info, first: int | None = None, after: str | None = None
+    agent: Parent[agents.Agent],
+    info: Info,
+    since: date | None = None,
+    until: date | None = None,
+    level: int | None = None,
+    first: int | None = None,
+    after: str | None = None,
 ) -> Page[commissions.EarnedCommission] | None:
     """What the agent earned; only the agent itself and the back office see it."""
     page = page_request("commissions", first, after)
     _require_own(info, agent.id)
-    return await commissions.list_commissions(agent.id, page)
+    wanted = commissions.CommissionsWanted(since, until, level)
+    return await commissions.list_commissions(agent.id, page, wanted)
 
 
 async def barred_sales(

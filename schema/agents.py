@@ -20,6 +20,7 @@ from resolvers import agents as resolvers
 from resolvers import agreements as agreement_resolvers
 from resolvers import bonuses as bonus_resolvers
 from resolvers import commissions as earnings
+from resolvers import customers as customer_resolvers
 from resolvers import deposits as deposit_resolvers
 from resolvers import notices as notice_resolvers
 from resolvers import payouts as leaving
@@ -35,6 +36,7 @@ from schema.agreements import AgreementStanding
 from schema.bonuses import BonusAward, BonusPlan
 from schema.catalog import Variant
 from schema.commissions import AgentEarnings, Commission, CommissionBalances
+from schema.customers import CustomerOrder
 from schema.deposits import AgentDeposit
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
@@ -121,7 +123,13 @@ class Agent:
     )
     commissions: Connection[Commission] | None = field(
         resolvers.commissions_of,
-        description="Newest first. Null with AGENT_OUT_OF_REACH for others.",
+        description="Newest first; of some days (both counted), or of one level. Null with"
+        " AGENT_OUT_OF_REACH for others.",
+    )
+    customer_orders: Connection[CustomerOrder] | None = field(
+        customer_resolvers.customer_orders,
+        description="Orders of the agent's own customers, newest first. Null with"
+        " AGENT_OUT_OF_REACH for others.",
     )
     bonuses: Connection[BonusAward] | None = field(
         bonus_resolvers.awards_of,

@@ -21,6 +21,8 @@ from schema.scalars import Money, id_field
 class Commission:
     id: strawberry.ID = id_field(Prefix.COMMISSION)
     order_number: str
+    sku: str = field(description="Of the line; `Agent.customerOrders` has its goods.")
+    quantity: int = field(description="Pieces of the line.")
     level: int = field(description="1: the agent whose customer bought; 2 and 3 stand above.")
     basis: Money = field(description="What the rule was applied to.")
     amount: Money

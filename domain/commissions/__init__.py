@@ -9,6 +9,7 @@ from domain.commissions.clawing_back import (
     legs_of_clawbacks,
     write_clawbacks,
 )
+from domain.commissions.customers import CustomerOrder, list_customer_orders
 from domain.commissions.earning import (
     INSERT_COMMISSIONS,
     commission_columns,
@@ -32,6 +33,7 @@ from domain.commissions.promises import PROMISES
 from domain.commissions.queries import (
     CommissionBalances,
     CommissionState,
+    CommissionsWanted,
     EarnedCommission,
     balances_of,
     balances_of_agents,
@@ -84,7 +86,9 @@ __all__ = [
     "CommissionRule",
     "CommissionShort",
     "CommissionState",
+    "CommissionsWanted",
     "Coupon",
+    "CustomerOrder",
     "Earned",
     "EarnedCommission",
     "EarnedIn",
@@ -115,6 +119,7 @@ __all__ = [
     "legs_of",
     "legs_of_clawbacks",
     "list_commissions",
+    "list_customer_orders",
     "list_rules",
     "lock_books",
     "move_to_wallet",

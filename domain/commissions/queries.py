@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from domain import ledger
-from domain.commissions.rules import explain
+from domain.commissions.rules import explain, start_of
 from domain.commissions.statements import SHOWN
 from domain.kernel import Money, Page, PageRequest, connection, page_of
 from domain.ledger import AccountKind
@@ -18,7 +18,10 @@ from domain.ledger import AccountKind
 _KINDS = (AccountKind.COMMISSION, AccountKind.COMMISSION_AVAILABLE, AccountKind.COMMISSION_DEBT)
 _OF_AGENT = f"""
 {SHOWN}
-WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id < $2) ORDER BY c.id DESC LIMIT $3
+WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id < $2)
+    AND ($4::timestamptz IS NULL OR c.earned_at >= $4)
+    AND ($5::timestamptz IS NULL OR c.earned_at < $5) AND ($6::int IS NULL OR c.level = $6)
+ORDER BY c.id DESC LIMIT $3
 """
 _NET = """
 SELECT c.order_line_id AS line, (sum(c.amount) - sum(coalesce((
@@ -51,6 +54,8 @@ class EarnedCommission:
 
     id: UUID
     order_number: str
+    sku: str
+    quantity: int  # of the line
     level: int
     basis: Money
     amount: Money
@@ -65,11 +70,29 @@ class EarnedCommission:
         return explain(self.rule, str(self.basis), str(self.amount), language)
 
 
-async def list_commissions(agent_id: UUID, page: PageRequest) -> Page[EarnedCommission]:
+@dataclass(frozen=True, slots=True)
+class CommissionsWanted:
+    """Which commissions are wanted: of days of the business, both counted, and of one level."""
+
+    since: date | None = None
+    until: date | None = None
+    level: int | None = None
+
+
+ALL_COMMISSIONS = CommissionsWanted()
+
+
+async def list_commissions(
+    agent_id: UUID, page: PageRequest, wanted: CommissionsWanted = ALL_COMMISSIONS
+) -> Page[EarnedCommission]:
     """What an agent earned, newest first."""
     after = UUID(page.after[0]) if page.after else None
+    since = wanted.since and start_of(wanted.since)
+    until = wanted.until and start_of(wanted.until + timedelta(days=1))
     async with connection() as conn:
-        rows = await conn.fetch(_OF_AGENT, agent_id, after, page.first + 1)
+        rows = await conn.fetch(
+            _OF_AGENT, agent_id, after, page.first + 1, since, until, wanted.level
+        )
     return page_of(page, [earned_of(row) for row in rows], lambda one: (one.id,))
 
 
@@ -78,6 +101,8 @@ def earned_of(row: Any) -> EarnedCommission:
     return EarnedCommission(
         id=row["id"],
         order_number=row["number"],
+        sku=row["sku"],
+        quantity=row["quantity"],
         level=row["level"],
         basis=Money(row["basis"], row["currency"]),
         amount=Money(row["amount"], row["currency"]),

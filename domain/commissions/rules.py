@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -179,6 +179,11 @@ def day_of(moment: datetime) -> datetime:
     """When the day of a moment began where the business is."""
     here = moment.astimezone(timezone(calendar.utc_offset))
     return here.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def start_of(day: date) -> datetime:
+    """When a day begins where the business is."""
+    return datetime.combine(day, time(), timezone(calendar.utc_offset))
 
 
 def terms_of(

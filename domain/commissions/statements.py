@@ -1,6 +1,7 @@
 """Statements of commissions: which rule fits, for the purchase and for whoever only asks."""
 
 from domain.kernel import named
+from domain.orders import OF_AGENT
 from domain.pricebook import OWN_PRICES
 from domain.priceguard import GUARDED, MARGIN_OF
 from domain.pricing import CHOSEN_LIST
@@ -59,7 +60,7 @@ WHERE v.sku = :sku
 # A commission as its agent sees it.
 SHOWN = """
 SELECT c.id, c.agent_id, c.level, c.basis, c.amount, c.currency, c.rule, c.earned_at, c.release_at,
-    o.number, coalesce(c.release_at <= k.released_up_to, false) AS released,
+    o.number, l.sku, l.quantity, coalesce(c.release_at <= k.released_up_to, false) AS released,
     coalesce((SELECT sum(b.amount) FROM commission_clawbacks b
         WHERE b.commission_id = c.id), 0)::bigint AS clawed_back
 FROM commissions c
@@ -99,4 +100,16 @@ CROSS JOIN LATERAL (
     SELECT sum(b.amount) AS amount FROM commission_clawbacks b
     WHERE b.agent_id = a.agent AND b.id >= $3 AND b.currency = $2
         AND b.taken_at >= $4 AND b.taken_at < $5) t
+"""
+# Orders of an agent's own customers, with what it has of each.
+CUSTOMER_ORDERS = f"""
+SELECT o.id, coalesce((SELECT sum(c.amount - coalesce((SELECT sum(b.amount)
+        FROM commission_clawbacks b WHERE b.commission_id = c.id), 0))
+    FROM order_lines l JOIN commissions c ON c.order_line_id = l.id AND c.agent_id = $1
+    WHERE l.order_id = o.id), 0)::bigint AS earned
+FROM orders o
+WHERE {OF_AGENT.format(order="o", agent="$1")} AND o.consumer
+    AND ($2::uuid IS NULL OR o.id < $2)
+    AND (cardinality($4::text[]) = 0 OR o.status = ANY($4::text[]))
+ORDER BY o.id DESC LIMIT $3
 """
