@@ -7,6 +7,7 @@ from domain import (
     admission,
     agents,
     commissions,
+    deposits,
     identity,
     payouts,
     promotion,
@@ -43,6 +44,16 @@ class AgentLoaders:
     def real_names(self) -> "Batch[UUID, realname.RealNameLevel]":
         """How sure the house is of who users are."""
         return Batch(realname.levels_of, realname.RealNameLevel.NONE)
+
+    @cached_property
+    def same_person(self) -> "Batch[UUID, list[UUID]]":
+        """Other users whom the checks of names know as the same person."""
+        return Batch(realname.others_of, [])
+
+    @cached_property
+    def deposits(self) -> "Batch[UUID, deposits.Deposit]":
+        """What agents have deposited, and are asked for."""
+        return Batch(deposits.deposits_of, None)  # type: ignore[arg-type]  # never missing
 
     @cached_property
     def application_reviews(self) -> "Batch[UUID, list[admission.ApplicationReview]]":

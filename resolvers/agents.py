@@ -223,10 +223,16 @@ def _parent_of(parent_id: strawberry.ID | None) -> UUID | None:
     return decode_id(Prefix.AGENT, parent_id, field=("parentId",)) if parent_id else None
 
 
-async def agent_tier_set(info: Info, agent_id: strawberry.ID, tier: agents.Tier) -> agents.Agent:
+async def agent_tier_set(
+    info: Info,
+    agent_id: strawberry.ID,
+    tier: agents.Tier,
+    reason: agents.ChangeReason = agents.ChangeReason.PERFORMANCE,
+    note: str = "",
+) -> agents.Agent:
     """Give an agent another price grade (back office)."""
     agent = decode_id(Prefix.AGENT, agent_id, field=("agentId",))
-    return await agents.set_tier(info.context.actor, agent, tier)
+    return await agents.set_tier(info.context.actor, agent, tier, agents.Why(reason, note))
 
 
 async def all_agents(

@@ -15,7 +15,7 @@ from resolvers.money import MoneyInput, money_of
 async def deposit_of_agent(agent: Parent[agents.Agent], info: Info) -> deposits.Deposit | None:
     """What is asked, there, and asked back; the agent's own and staff's to see."""
     refuse_unless(is_own(info, agent.id), agents.AgentOutOfReach())
-    return await deposits.deposit_of(agent.id)
+    return await info.context.loaders.deposits.load(agent.id)
 
 
 async def movements(
@@ -62,6 +62,11 @@ async def deposit_terms_set(
     """What agents of a type are to deposit (back office)."""
     actor = info.context.actor
     return await deposits.set_terms(actor, type, money_of(amount, "amount"), effective_at)
+
+
+async def deposit_terms_in_force(info: Info) -> list[deposits.DepositTerms]:
+    """For everybody to read."""
+    return await deposits.terms_in_force()
 
 
 async def deposit_terms(info: Info) -> list[deposits.DepositTerms]:

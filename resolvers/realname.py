@@ -8,6 +8,7 @@ from strawberry import Parent
 from domain import identity, papers, realname
 from domain.kernel import Page, Prefix, decode_id, encode_id, page_request
 from domain.realname import RealNameCase, RealNameLevel, RealNameState
+from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
 from resolvers.papers import PaperDoor, door_of
 
@@ -79,17 +80,15 @@ async def real_name_cases(
     return await realname.list_cases(info.context.actor, states or [], page)
 
 
-async def documents(case: Parent[RealNameCase], info: Info) -> list[papers.Paper]:
+def documents(case: Parent[RealNameCase], info: Info) -> AtOnceOrLater[list[papers.Paper]]:
     """The documents of a case; their bytes need a ticket."""
-    return (await papers.papers_of([case.id]))[case.id]
+    return info.context.loaders.papers.get(case.id)
 
 
 async def same_person(case: Parent[RealNameCase], info: Info) -> list[strawberry.ID]:
     """Other users with the same number (back office)."""
-    return [
-        strawberry.ID(encode_id(Prefix.USER, user))
-        for user in await realname.others_of(case.user_id)
-    ]
+    others = await info.context.loaders.same_person.load(case.user_id)
+    return [strawberry.ID(encode_id(Prefix.USER, user)) for user in others]
 
 
 def itself(case: Parent[RealNameCase]) -> RealNameCase:

@@ -102,6 +102,15 @@ class DepositMutation:
 
 
 @strawberry.type
+class DepositQuery:
+    deposit_terms: list[DepositTerms] = field(
+        resolvers.deposit_terms_in_force,
+        description="What agents of each type are asked to deposit now; a type that is asked for"
+        " nothing is left out.",
+    )
+
+
+@strawberry.type
 class DepositAdminQuery:
     deposit_terms: list[DepositTerms] = field(
         resolvers.deposit_terms, permissions=[Scope("deposits:read")], description="Newest first."

@@ -8,6 +8,7 @@ from domain import realname
 from domain.kernel import Prefix
 from domain.realname import RealNameLevel, RealNameState
 from resolvers import realname as resolvers
+from resolvers.logins import login_of
 from resolvers.permissions import Scope, SignedIn
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
@@ -38,6 +39,8 @@ class RealNameCase:
 class RealNameFile:
     case: RealNameCase = field(resolvers.itself)
     user_id: strawberry.ID = id_field(Prefix.USER, "user_id")
+    login: str | None = field(login_of("user_id"))
+    decided_by_login: str | None = field(login_of("decided_by"))
     tries: int
     same_person: list[strawberry.ID] = field(
         resolvers.same_person, size=5, description="Other users whose check had the same number."

@@ -11,7 +11,7 @@ from schema.catalog import CatalogQuery
 from schema.claims import ClaimsMutation, ClaimsQuery
 from schema.commissions import CommissionShortError
 from schema.coupons import CouponMutation
-from schema.deposits import DepositMutation
+from schema.deposits import DepositMutation, DepositQuery
 from schema.details import FacetQuery
 from schema.documents import RootSchema
 from schema.evidence import EvidenceMutation
@@ -57,6 +57,7 @@ from schema.tiers import TierQuery
 
 @strawberry.type
 class Query(
+    DepositQuery,
     TierQuery,
     PenaltyQuery,
     AgreementQuery,

@@ -8,7 +8,15 @@ from domain.deposits.models import (
     DepositTerms,
     ReturnState,
 )
-from domain.deposits.queries import Deposit, all_terms, deposit_of, list_movements, list_terms
+from domain.deposits.queries import (
+    Deposit,
+    all_terms,
+    deposit_of,
+    deposits_of,
+    list_movements,
+    list_terms,
+    terms_in_force,
+)
 from domain.deposits.refusals import DepositReturnClosed, DepositShort, DepositTooLarge
 from domain.deposits.rules import CURRENCY, MAX_UNITS, times
 from domain.deposits.service import (
@@ -38,6 +46,7 @@ __all__ = [
     "ask_back",
     "balance_of",
     "deposit_of",
+    "deposits_of",
     "hold_deposit",
     "keep_after_all",
     "list_movements",
@@ -47,5 +56,6 @@ __all__ = [
     "release_deposit",
     "return_due",
     "set_terms",
+    "terms_in_force",
     "times",
 ]

@@ -11,7 +11,7 @@ _THERE = """
 # Whether the agent row `{agent}` has deposited less than its type is asked for.
 OWES = f"coalesce({_ASKED}, 0) > coalesce({_THERE}, 0)"
 STANDING = f"""
-SELECT coalesce({_ASKED.format(agent="a", moment="$2")}, 0)::bigint AS required,
+SELECT a.id, coalesce({_ASKED.format(agent="a", moment="$2")}, 0)::bigint AS required,
     coalesce({_THERE.format(agent="a")}, 0)::bigint AS balance
-FROM agents a WHERE a.id = $1
+FROM agents a WHERE a.id = ANY($1::uuid[])
 """

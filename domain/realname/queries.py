@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.kernel import Actor, Page, PageRequest, page_of
+from domain.kernel import Actor, Page, PageRequest, connection, page_of
 from domain.realname.models import RealName, RealNameCase, RealNameLevel, RealNameState
 
 READ_SCOPE = "realname:read"
@@ -13,6 +13,13 @@ SAME_PERSON = """
 EXISTS (SELECT 1 FROM real_names mine JOIN real_names theirs
         ON theirs.number_digest = mine.number_digest
     WHERE mine.user_id = {one} AND theirs.user_id = {other})
+"""
+_OTHERS = """
+SELECT own.user_id, same.user_id AS other FROM real_names own
+CROSS JOIN LATERAL (SELECT theirs.user_id, theirs.reached_at FROM real_names theirs
+    WHERE theirs.number_digest = own.number_digest AND theirs.user_id <> own.user_id
+    ORDER BY theirs.reached_at LIMIT 50) same
+WHERE own.user_id = ANY($1::uuid[]) ORDER BY own.user_id, same.reached_at
 """
 
 
@@ -46,10 +53,11 @@ async def passed_cases(user_ids: Sequence[UUID]) -> dict[UUID, RealNameCase]:
     return {case.user_id: case for case in await passed.order_by("id")}
 
 
-async def others_of(user_id: UUID) -> list[UUID]:
-    """Other users whom the checks know as the same person or company."""
-    own = await RealName.filter(user_id=user_id).first()
-    if own is None:
-        return []
-    same = RealName.filter(number_digest=own.number_digest).exclude(user_id=user_id)
-    return [row.user_id for row in await same.order_by("reached_at").limit(50)]
+async def others_of(user_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """Other users whom the checks know as the same person or company, 50 at most of each; one look
+    for all."""
+    found: dict[UUID, list[UUID]] = {each: [] for each in user_ids}
+    async with connection() as conn:
+        for row in await conn.fetch(_OTHERS, list(user_ids)):
+            found[row["user_id"]].append(row["other"])
+    return found

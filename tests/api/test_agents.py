@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain import agents, checkout
+from domain import agents, checkout, identity
 from domain.agents import AgentStatus, AgentType, Tier
 from domain.agents.models import Agent
 from domain.checkout import LineWish, Purchase
@@ -21,8 +21,9 @@ pytestmark = pytest.mark.usefixtures("db")
 
 FILE = """
 query File($id: ID!) { agentFile(id: $id) {
-  agent { level type status tier parent { id } }
-  changes(first: 10) { nodes { kind reason note changedBy values { name before after } } } } }
+  agent { level type status tier parent { id } } login realNameLevel
+  changes(first: 10) { nodes { kind reason note changedBy changedByLogin
+    values { name before after } } } } }
 """
 MOVE = """
 mutation Move($input: AgentMoveInput!) {
@@ -54,6 +55,9 @@ async def test_a_move_is_told_in_the_agents_file() -> None:
     (change,) = found["changes"]["nodes"]
     assert (change["kind"], change["reason"]) == ("MOVED", "REORGANISATION")
     assert change["changedBy"] == encode_id(Prefix.USER, operator.require_user())
+    logins = await identity.logins_of([operator.require_user(), child.user_id])
+    assert change["changedByLogin"] == logins[operator.require_user()]
+    assert (found["login"], found["realNameLevel"]) == (logins[child.user_id], "NONE")
     assert change["values"] == [
         {"name": "parentId", "before": public(top), "after": public(other)},
         {"name": "depth", "before": "2", "after": "2"},
@@ -125,7 +129,10 @@ async def test_an_agent_sees_its_own_and_what_is_anothers_is_null_with_a_code() 
 
 async def test_a_page_of_agents_costs_as_many_statements_as_one_agent() -> None:
     staff = await make.operator("agents:read")
-    shown = "commissionBalance { amount } balances { owed { amount } } parent { code }"
+    shown = (
+        "commissionBalance { amount } balances { owed { amount } } parent { code }"
+        " deposit { short balance { amount } waiting { id } }"
+    )
     query = f"{{ agents(first: 100) {{ nodes {{ {shown} }} }} }}"
     counted = []
     for _ in range(2):

@@ -1,8 +1,10 @@
 """A deposit over the API: asked for, paid, asked back, and nobody else's to see."""
 
+from datetime import timedelta
+
 import pytest
 
-from domain.kernel import Actor, ActorKind
+from domain.kernel import ANONYMOUS, Actor, ActorKind, clock
 from schema.admin import schema as admin
 from schema.shop import schema as shop
 from tests import make
@@ -67,6 +69,17 @@ async def test_whoever_stands_above_does_not_see_it() -> None:
     answer = await ask(shop, BELOW, actor)
     assert answer.data["viewer"]["agent"]["downline"]["nodes"] == [{"deposit": None}]
     assert answer.errors[0].extensions["code"] == "AGENT_OUT_OF_REACH"
+
+
+async def test_whoever_thinks_of_joining_reads_what_is_asked_now() -> None:
+    staff = await make.operator("deposits:write")
+    for kind, amount in (("CORPORATE", "900"), ("CORPORATE", "200"), ("PROMOTER", "0")):
+        wish = {"type": kind, "amount": {"amount": amount, "currency": "CNY"}}
+        await data_of(admin, TERMS, staff, input=wish)
+    later = {"type": "CORPORATE", "effectiveAt": (clock.now() + timedelta(days=1)).isoformat()}
+    await data_of(admin, TERMS, staff, input=wish | later)
+    read = await data_of(shop, "{ depositTerms { type amount { amount } } }", ANONYMOUS)
+    assert read["depositTerms"] == [{"type": "CORPORATE", "amount": {"amount": "200.00"}}]
 
 
 async def test_terms_need_their_scope_and_say_what_is_wrong() -> None:
