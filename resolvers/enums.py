@@ -91,6 +91,7 @@ from domain.reconciliation import FindingState, Matter
 from domain.refunds import RefundDestination, RefundProgress, RefundReason
 from domain.replenishment import AbcClass, BudgetPeriod, ProposalState, ReplenishMode
 from domain.routing import Demotion, Reach
+from domain.settlement import ObjectionState
 from domain.sites import Assortment, SiteStatus
 from domain.sourcing import RunState
 from domain.statements import DifferenceState, LineKind, Outcome, Party, Step
@@ -193,6 +194,7 @@ DESCRIBED = {
     Reach: "Whether a supplier answered when it was asked how it is.",
     Demotion: "Why a supplier is asked after all others.",
     SupplierState: "Only ACTIVE ones get new attempts.",
+    ObjectionState: "Where an agent's objection stands.",
     CommissionState: "PENDING: its time is not over. AVAILABLE: the agent has it, or had it.",
     RuleKind: "How a commission is worked out.",
     AwardKind: "By what kind of plan an agent earns for a month.",
