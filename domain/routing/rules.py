@@ -362,19 +362,20 @@ def _scored(kind: PolicyKind, found: list[Ranked]) -> list[Ranked]:
         return found
     weights = sum(each.route.candidate.weight for each in found) or 1
     cheapest = min(each.landed for each in found)
-    places = sorted({_by_priority(each)[:2] for each in found})
+    steps = sorted({_by_priority(each)[:2] for each in found})
+    places = {step: place for place, step in enumerate(steps, start=1)}
     scored = []
     for each in found:
         match kind:
             case PolicyKind.PRIORITY:
-                score = BEST // (1 + places.index(_by_priority(each)[:2]))
+                score = BEST // places[_by_priority(each)[:2]]
             case PolicyKind.LOWEST_COST:
                 score = BEST * cheapest // each.landed
             case PolicyKind.BEST_SUCCESS:
                 score = each.success
             case PolicyKind.WEIGHTED:
                 score = BEST * each.route.candidate.weight // weights
-        scored.append(replace(each, score=score))
+        scored.append(Ranked(each.route, each.landed, each.success, score))
     return scored
 
 
