@@ -22,6 +22,7 @@ from domain.kernel import (
 from resolvers.batches import AtOnceOrLater
 from resolvers.context import Info
 
+ENUMERATED = ("type", "tier", "status")  # told as their enumerations are
 CHANGED = ("type", "tier", "status", "parentId", "depth", "moved")
 
 
@@ -193,12 +194,22 @@ async def changes_of(
 
 
 def changed_values(change: Parent[agents.AgentChange]) -> list[ChangedValue]:
-    """What it was and what it became, value by value."""
+    """What it was and what it became, value by value; what stayed is left out."""
     return [
         ChangedValue(name, _shown(name, change.before), _shown(name, change.after))
         for name in CHANGED
-        if name in change.before or name in change.after
+        if change.before.get(name) != change.after.get(name)
     ]
+
+
+async def parent_before(change: Parent[agents.AgentChange], info: Info) -> agents.Agent | None:
+    """Below whom it stood."""
+    return await _agent_in(change.before, info)
+
+
+async def parent_after(change: Parent[agents.AgentChange], info: Info) -> agents.Agent | None:
+    """Below whom it stands from then on."""
+    return await _agent_in(change.after, info)
 
 
 def changed_by(change: Parent[agents.AgentChange]) -> strawberry.ID | None:
@@ -253,7 +264,14 @@ def _shown(name: str, values: dict[str, Any]) -> str | None:
     value = values.get(name)
     if value is None:
         return None
-    return encode_id(Prefix.AGENT, UUID(value)) if name == "parentId" else str(value)
+    if name == "parentId":
+        return encode_id(Prefix.AGENT, UUID(value))
+    return str(value).upper() if name in ENUMERATED else str(value)
+
+
+async def _agent_in(values: dict[str, Any], info: Info) -> agents.Agent | None:
+    parent_id = values.get("parentId")
+    return await info.context.loaders.agents.load(UUID(parent_id)) if parent_id else None
 
 
 def is_own(info: Info, agent_id: UUID) -> bool:

@@ -25,6 +25,7 @@ from domain.agents import (
     AgentStatus,
     AgentType,
     BarReason,
+    BlockedBy,
     ChangeKind,
     ChangeReason,
     Deed,
@@ -110,6 +111,7 @@ DESCRIBED = {
     BarReason: "Why an agent earns nothing. SELF, MARKED, DEVICE, ADDRESS: bought by itself, or by"
     " an account that is its own. BELOW: an agent further down bought for itself.",
     Deed: "What an agent may be kept from.",
+    BlockedBy: "What keeps an agent from something.",
     NoticeKind: "What a notice is about.",
     Bucket: "How days are put together.",
     TextKind: "What an entry of the library is.",
@@ -247,6 +249,7 @@ NAMED = {
     ApplicationState: "AgentApplicationState",
     ReviewStage: "AgentApplicationStage",
     Deed: "AgentDeed",
+    BlockedBy: "AgentBlockedBy",
     NoticeKind: "AgentNoticeKind",
     Criterion: "TierCriterion",
     PromotionTiming: "TierPromotionTiming",

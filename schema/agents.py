@@ -9,6 +9,7 @@ from domain.agents import (
     AgentStatus,
     AgentType,
     BarReason,
+    BlockedBy,
     ChangeKind,
     ChangeReason,
     Tier,
@@ -261,7 +262,10 @@ class MemberSales:
 @strawberry.type(description="One value of an agent, before and after a change.")
 @presents(resolvers.ChangedValue)
 class AgentChangedValue:
-    name: str = field(description="type, tier, status, depth, parentId, or how many moved.")
+    name: str = field(
+        description="type, tier, status (as in their enumerations), depth, parentId, or how many"
+        " moved."
+    )
     before: str | None
     after: str | None
 
@@ -270,7 +274,11 @@ class AgentChangedValue:
 @presents(agents.AgentChange)
 class AgentChange:
     kind: ChangeKind
-    values: list[AgentChangedValue] = field(resolvers.changed_values)
+    values: list[AgentChangedValue] = field(
+        resolvers.changed_values, description="Those that differ."
+    )
+    parent_before: Agent | None = field(resolvers.parent_before)
+    parent_after: Agent | None = field(resolvers.parent_after)
     reason: ChangeReason
     note: str
     changed_by: strawberry.ID | None = field(
@@ -314,6 +322,12 @@ class AgentFile:
 @presents(agents.AgentDepthExceeded)
 class AgentDepthError(UserError):
     max_depth: int
+
+
+@strawberry.type(description="The caller, an agent, may not do this now.")
+@presents(agents.AgentBlocked)
+class AgentBlockedError(UserError):
+    because: BlockedBy
 
 
 @strawberry.type

@@ -4,7 +4,7 @@ import strawberry
 
 from schema.admission import AdmissionMutation
 from schema.aftersale import DisputeMutation, DisputeTooLateError
-from schema.agents import Agent, CommissionMutation
+from schema.agents import Agent, AgentBlockedError, CommissionMutation
 from schema.agreements import AgreementMutation, AgreementQuery
 from schema.cards import CardsQuery
 from schema.catalog import CatalogQuery
@@ -115,6 +115,7 @@ schema = RootSchema(
     limits=SHOP,
     types=[
         Agent,
+        AgentBlockedError,
         AccountInvalidError,
         CouponIneligibleError,
         BalanceShortError,

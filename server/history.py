@@ -9,7 +9,7 @@ be settled (rows H5, H8).
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from pyotp import TOTP
 
@@ -19,6 +19,7 @@ from domain.checkout import LineWish, Purchase
 from domain.commissions import AwardKind
 from domain.identity import User
 from domain.kernel import SYSTEM, Actor, ActorKind, clock, parse_units
+from domain.kernel.ids import dated
 
 NOON = 12
 STEPS = (("300", 50), ("600", 100))  # from so many yuan of sales on, 1/10000 of all of them
@@ -31,7 +32,11 @@ def on(month: date, day: int, hour: int = 0) -> Iterator[None]:
     """The clock goes on from a day and hour of that month, as long as the block lasts."""
     opens = bonuses.start_of(month) + timedelta(days=day - 1, hours=hour)
     begun = time.monotonic()
-    with clock.fixed(lambda: opens + timedelta(seconds=time.monotonic() - begun)):
+
+    def then() -> datetime:
+        return opens + timedelta(seconds=time.monotonic() - begun)
+
+    with clock.fixed(then), dated(then):
         yield
 
 

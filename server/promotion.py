@@ -21,7 +21,7 @@ from domain import promotion, sites
 from domain.kernel import Prefix, Refused, decode_id
 from domain.promotion import PATH, Facts, PromoLink
 from schema.faults import RequestRefused
-from schema.locale import negotiate, refusal_text
+from schema.locale import negotiate
 from server.backoffice import answering
 from server.settings import Settings
 from server.storefront import SHOP_DOOR, site_for
@@ -37,6 +37,7 @@ HEADERS = {
     "cross-origin-resource-policy": "cross-origin",  # a poster may stand in any chat
 }
 _WAY_ON = {"zh": "进入商店", "en": "To the shop"}
+_OVER = {"zh": "该推广链接已失效。", "en": "This promotion link is over."}
 _FROM = {"zh": "{price} 起", "en": "from {price}"}
 
 
@@ -69,9 +70,8 @@ def promotion_routes(config: Settings) -> list[Route]:
         language, site = _language(request), await site_for(request.headers, SHOP_DOOR)
         try:
             landing = await promotion.land(request.path_params["code"])
-        except Refused as refused:
-            text = refusal_text(refused.refusals[0], language)
-            return HTMLResponse(_gone(text, language), 404, HEADERS)
+        except Refused:
+            return HTMLResponse(_gone(language, config), 404, HEADERS)
         make = partial(_page, landing.link, site, language, config)
         key = (landing.link.code, site.slug, language, "page")
         return HTMLResponse(await kept.get(key, make), headers=HEADERS)
@@ -125,7 +125,6 @@ async def _page(link: PromoLink, site: sites.Site, language: str, config: Settin
     price = ""
     if facts.price is not None:
         price = escape(_FROM[language].format(price=promotion.spoken(facts.price)))
-    picture = f"{facts.url}/poster.png?lang={language}"
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -135,17 +134,30 @@ async def _page(link: PromoLink, site: sites.Site, language: str, config: Settin
 <meta property="og:title" content="{title}">
 <meta property="og:description" content="{price}">
 <meta property="og:url" content="{escape(facts.url)}">
-<meta property="og:image" content="{escape(picture)}">
-<meta http-equiv="refresh" content="0;url={escape(way_on)}">
+{_picture(facts, language, config)}<meta http-equiv="refresh" content="0;url={escape(way_on)}">
 </head><body><h1>{title}</h1><p>{price}</p>
 <p><a href="{escape(way_on)}">{_WAY_ON[language]}</a></p></body></html>
 """.encode()
 
 
-def _gone(text: str, language: str) -> str:
+def _picture(facts: Facts, language: str, config: Settings) -> str:
+    """The poster for messengers, where this server can draw it."""
+    from adapters import drawing as pens
+
+    if pens.find_font(config.poster_font) is None:
+        return ""
+    picture = escape(f"{facts.url}/poster.png?lang={language}")
+    return f'<meta property="og:image" content="{picture}">\n'
+
+
+def _gone(language: str, config: Settings) -> str:
+    """For whoever comes by a poster that is old: what is the matter, and the way to the shop."""
+    shop = escape(config.promo_target.replace("{code}", ""))
     return (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>404</title>'
-        f"</head><body><p>{escape(text)}</p></body></html>"
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_OVER[language]}</title></head><body><p>{_OVER[language]}</p>"
+        f'<p><a href="{shop}">{_WAY_ON[language]}</a></p></body></html>'
     )
 
 

@@ -160,8 +160,8 @@ async def sample(
 
     A good one makes the agent, of the tier that the invitation says or this one, below the inviter
     or `at_top`. Refuses whoever has taken the first look (APPLICATION_SAME_REVIEWER), an applicant
-    without a real name (REAL_NAME_NEEDED) or who has not accepted what is in force by now, and a
-    parent that takes nobody any more.
+    without a real name or who has not accepted what is in force by now (APPLICATION_NOT_POSSIBLE),
+    and a parent that takes nobody any more.
     """
     actor.require_scope(APPROVE_SCOPE)
     try:
@@ -276,10 +276,7 @@ async def _activate(
     tier: Tier | None,
     at_top: bool,
 ) -> None:
-    await realname.require_level(conn, application.user_id, realname.RealNameLevel.BASIC)
-    open_agreements = await unaccepted_for(application.user_id, application.agent_type)
-    if open_agreements:
-        raise Refused(*open_agreements)
+    await _require_ready(conn, application)
     parent = None if at_top else application.parent_id
     newcomer = Newcomer(
         application.user_id,
@@ -292,6 +289,16 @@ async def _activate(
     agent = await join(conn, actor, newcomer, why)
     application.agent_id, application.tier = agent.id, agent.tier
     await _end(conn, actor, application, ApplicationState.ACTIVATED)
+
+
+async def _require_ready(conn: Connection, application: AgentApplication) -> None:
+    """Refuses (APPLICATION_NOT_POSSIBLE) while something is missing on the applicant's side: its
+    reviewer is told so, who cannot do it."""
+    level = await realname.level_of(application.user_id, conn)
+    proven = level is not realname.RealNameLevel.NONE
+    refuse_unless(proven, ApplicationNotPossible(reason="application_name_unproven"))
+    accepted = not await unaccepted_for(application.user_id, application.agent_type)
+    refuse_unless(accepted, ApplicationNotPossible(reason="application_agreement_open"))
 
 
 async def _end(

@@ -32,6 +32,7 @@ from domain.agents.refusals import (
     AgentIsLeaf,
     AgentMoveNotAllowed,
     AgentOutOfReach,
+    BlockedBy,
 )
 from domain.agents.relations import (
     footprint_of,
@@ -72,6 +73,7 @@ __all__ = [
     "AgentStatus",
     "AgentType",
     "BarReason",
+    "BlockedBy",
     "ChangeKind",
     "ChangeReason",
     "Deed",

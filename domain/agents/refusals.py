@@ -1,6 +1,7 @@
 """What the agent tree refuses."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from domain.kernel import Refusal
@@ -38,9 +39,22 @@ class AgentOutOfReach(Refusal):
     code: ClassVar[str] = "AGENT_OUT_OF_REACH"
 
 
+class BlockedBy(StrEnum):
+    """What keeps an agent from something, so that a front end knows where to lead it."""
+
+    AGREEMENT = "agreement"
+    DEPOSIT = "deposit"
+    PENALTY = "penalty"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentBlocked(Refusal):
     """An active agent may not do this now; `reason` is a key of the texts and says what to do."""
 
     code: ClassVar[str] = "AGENT_BLOCKED"
     reason: str
+
+    @property
+    def because(self) -> BlockedBy:
+        """The same for programs."""
+        return BlockedBy(self.reason.removeprefix("blocked_by_"))

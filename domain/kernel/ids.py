@@ -1,5 +1,8 @@
 """Ids: UUIDv7 inside, `prefix_base32` outside: readable, sortable, checked on the way in."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum, unique
 from uuid import UUID
 
@@ -13,7 +16,7 @@ _LENGTH = 26
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two letters at once
 _SHIFTS = range(120, -1, -10)
 
-__all__ = ["Prefix", "decode_id", "encode_id", "new_id"]
+__all__ = ["Prefix", "dated", "decode_id", "encode_id", "new_id"]
 
 
 @unique
@@ -128,9 +131,26 @@ class Prefix(StrEnum):
     RISK_CASE = "rca"
 
 
+_dated: Callable[[], datetime] | None = None
+
+
 def new_id() -> UUID:
     """A fresh time-ordered id."""
-    return uuid7()
+    if _dated is None:
+        return uuid7()
+    return uuid7(nanoseconds=int(_dated().timestamp() * 1_000) * 1_000_000)
+
+
+@contextmanager
+def dated(source: Callable[[], datetime]) -> Iterator[None]:
+    """Ids made in the block are ordered as if it were that time. For the demo's past only: what is
+    looked for by the time of its id, as the entries of a period are, is found there then."""
+    global _dated
+    before, _dated = _dated, source
+    try:
+        yield
+    finally:
+        _dated = before
 
 
 def encode_id(prefix: str, value: UUID) -> str:

@@ -65,15 +65,13 @@ _KINDS: Mapping[PenaltyState, NoticeKind] = MappingProxyType(
 _TEXTS: Mapping[NoticeKind, tuple[str, str]] = MappingProxyType(
     {
         NoticeKind.PENALTY_NOTICED: (
-            "有一起针对您的案件（{violation}），拟给予{step}。请在 {until} 前用"
-            " agentPenaltyAnswer 答复；详见 viewer.agent.penalties。",
-            "There is a case against you ({violation}); {step} is proposed. Answer by {until} with"
-            " agentPenaltyAnswer; see viewer.agent.penalties.",
+            "有一起针对您的案件（{violation}），拟给予{step}。请查看案件并在 {until} 前答复。",
+            "There is a case against you ({violation}); {step} is proposed. Read it and answer"
+            " by {until}.",
         ),
         NoticeKind.PENALTY_IMPOSED: (
-            "已决定给予您{step}（{violation}）。可在 {until} 前用 agentPenaltyAppeal 申诉。",
-            "It was decided: {step} ({violation}). You may appeal until {until} with"
-            " agentPenaltyAppeal.",
+            "已决定给予您{step}（{violation}）。可在 {until} 前申诉。",
+            "It was decided: {step} ({violation}). You may appeal until {until}.",
         ),
         NoticeKind.PENALTY_APPEALED: (
             "您对{step}（{violation}）的申诉正由第三人处理。",
@@ -88,15 +86,14 @@ _TEXTS: Mapping[NoticeKind, tuple[str, str]] = MappingProxyType(
             "The case against you ({violation}) is over, and there is no penalty.",
         ),
         NoticeKind.AGREEMENT: (
-            "《{title}》第 {version} 版尚未同意，{since} 起生效。请阅读"
-            " viewer.agent.agreements 并用 agreementAccept 同意。",
+            "《{title}》第 {version} 版尚未同意，{since} 起生效。请阅读并同意。",
             'You have not accepted "{title}", version {version}, in force from {since}. Read it'
-            " under viewer.agent.agreements, and accept it with agreementAccept.",
+            " and accept it.",
         ),
         NoticeKind.DEPOSIT: (
-            "保证金还差 {missing}，在此之前不能按代理价购买。请用 agentDepositPay 补足。",
-            "Your deposit lacks {missing}, and until then you cannot buy at agent prices. Pay it"
-            " with agentDepositPay.",
+            "保证金还差 {missing}，在此之前不能按代理价购买。请补足。",
+            "Your deposit lacks {missing}, and until then you cannot buy at agent prices. Pay"
+            " the difference.",
         ),
     }
 )

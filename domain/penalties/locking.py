@@ -25,6 +25,8 @@ async def lock_case(case_id: UUID, allowed: Collection[PenaltyState]) -> Penalty
     if case is None:
         raise Refused(NotFound(what="penalty case", field=("caseId",)))
     reason = _REASONS.get(case.state, "penalty_closed")
+    if case.state is PenaltyState.IMPOSED and PenaltyState.APPEALED in allowed:
+        reason = "penalty_not_appealed"
     refuse_unless(case.state in allowed, PenaltyNotPossible(reason=reason))
     return case
 

@@ -24,6 +24,8 @@ COLOURS = {
     PosterTheme.SPRING: ("#1b6b45", "#c2410c"),
     PosterTheme.INK: ("#1c1c1e", "#1c1c1e"),
 }
+# What never begins a line in Chinese: it belongs to the letter before.
+_NEVER_FIRST = "，。、；：？！）】》」』”’…)]}!?,.;:%"
 CODE_SIZE = 380
 _SCAN = {"zh": "扫码购买", "en": "Scan to buy"}
 _AS_OF = {"zh": "{at} 的价格，以购买时为准", "en": "Price of {at}; the one at purchase counts"}
@@ -128,6 +130,8 @@ def wrapped(text: str, size: int, width: int, most: int) -> list[str]:
         end = _fits(rest, size, width)
         if end < len(rest) and not _wide(rest[end]) and (gap := rest.rfind(" ", 0, end + 1)) > 0:
             end = gap
+        while 1 < end < len(rest) and rest[end] in _NEVER_FIRST:
+            end -= 1  # the letter before goes down with it
         lines.append(rest[:end].strip())
         rest = rest[end:].strip()
     if rest:

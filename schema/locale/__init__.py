@@ -23,7 +23,7 @@ MAX_MORE = 3
 MAX_HEADER = 200  # characters of Accept-Language that are read; browsers send far fewer
 SIGNS = {"CNY": "¥"}
 # Fields that hold the key of a text instead of words, and the table they are looked up in.
-KEYED = {"reason": "reasons", "what": "things", "limit": "limits"}
+KEYED = {"reason": "reasons", "what": "things", "limit": "limits", "level": "levels"}
 
 _LANGUAGE = re.compile(r"[a-z]{2}")
 

@@ -60,7 +60,6 @@ async def test_a_move_is_told_in_the_agents_file() -> None:
     assert (found["login"], found["realNameLevel"]) == (logins[child.user_id], "NONE")
     assert change["values"] == [
         {"name": "parentId", "before": public(top), "after": public(other)},
-        {"name": "depth", "before": "2", "after": "2"},
         {"name": "moved", "before": None, "after": "1"},
     ]
 

@@ -26,7 +26,8 @@ SHOWN = """
 STANDING = "{ viewer { agent { agreements { version { version } acceptedVersion } } } }"
 BUY = """
 mutation Buy($input: OrderCreateInput!) {
-  orderCreate(input: $input) { order { id } userErrors { code message } } }
+  orderCreate(input: $input) { order { id }
+    userErrors { code message ... on AgentBlockedError { because } } } }
 """
 WISH: dict[str, Any] = {
     "agreement": "agent-terms",
@@ -49,7 +50,8 @@ async def test_an_agent_reads_and_accepts_and_only_then_buys() -> None:
     variant = await make.variant(cards=1)
     order = {"idempotencyKey": "k", "lines": [{"sku": variant.sku, "quantity": 1}]}
     refused = (await data_of(shop, BUY, actor, "zh", input=order))["orderCreate"]
-    assert [each["code"] for each in refused["userErrors"]] == ["AGENT_BLOCKED"]
+    (told,) = refused["userErrors"]
+    assert (told["code"], told["because"]) == ("AGENT_BLOCKED", "AGREEMENT")
     assert "协议" in refused["userErrors"][0]["message"]
     (shown,) = (await data_of(shop, SHOWN, actor))["agreements"]
     assert (shown["title"], shown["text"]) == ("Agent terms", "No pyramids.")

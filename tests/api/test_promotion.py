@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
 import httpx2 as httpx
@@ -349,6 +350,20 @@ async def test_the_page_tells_messengers_what_is_sold_and_leads_on() -> None:
     assert f'content="0;url=/?promo={to_shop["code"]}"' in whole.text
     assert gone.status_code == 404
     assert "ABCDEFGH2" not in gone.text
+    assert "This promotion link is over." in gone.text
+    assert '<a href="/?promo=">To the shop</a>' in gone.text
+
+
+@pytest.mark.parametrize("font", [None, Path("font.ttc")])
+async def test_messengers_are_shown_a_poster_only_where_one_can_be_drawn(
+    monkeypatch: pytest.MonkeyPatch, font: Path | None
+) -> None:
+    monkeypatch.setattr("adapters.drawing.find_font", lambda chosen: font)
+    link = await link_of(await agent())
+    async with client() as web:
+        page = await web.get(f"/p/{link['code']}?lang=en")
+    shown = f"/p/{link['code']}/poster.png?lang=en" in page.text
+    assert shown is (font is not None)
 
 
 async def test_the_poster_has_the_real_price_at_each_moment_and_the_link() -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.journeys.test_agent import clerk, do, until, yuan
+from tests.journeys.test_agent import JOB, SETTLE, clerk, do, until, yuan
 from tests.journeys.test_leaks import run
 from tests.shop_client import Client
 
@@ -46,6 +46,12 @@ def test_a_plan_has_paid_for_the_month_before_and_a_refund_takes_its_part(
     assert (award["amount"]["amount"], award["clawedBack"]["amount"]) == ("8.434", "0.00")
     assert award["explanation"].startswith("Performance award for")
     one, other = clerk(demo, f"plan-{uuid4().hex[:8]}"), clerk(demo, f"plan-{uuid4().hex[:8]}")
+
+    # The month can be settled: what was earned in it is in its statements.
+    asked = {"period": award["month"][:7], "dryRun": True}
+    job = one.data(SETTLE, input=asked)["settlementRunStart"]["job"]["id"]
+    until(lambda: one.data(JOB, id=job)["job"]["state"] == "SUCCEEDED", "the dry run")
+    assert one.data(JOB, id=job)["job"]["settlement"]["statements"] == 6, "one of each agent"
 
     # Another plan: what it would have paid is read before it is decided.
     now = award["month"]

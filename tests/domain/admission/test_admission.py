@@ -176,10 +176,10 @@ async def test_nobody_applies_without_the_agreements_or_becomes_one_without_a_na
     application = await admission.apply(who, WISH)
     await check(application, await checker())
     staff = await approver()
-    assert await sample(application, staff) == "REAL_NAME_NEEDED"
+    assert await sample(application, staff) == "application_name_unproven"
     await make.real_name(who.require_user(), "basic")
     again = await publish(Deed.PAYOUT)
-    assert await sample(application, staff) == "AGREEMENT_NOT_ACCEPTED"
+    assert await sample(application, staff) == "application_agreement_open"
     await accept(who, again)
     assert await sample(application, staff) == "done"
     assert await agreements.unaccepted_for(who.require_user(), AgentType.DISTRIBUTOR) == []

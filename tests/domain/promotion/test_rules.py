@@ -89,3 +89,9 @@ def test_long_words_break_and_what_is_too_long_ends_in_an_ellipsis() -> None:
     assert wrapped("卡" * 99, 50, 500, most=2) == ["卡" * 10, "卡" * 9 + "…"]
     assert wrapped("Gift card for all stores", 50, 400, most=3) == ["Gift card for", "all stores"]
     assert wrapped("", 50, 500, most=2) == []
+
+
+def test_no_line_begins_with_what_ends_a_phrase() -> None:
+    assert wrapped("卡" * 10 + "）", 50, 500, most=3) == ["卡" * 9, "卡）"]
+    assert wrapped("卡" * 9 + "！？", 50, 500, most=3) == ["卡" * 8, "卡！？"]
+    assert "".join(wrapped("！" * 12, 50, 500, most=12)) == "！" * 12  # nothing but such: it ends
