@@ -38,7 +38,7 @@ from domain.penalties.models import (
     InspectionState,
     Violation,
 )
-from domain.penalties.noticing import write_case
+from domain.penalties.noticing import require_evidence, write_case
 from domain.penalties.refusals import PenaltyNotPossible, PenaltySamePerson
 from domain.penalties.rules import EVIDENCE, sample_size
 from domain.penalties.statements import ACTIVE_AGENTS, DRAW, ROUND
@@ -121,8 +121,7 @@ async def report_inspection(actor: Actor, inspection_id: UUID, report: Report) -
         agent = await Agent.get(id=inspection.agent_id)
         refuse_unless(agent.user_id != actor.require_user(), PenaltySamePerson())
         if not report.good:
-            found = (await papers.papers_of([inspection.id]))[inspection.id]
-            refuse_unless(bool(found), PenaltyNotPossible(reason="penalty_no_evidence"))
+            await require_evidence(inspection.id)
         inspection.state = InspectionState.GOOD if report.good else InspectionState.BAD
         opens = not report.good and report.violation is not None
         inspection.findings, inspection.opened_case = findings, opens

@@ -124,24 +124,16 @@ async def give_notice(actor: Actor, case_id: UUID, sanction: Sanction) -> Penalt
     async with transaction() as conn:
         case = await lock_case(case_id, {PenaltyState.OPEN})
         agent = await lock_agent(case)
-        found = (await papers.papers_of([case.id]))[case.id]
-        refuse_unless(bool(found), PenaltyNotPossible(reason="penalty_no_evidence"))
+        await require_evidence(case.id)
         await require_rung(conn, case, sanction.step)
-        case.step, case.days = sanction.step, sanction.days
-        case.amount = sanction.amount.units if sanction.amount else None
-        case.blocks = [each.value for each in dict.fromkeys(sanction.blocks)]
+        _propose(case, sanction)
         await require_deposited(conn, case)
-        moment = clock.now()
-        case.state, case.noticed_by, case.noticed_at = (
-            PenaltyState.NOTICED,
-            actor.require_user(),
-            moment,
-        )
-        case.answer_until = moment + times.answer
+        case.state, case.noticed_at = PenaltyState.NOTICED, clock.now()
+        case.noticed_by, case.answer_until = actor.require_user(), case.noticed_at + times.answer
         await case.save(force_update=True)
         await deposits.hold_deposit(conn, agent.id, case.id)
         details = {
-            "step": case.step.value,
+            "step": sanction.step.value,
             "amount": None if case.amount is None else plain(case.amount),
             "blocks": case.blocks,
             "days": case.days,
@@ -176,6 +168,18 @@ async def drop(conn: Connection, actor: Actor, case: PenaltyCase, note: str) -> 
     if case.noticed_at is not None:
         agent = await Agent.get(id=case.agent_id)
         await events.announce(conn, events.WITHDRAWN, case, agent)
+
+
+def _propose(case: PenaltyCase, sanction: Sanction) -> None:
+    case.step, case.days = sanction.step, sanction.days
+    case.amount = sanction.amount.units if sanction.amount else None
+    case.blocks = [each.value for each in dict.fromkeys(sanction.blocks)]
+
+
+async def require_evidence(subject: UUID) -> None:
+    """Refuses (PENALTY_NOT_POSSIBLE) a case or inspection without a stored document."""
+    found = (await papers.papers_of([subject]))[subject]
+    refuse_unless(bool(found), PenaltyNotPossible(reason="penalty_no_evidence"))
 
 
 async def require_rung(conn: Connection, case: PenaltyCase, step: PenaltyStep) -> int:

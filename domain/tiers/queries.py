@@ -5,11 +5,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from domain.agents import Agent, Tier
-from domain.kernel import Page, PageRequest, clock, connection, page_of
+from domain.kernel import Connection, Page, PageRequest, clock, connection, page_of
 from domain.tiers.models import ChangeState, TierChange, TierPin, TierReview, TierTerms
 from domain.tiers.reviewing import measures_of
 from domain.tiers.rules import (
-    Measure,
     Point,
     month_of,
     next_month,
@@ -58,33 +57,38 @@ async def progress_of(agent: Agent) -> Progress:
     month = month_of(moment)
     async with connection() as conn:
         asked = await terms_at(conn, moment)
-        aims = [agent.tier, next_tier(agent.tier, list(asked))]
-        wanted = {tier: asked[tier] for tier in aims if tier in asked}
-        since = {tier: window_of(month, terms.months)[0] for tier, terms in wanted.items()}
-        ends = start_of(next_month(month))
-        found: dict[tuple[UUID, datetime], Measure] = {}
-        if since:
-            starts = sorted(set(since.values()))
-            found = await measures_of(conn, [agent.id], starts, ends)
-    shown = {
-        tier: Aim(tier, terms, since[tier], points_of(terms, found[agent.id, since[tier]]))
-        for tier, terms in wanted.items()
-    }
+        rise = next_tier(agent.tier, list(asked))
+        wanted = {tier: asked[tier] for tier in (agent.tier, rise) if tier in asked}
+        aims = await _aims(conn, agent, month, wanted)
     last = await TierReview.filter(agent_id=agent.id).order_by("-month").first()
     waiting = await TierChange.filter(agent_id=agent.id, state=ChangeState.WAITING).first()
     pin = await TierPin.filter(agent_id=agent.id, lifted_at__isnull=True, until__gt=moment).first()
-    rise = aims[1]
     return Progress(
         agent.id,
         agent.tier,
         month,
-        ends + times.settle,
-        shown.get(agent.tier),
-        shown.get(rise) if rise else None,
+        start_of(next_month(month)) + times.settle,
+        aims.get(agent.tier),
+        aims.get(rise) if rise else None,
         last.misses if last and last.tier is agent.tier else 0,
         waiting,
         pin.until if pin else None,
     )
+
+
+async def _aims(
+    conn: Connection, agent: Agent, month: date, wanted: dict[Tier, TierTerms]
+) -> dict[Tier, Aim]:
+    """How far an agent is to each of these tiers, in the months that end with this one."""
+    if not wanted:
+        return {}
+    since = {tier: window_of(month, terms.months)[0] for tier, terms in wanted.items()}
+    ends = start_of(next_month(month))
+    found = await measures_of(conn, [agent.id], sorted(set(since.values())), ends)
+    return {
+        tier: Aim(tier, terms, since[tier], points_of(terms, found[agent.id, since[tier]]))
+        for tier, terms in wanted.items()
+    }
 
 
 async def list_reviews(agent_id: UUID, page: PageRequest) -> Page[TierReview]:

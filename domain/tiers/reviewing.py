@@ -167,22 +167,27 @@ async def _review(
         return
     await conn.execute(LAPSED, agent.id, moment)
     await conn.execute(CANCEL, agent.id, moment)
-    effective = None
-    if verdict.target is not None:
-        effective = effective_from(verdict, asked, moment)
-        await TierChange.create(
-            agent_id=agent.id,
-            review_id=review_id,
-            source=agent.tier,
-            target=verdict.target,
-            state=ChangeState.WAITING,
-            found_at=moment,
-            effective_at=effective,
-            next_try_at=effective,
-        )
+    effective = effective_from(verdict, asked, moment) if verdict.target else None
+    if effective is not None:
+        await _write_change(agent, review_id, verdict, moment, effective)
     if verdict.outcome in _EVENTS:
         told = _told(agent, month, verdict, effective)
         await record_events(conn, [Event(_EVENTS[verdict.outcome], review_id, 1, told)])
+
+
+async def _write_change(
+    agent: Agent, review_id: UUID, verdict: Verdict, found_at: datetime, effective_at: datetime
+) -> None:
+    await TierChange.create(
+        agent_id=agent.id,
+        review_id=review_id,
+        source=agent.tier,
+        target=verdict.target,
+        state=ChangeState.WAITING,
+        found_at=found_at,
+        effective_at=effective_at,
+        next_try_at=effective_at,
+    )
 
 
 async def _apply_one() -> bool:
