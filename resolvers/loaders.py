@@ -216,6 +216,16 @@ class Loaders(AgentLoaders):
         return Batch(fulfilment.attempts_by_id, None)
 
     @cached_property
+    def supplier_codes(self) -> "Batch[UUID, str]":
+        """The codes of suppliers, for the back office."""
+        return Batch(suppliers.codes_of, "")
+
+    @cached_property
+    def supply_ends(self) -> "Batch[UUID, list[fulfilment.Resolution]]":
+        """How incidents may be ended, for the back office."""
+        return Batch(fulfilment.ends_of, [])
+
+    @cached_property
     def supply_steps(self) -> "Batch[UUID, list[fulfilment.SupplyStep]]":
         """What happened to the lines of incidents, for the back office."""
         return Batch(fulfilment.steps_of, [])

@@ -124,6 +124,11 @@ async def attempt_route(
     return await info.context.loaders.routes.load((attempt.line_id, attempt.number))
 
 
+async def attempt_supplier(attempt: Parent[fulfilment.FulfilmentAttempt], info: Info) -> str:
+    """The code of who was asked."""
+    return await info.context.loaders.supplier_codes.load(attempt.supplier_id)
+
+
 def attempt_cost(attempt: Parent[fulfilment.FulfilmentAttempt]) -> Money | None:
     """What the supplier charged for all pieces."""
     return None if attempt.cost is None else Money(attempt.cost, attempt.currency)

@@ -49,6 +49,13 @@ async def steps_of(
     return await info.context.loaders.supply_steps.load(incident.id)
 
 
+async def ends_of(
+    incident: Parent[fulfilment.SupplyIncident], info: Info
+) -> list[fulfilment.Resolution]:
+    """How it may be ended now."""
+    return await info.context.loaders.supply_ends.load(incident.id)
+
+
 async def order_id_of(incident: Parent[fulfilment.SupplyIncident], info: Info) -> strawberry.ID:
     """The order that an incident is about."""
     owner = there(await info.context.loaders.line_owners.load(incident.line_id))

@@ -117,6 +117,7 @@ class FulfilmentAttempt:
     id: strawberry.ID = id_field(Prefix.ATTEMPT)
     line_id: strawberry.ID = id_field(Prefix.ORDER_LINE, "line_id")
     supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    supplier_code: str = field(resolvers.attempt_supplier)
     number: int
     item: str
     reference: str = field(description="Ours, told to the supplier; stable for life.")

@@ -73,6 +73,12 @@ class SupplyIncident:
     order_number: str = field(resolvers.order_number_of)
     supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
     opened_at: datetime
+    ends: list[Resolution] = field(
+        resolvers.ends_of,
+        size=4,
+        description="How it may be ended now, by one operator. REFUNDED_UPSTREAM may need an"
+        " `amount`, CLOSED needs a note.",
+    )
     resolution: Resolution | None
     amount: Money = field(resolvers.amount_of, description="What the supplier gave back.")
     note: str

@@ -181,10 +181,15 @@ def simulator() -> None:
 
     Example: KAMENG_SIMULATOR_PORT=8090 kameng simulator
     """
+    from server.processes import CannotStart, port_is_free
+
+    port = settings().simulator_port
+    if not port_is_free("127.0.0.1", port):  # two would share it, each with half of the orders
+        raise CannotStart(f"Port {port} is taken. Choose another one: KAMENG_SIMULATOR_PORT")
     Granian(
         "adapters.sandbox.simulator:app",
         address="127.0.0.1",
-        port=settings().simulator_port,
+        port=port,
         interface=Interfaces.ASGI,
         factory=True,
         workers=1,  # its book has one writer

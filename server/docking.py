@@ -81,6 +81,7 @@ def run(settings: Settings, *, once: bool) -> None:
     with `once` end after the order. Starts the demo first when none runs."""
     known = _demo_that_runs(settings)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    demo.say("Filling a second shop beside the demo, and docking it ...")
     DOCKED_FILE.unlink(missing_ok=True)
     with ExitStack() as stack:
         environment = _environment(stack)
@@ -245,6 +246,7 @@ async def _show_journey(docked: dict[str, Any], known: dict[str, Any]) -> None:
 
 def _show(order: dict[str, Any], attempt: dict[str, Any], there: dict[str, Any]) -> None:
     table = Table("where", "what", "number", "status", "amount", title="One order, two shops")
+    table.columns[2].overflow = "fold"  # a reference that is cut is of no use to anybody
     second = ("order of a buyer", order["number"], order["status"], order["total"]["amount"])
     table.add_row("second shop", *second)
     cost = (attempt["cost"] or {"amount": "-"})["amount"]

@@ -69,6 +69,11 @@ OLDEST_ATTEMPT = Gauge(
     ("status",),
     registry=REGISTRY,
 )
+OLDEST_MANUAL = Gauge(
+    "kameng_manual_line_oldest_seconds",
+    "For how long the oldest paid line has waited to be delivered by hand.",
+    registry=REGISTRY,
+)
 INCIDENTS = Gauge(
     "kameng_supply_incidents", "Incidents of supply that are open.", ("kind",), registry=REGISTRY
 )
@@ -158,6 +163,11 @@ _BACKLOGS = """
 SELECT
     (SELECT count(*) FROM outbox_events WHERE published_at IS NULL) AS outbox,
     (SELECT count(*) FROM order_lines WHERE due_at IS NOT NULL) AS open_lines,
+    (SELECT count(*) FROM order_lines WHERE due_at IS NOT NULL AND delivery_kind = 'MANUAL')
+        AS manual_lines,
+    (SELECT coalesce(extract(epoch FROM now() - min(coalesce(o.paid_at, o.placed_at))), 0)
+        FROM order_lines l JOIN orders o ON o.id = l.order_id
+        WHERE l.due_at IS NOT NULL AND l.delivery_kind = 'MANUAL') AS oldest_manual,
     (SELECT count(*) FROM fulfilment_attempts WHERE next_query_at IS NOT NULL) AS open_attempts,
     (SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
         WHERE d.next_attempt_at IS NOT NULL AND w.enabled) AS webhooks,
@@ -231,6 +241,7 @@ ALARM_KINDS = {
 KINDS = (
     "outbox",
     "open_lines",
+    "manual_lines",  # of these, those that wait for a person
     "open_attempts",
     "webhooks",
     "messages",
@@ -301,6 +312,7 @@ async def render() -> bytes:
     SUPPLIERS.labels("low_balance").set(row["low_balances"])
     SUPPLIERS.labels("demoted").set(row["demoted"])
     OLDEST.set(float(row["oldest"]))
+    OLDEST_MANUAL.set(max(0.0, float(row["oldest_manual"])))
     OLDEST_PAYOUT.set(max(0.0, float(row["oldest_payout"])))
     for each in custody:
         CUSTODY.labels(each["currency"]).set(each["missing"] / SCALE)

@@ -3,7 +3,7 @@
 from domain.fulfilment.again import NextTry, open_again, submit
 from domain.fulfilment.callbacks import forget_callbacks, list_callbacks
 from domain.fulfilment.events import NEXT_STEP
-from domain.fulfilment.incidents import ResolveWish, list_incidents, resolve_incident
+from domain.fulfilment.incidents import ResolveWish, ends_of, list_incidents, resolve_incident
 from domain.fulfilment.incoming import HeardBack, take_callback
 from domain.fulfilment.manual import (
     HandOver,
@@ -144,6 +144,7 @@ __all__ = [
     "decide_give_up",
     "deliver_found",
     "deliver_line",
+    "ends_of",
     "fail_line",
     "find_attempt",
     "forget_callbacks",

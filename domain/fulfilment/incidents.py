@@ -5,13 +5,16 @@ Each resolution is one transaction: what it moves, the incident's end and the au
 is locked first, then the attempt, then the incident.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from domain import audit, cards, ledger, orders
 from domain.catalog import CARD_KINDS
 from domain.fulfilment.arriving import deliver_ready
 from domain.fulfilment.models import (
+    OPEN,
     AttemptStatus,
     FulfilmentAttempt,
     IncidentKind,
@@ -20,6 +23,7 @@ from domain.fulfilment.models import (
 )
 from domain.fulfilment.outcomes import OF_OPEN_ATTEMPTS
 from domain.fulfilment.refusals import IncidentClosed, LineClosed, ResolutionUnusable
+from domain.fulfilment.rules import times
 from domain.fulfilment.uncertain import give_up_locked
 from domain.kernel import (
     Actor,
@@ -30,6 +34,7 @@ from domain.kernel import (
     PageRequest,
     Refused,
     clock,
+    connection,
     crash_point,
     page_of,
     refuse_unless,
@@ -48,6 +53,16 @@ _WHOLE = {
     IncidentKind.TAKEN_BACK,
     IncidentKind.CONTRADICTED,
 }
+_STANDING = """
+SELECT i.id, i.kind, a.status, a.parked, a.cost, a.max_unit_cost * a.quantity AS amount,
+    l.status AS line, l.delivery_kind,
+    (SELECT coalesce(sum(g.amount), 0)::bigint FROM supply_incidents g WHERE g.attempt_id = a.id)
+        AS given_back,
+    EXISTS (SELECT FROM attempt_verdicts v WHERE v.attempt_id = a.id AND v.state = 'asked') AS asked
+FROM supply_incidents i JOIN fulfilment_attempts a ON a.id = i.attempt_id
+JOIN order_lines l ON l.id = i.line_id
+WHERE i.id = ANY($1) AND i.resolution IS NULL
+"""
 _GIVEN_BACK = """
 SELECT coalesce(sum(amount), 0)::bigint FROM supply_incidents WHERE attempt_id = $1
 """
@@ -78,6 +93,31 @@ async def list_incidents(
         rows = rows.filter(id__lt=before) if resolved else rows.filter(id__gt=before)
     rows = rows.order_by("-id" if resolved else "id").limit(page.first + 1)
     return page_of(page, await rows, lambda each: (each.id,))
+
+
+async def ends_of(incident_ids: Sequence[UUID]) -> dict[UUID, list[Resolution]]:
+    """How incidents may be ended now, by one operator: what `resolve_incident` would not refuse for
+    what they are. None of those that ended. For the back office."""
+    async with connection() as conn:
+        rows = await conn.fetch(_STANDING, list(incident_ids))
+    return {row["id"]: _ends(row) for row in rows}
+
+
+def _ends(row: Mapping[str, Any]) -> list[Resolution]:
+    came = row["status"] == AttemptStatus.SUCCEEDED
+    shelved = came and row["delivery_kind"] in CARD_KINDS
+    surplus = row["kind"] == IncidentKind.SURPLUS
+    waits = row["status"] in OPEN and row["kind"] in OF_OPEN_ATTEMPTS and not row["asked"]
+    alone = waits and row["amount"] <= times.alone_units
+    fits = {
+        Resolution.KEPT_AS_STOCK: shelved and (row["parked"] or surplus),
+        Resolution.REFUNDED_UPSTREAM: came and (row["cost"] or 0) > row["given_back"],
+        Resolution.DELIVERED: shelved and row["parked"] and row["line"] in orders.OPEN_LINES,
+        Resolution.GONE_ON: alone,
+        Resolution.LINE_REFUNDED: alone,
+        Resolution.CLOSED: True,
+    }
+    return [each for each, fit in fits.items() if fit]
 
 
 async def resolve_incident(actor: Actor, wish: ResolveWish) -> SupplyIncident:

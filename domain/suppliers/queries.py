@@ -99,6 +99,11 @@ async def list_suppliers(actor: Actor) -> list[Supplier]:
     return await Supplier.all().order_by("priority", "code")
 
 
+async def codes_of(supplier_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes of suppliers; one statement for all. For the back office."""
+    return dict(await Supplier.filter(id__in=list(supplier_ids)).values_list("id", "code"))
+
+
 async def offers_of_suppliers(supplier_ids: Sequence[UUID]) -> dict[UUID, list[SupplierOffer]]:
     """The offers of suppliers; one statement for all."""
     found: dict[UUID, list[SupplierOffer]] = {each: [] for each in supplier_ids}

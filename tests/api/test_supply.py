@@ -20,7 +20,7 @@ from tests.domain.fulfilment.test_uncertain import uncertain_line
 pytestmark = pytest.mark.usefixtures("db")
 __all__ = ["port"]
 INCIDENTS = """
-{ supplyIncidents { nodes { id kind attempt { id status parked cost { amount } } lineId supplierId
+{ supplyIncidents { nodes { id kind ends attempt { id status supplierCode parked cost { amount } } lineId supplierId
     orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
 """
 STEPS = """
@@ -79,6 +79,8 @@ async def test_an_incident_is_seen_and_ended(port: Scripted) -> None:
     assert shown["id"] == encode_id(Prefix.SUPPLY_INCIDENT, incident.id)
     assert (shown["kind"], shown["resolution"]) == ("CAME_LATE", None)
     assert shown["attempt"]["id"] == encode_id(Prefix.ATTEMPT, attempt.id)
+    assert shown["attempt"]["supplierCode"] == "s-first"
+    assert shown["ends"] == ["KEPT_AS_STOCK", "REFUNDED_UPSTREAM", "CLOSED"]  # the buyer has goods
     order = await Order.get(id=(await OrderLine.get(id=incident.line_id)).order_id)
     assert shown["orderId"] == encode_id(Prefix.ORDER, order.id)
     assert shown["orderNumber"] == order.number

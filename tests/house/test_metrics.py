@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain import cards, checkout, ledger
+from domain.catalog import DeliveryKind
 from domain.checkout import LineWish, Purchase
 from domain.fulfilment import AttemptStatus, FulfilmentAttempt
 from domain.kernel import clock, connection, new_id
@@ -80,3 +81,13 @@ async def test_open_attempts_are_counted_by_status_and_fall_back_to_zero() -> No
     attempt.finished_at = clock.now()
     await attempt.save()
     assert figure((await metrics.render()).decode(), name) == 0
+
+
+async def test_lines_that_wait_for_a_hand_are_counted_and_the_oldest_has_an_age() -> None:
+    name = "kameng_manual_line_oldest_seconds"
+    assert figure((await metrics.render()).decode(), name) == 0
+    variant = await make.variant(delivery_kind=DeliveryKind.MANUAL)
+    await checkout.place_order(await make.buyer(), Purchase((LineWish(variant.sku, 1),), "key"))
+    text = (await metrics.render()).decode()
+    assert figure(text, name) > 0
+    assert 'kameng_backlog{kind="manual_lines"} 1.0' in text

@@ -44,6 +44,7 @@ from tests.domain.fulfilment.test_topup import balance_of, done, late_line
 
 pytestmark = pytest.mark.usefixtures("db")
 __all__ = ["port"]
+NOT_OFFERED = {"no_stock", "nothing_paid", "attempt_over", "four_eyes", "not_by_hand"}
 ALL = page_request("supplyIncidents", 50, None)
 
 
@@ -58,8 +59,17 @@ async def open_ones() -> list[SupplyIncident]:
 async def resolve(
     incident: SupplyIncident, resolution: Resolution, **more: object
 ) -> SupplyIncident:
+    """End it; whatever the test wants of it, what was offered is what may be done."""
     wish = ResolveWish(incident.id, resolution, **more)  # type: ignore[arg-type]
-    return await fulfilment.resolve_incident(make.OPERATOR, wish)
+    offered = (await fulfilment.ends_of([incident.id])).get(incident.id, [])
+    try:
+        ended = await fulfilment.resolve_incident(make.OPERATOR, wish)
+    except Refused as refused:
+        reasons = {getattr(each, "reason", each.code) for each in refused.refusals}
+        assert resolution not in offered or not reasons & NOT_OFFERED, (resolution, reasons)
+        raise
+    assert resolution in offered
+    return ended
 
 
 async def owed(supplier_id: UUID) -> int:
