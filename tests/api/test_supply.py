@@ -20,8 +20,8 @@ from tests.domain.fulfilment.test_uncertain import uncertain_line
 pytestmark = pytest.mark.usefixtures("db")
 __all__ = ["port"]
 INCIDENTS = """
-{ supplyIncidents { nodes { id kind ends attempt { id status supplierCode parked cost { amount } } lineId supplierId
-    orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
+{ supplyIncidents { nodes { id kind ends attempt { id status supplierCode parked cost { amount } }
+    lineId supplierId orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
 """
 STEPS = """
 { supplyIncidents(resolved: true) { nodes { steps {
