@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("db")
 __all__ = ["port"]
 INCIDENTS = """
 { supplyIncidents { nodes { id kind ends attempt { id status supplierCode parked cost { amount } }
-    lineId supplierId orderId orderNumber resolution amount { amount } note resolvedBy openedAt resolvedAt } } }
+    lineId supplierId orderId orderNumber resolution amount { amount } note resolvedBy
+    openedAt resolvedAt } } }
 """
 STEPS = """
 { supplyIncidents(resolved: true) { nodes { steps {
