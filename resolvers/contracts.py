@@ -8,6 +8,7 @@ from strawberry import Parent
 from domain import suppliers
 from domain.kernel import Money, Prefix, decode_id
 from domain.suppliers import CURRENCY, ContractTerm, SupplierContract
+from resolvers.batches import there
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
@@ -94,3 +95,13 @@ def unit_cost(term: Parent[ContractTerm]) -> Money | None:
 
 def _units(given: MoneyInput | None, *field: str) -> int | None:
     return money_of(given, *field, currency=CURRENCY).units if given else None
+
+
+async def sku_of(row: Parent[ContractTerm], info: Info) -> str:
+    """Which variant it is about, as operators call it."""
+    return there(await info.context.loaders.variants.load(row.variant_id)).sku
+
+
+async def supplier_code_of(row: Parent[SupplierContract], info: Info) -> str:
+    """The code of its supplier."""
+    return await info.context.loaders.supplier_codes.load(row.supplier_id)

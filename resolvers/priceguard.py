@@ -16,6 +16,7 @@ from domain.priceguard import (
     ResaleTerms,
 )
 from domain.suppliers import CURRENCY
+from resolvers.batches import there
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
@@ -162,3 +163,8 @@ def sum_prevented(each: Parent[InversionSum]) -> Money:
 
 def _units(given: MoneyInput | None, field: str) -> int | None:
     return money_of(given, field, currency=CURRENCY).units if given else None
+
+
+async def sku_of(row: Parent[PriceInversion], info: Info) -> str:
+    """Which variant it is about, as operators call it."""
+    return there(await info.context.loaders.variants.load(row.variant_id)).sku

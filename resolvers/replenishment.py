@@ -23,6 +23,7 @@ from domain.replenishment import (
     TierShare,
 )
 from domain.suppliers import CURRENCY
+from resolvers.batches import there
 from resolvers.context import Info
 from resolvers.money import MoneyInput, money_of
 
@@ -301,3 +302,13 @@ def rebate(progress: Parent[ContractProgress]) -> Money:
 
 def _units(given: MoneyInput | None, field: str) -> int | None:
     return money_of(given, field, currency=CURRENCY).units if given else None
+
+
+async def sku_of(row: Parent[PurchaseProposal], info: Info) -> str:
+    """Which variant it is about, as operators call it."""
+    return there(await info.context.loaders.variants.load(row.variant_id)).sku
+
+
+async def supplier_code_of(row: Parent[StockPurchase], info: Info) -> str:
+    """The code of its supplier."""
+    return await info.context.loaders.supplier_codes.load(row.supplier_id)

@@ -18,6 +18,7 @@ from schema.scalars import Money, id_field
 @presents(suppliers.ContractTerm)
 class ContractTerm:
     variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    sku: str = field(resolvers.sku_of)
     unit_cost: Money | None = field(
         resolvers.unit_cost, description="For one piece; null: the price of the supplier's list."
     )
@@ -38,6 +39,7 @@ class ContractProgress:
 class SupplierContract:
     id: strawberry.ID = id_field(Prefix.SUPPLIER_CONTRACT)
     supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    supplier_code: str = field(resolvers.supplier_code_of)
     number: str
     valid_from: datetime
     valid_until: datetime

@@ -51,6 +51,7 @@ class ResaleTerms:
 class PriceInversion:
     id: strawberry.ID = id_field(Prefix.PRICE_INVERSION)
     variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    sku: str = field(resolvers.sku_of)
     site_id: strawberry.ID | None = field(resolvers.site_of)
     tier: Tier = field(resolvers.tier_of_inversion)
     cause: InversionCause

@@ -87,6 +87,7 @@ class PurchaseReason:
 class StockPurchase:
     id: strawberry.ID = id_field(Prefix.STOCK_PURCHASE)
     supplier_id: strawberry.ID = id_field(Prefix.SUPPLIER, "supplier_id")
+    supplier_code: str = field(resolvers.supplier_code_of)
     item: str
     quantity: int
     reference: str = field(description="Ours, told to the supplier; stable for life.")
@@ -107,6 +108,7 @@ class StockPurchase:
 class PurchaseProposal:
     id: strawberry.ID = id_field(Prefix.PURCHASE_PROPOSAL)
     variant_id: strawberry.ID = id_field(Prefix.VARIANT, "variant_id")
+    sku: str = field(resolvers.sku_of)
     state: ProposalState
     quantity: int
     unit_cost: Money = field(resolvers.unit_cost)

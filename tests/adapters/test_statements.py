@@ -1,6 +1,7 @@
 """Statements asked for over HTTP: of the simulator's suppliers and of its payment gateway (F5)."""
 
 from datetime import UTC, date, datetime
+from io import BytesIO
 
 import httpx2 as httpx
 import pytest
@@ -61,6 +62,18 @@ async def test_a_supplier_s_statement_agrees_page_by_page(
     assert await open_codes() == []
     await statements.pull_day(source, today())
     assert await StatementLine.all().count() == 3
+
+
+async def test_the_daily_file_of_the_simulator_is_taken_in_as_it_is(simulator: str) -> None:
+    desk(simulator, "suppliers", {"code": "filed"})
+    (attempt,) = await bought(simulator, "filed")
+    file = httpx.get(f"{simulator}/control/statements/filed/{today()}").content
+    source = await statements.source_of_supplier("filed")
+    wish = statements.StatementWish("filed.csv", first_day=today(), last_day=today())
+    report = await statements.import_file(make.OPERATOR, source, wish, BytesIO(file))
+    assert (report.lines, report.left_out) == (1, 0)
+    (line,) = await StatementLine.all()
+    assert (line.subject_id, line.outcome) == (attempt.id, Outcome.MATCHED)
 
 
 async def test_a_statement_that_lies_about_one_order_is_found_out(simulator: str) -> None:

@@ -13,11 +13,12 @@ from tests.api.asking import data_of
 pytestmark = pytest.mark.usefixtures("db")
 SAVE = """mutation Save($input: SupplierContractSaveInput!) { supplierContractSave(input: $input) {
     contract { id number rebateRate minimum { amount }
-        terms { variantId unitCost { amount } minQuantity exclusive } }
+        terms { variantId sku unitCost { amount } minQuantity exclusive } }
     userErrors { code field } } }"""
 END = """mutation End($input: SupplierContractEndInput!) { supplierContractEnd(input: $input) {
     contract { endedAt } userErrors { code field } } }"""
-LIST = """{ supplierContracts(supplierCode: "maker") { number supplierId validUntil } }"""
+LIST = """{ supplierContracts(supplierCode: "maker") {
+    number supplierId supplierCode validUntil } }"""
 
 
 async def done(document: str, **wish: Any) -> dict[str, Any]:
@@ -43,6 +44,7 @@ async def test_a_contract_is_kept_shown_and_ended() -> None:
     assert saved["terms"] == [
         {
             "variantId": encode_id(Prefix.VARIANT, variant.id),
+            "sku": variant.sku,
             "unitCost": {"amount": "70.00"},
             "minQuantity": 5,
             "exclusive": False,
@@ -51,6 +53,7 @@ async def test_a_contract_is_kept_shown_and_ended() -> None:
     assert saved["minimum"] == {"amount": "1000.00"}
     (row,) = (await data_of(schema, LIST, make.OPERATOR))["supplierContracts"]
     assert row["supplierId"] == encode_id(Prefix.SUPPLIER, offer.supplier_id)  # type: ignore[attr-defined]
+    assert row["supplierCode"] == "maker"
     (error,) = (await done(END, id=saved["id"], reason=" "))["userErrors"]
     assert error["field"] == ["reason"]
     assert (await done(END, id=saved["id"], reason="sold"))["contract"]["endedAt"] is not None

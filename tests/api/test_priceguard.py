@@ -23,7 +23,7 @@ PRICES = """mutation Prices($input: PricesSetInput!) { pricesSet(input: $input) 
     userErrors { code message field ... on PriceBelowFloorError { tier floor { amount } } } } }"""
 SEEN = """query Seen($since: DateTime!, $until: DateTime!) {
     priceGuards { id } resaleTerms { id }
-    priceInversions(first: 5) { nodes { cause action tier refused price { amount }
+    priceInversions(first: 5) { nodes { cause action sku tier refused price { amount }
         floor { amount } prevented { amount } closedAt } }
     priceInversionReport(since: $since, until: $until) { cause refused prevented { amount } } }"""
 
@@ -53,6 +53,7 @@ async def test_a_guard_is_kept_and_what_it_refused_is_shown() -> None:
     seen = await data_of(schema, SEEN, make.OPERATOR, **times)
     assert len(seen["priceGuards"]) == 1
     (row,) = seen["priceInversions"]["nodes"]
+    assert row["sku"] == variant.sku
     assert (row["cause"], row["action"], row["refused"]) == ("SAVE", "REJECT", 1)
     assert row["prevented"] == {"amount": "0.00"}
     assert [each["cause"] for each in seen["priceInversionReport"]] == ["SAVE"]

@@ -31,7 +31,7 @@ DECLINE = """mutation Decline($input: PurchaseDeclineInput!) { purchaseDecline(i
 GIVE_UP = """mutation Up($input: PurchaseGiveUpInput!) { purchaseGiveUp(input: $input) {
     purchase { id status } userErrors { code field } } }"""
 SEEN = """query Seen($since: DateTime!, $until: DateTime!) {
-    purchaseProposals(first: 5, states: [OPEN]) { nodes { id state } }
+    purchaseProposals(first: 5, states: [OPEN]) { nodes { id state sku } }
     purchaseBudgets { period spent { amount } } replenishPolicies { mode variantId }
     stockFigures(first: 5) { nodes { sku available ages turnover need { quantity } } }
     supplyShares(since: $since, until: $until) { direct total { amount } tiers { tier share } } }"""
@@ -76,7 +76,8 @@ async def test_a_purchase_is_proposed_explained_approved_and_declined() -> None:
     moment = clock.now()
     times = {"since": (moment - timedelta(days=1)).isoformat(), "until": moment.isoformat()}
     seen = await data_of(schema, SEEN, make.OPERATOR, **times)
-    assert [each["id"] for each in seen["purchaseProposals"]["nodes"]] == [made["id"]]
+    (node,) = seen["purchaseProposals"]["nodes"]
+    assert (node["id"], node["sku"]) == (made["id"], variant.sku)
     assert seen["supplyShares"]["direct"] is None
     approver = await make.operator("purchases:approve")
     approved = await done(APPROVE, approver, proposalId=made["id"])

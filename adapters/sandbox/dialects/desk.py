@@ -23,7 +23,7 @@ from adapters.sandbox.dialects.doors import (
     sandbox_secret,
 )
 
-COLUMNS = ("at", "upstream_id", "reference", "item", "quantity", "state", "charged")
+COLUMNS = ("at", "provider_id", "reference", "item", "quantity", "state", "amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +202,12 @@ def statement_of(request: Request, supplier: str, day: date) -> list[dict[str, A
     return [
         {
             "at": datetime.fromtimestamp(each.order.made_at, UTC).isoformat(),
-            "upstream_id": f"{each.order.supplier}-{each.order.id}",
+            "provider_id": f"{each.order.supplier}-{each.order.id}",
             "reference": each.order.reference,
             "item": each.order.item,
             "quantity": each.order.quantity,
             "state": each.order.state,
-            "charged": trade.amount(each.charged - each.refunded),
+            "amount": trade.amount(each.charged - each.refunded),
         }
         for each in trade.statement(book_of(request), supplier, day)
     ]
