@@ -37,7 +37,7 @@ WRITE_SCOPE, READ_SCOPE = "prices:write", "products:read"
 KIND = "ladder_import"
 MOST_ROWS = 20_000
 _SHOWN = {"fromQuantity": "from_quantity", "fromVolume": "from_volume", "offRate": "off_percent"}
-_SHOWN |= {"variantId": "sku"}
+_SHOWN |= {"variantId": "sku", "listCode": LIST_COLUMN}
 
 
 class LadderTable(StrEnum):

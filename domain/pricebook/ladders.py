@@ -76,7 +76,7 @@ async def keep_ladder(conn: Connection, actor: Actor, wish: LadderWish) -> tuple
     code = wish.list_code or f"base-{SHOP_CURRENCY.lower()}"
     listed = await PriceList.filter(code=code).first()
     if listed is None:
-        raise Refused(NotFound(what="price list", field=("list",)))
+        raise Refused(NotFound(what="price list", field=("listCode",)))
     # Whoever sets prices of the variant waits, and so do we for it.
     if not await conn.fetchval(_LOCKED, wish.variant_id):
         raise Refused(NotFound(what="variant", field=("variantId",)))

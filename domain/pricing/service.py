@@ -83,7 +83,7 @@ async def _set(
         if list_code is not None:
             listed = await PriceList.filter(code=list_code).first()
             if listed is None:
-                raise Refused(NotFound(what="price list", field=("list",)))
+                raise Refused(NotFound(what="price list", field=("listCode",)))
             list_id, currency, site_id = listed.id, listed.currency, listed.site_id
         prices = [replace(price, currency=currency) for price in prices]
         # Counting the change first locks the variant: two price lists never mix.

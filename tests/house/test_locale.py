@@ -91,6 +91,22 @@ def test_keys_used_in_the_code_have_their_words(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_reasons_that_rules_answer_have_their_words(language: str) -> None:
+    answered = {
+        part.value
+        for path in (ROOT / "domain").rglob("rules.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and function.name.endswith("fault")
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and node.value is not None
+        for part in ast.walk(node.value)
+        if isinstance(part, ast.Constant) and "_" in str(part.value)
+    }
+    assert "price_steps_fall" in answered, "the search for reasons is blind"
+    assert sorted(answered - set(texts(language)["reasons"])) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_refused_requests_have_their_text(language: str) -> None:
     codes = {
         call.args[0].value

@@ -214,7 +214,7 @@ async def test_a_price_on_a_list_is_judged_as_any() -> None:
     asked = pricing.set_prices(
         make.OPERATOR, variant.id, [TierPrice("retail", 10_000)], list_code="none"
     )
-    assert await refused(asked) == ["NOT_FOUND.list"]
+    assert await refused(asked) == ["NOT_FOUND.listCode"]
     assert await Price.all().count() == 1
 
 
