@@ -278,7 +278,7 @@ async def fill_own_prices(agents: list[UUID], variants: list[UUID], each: int) -
                 agent_id=agent,
                 variant_id=variant,
                 currency=CURRENCY,
-                amount=PRICE - SCALE,
+                amount=PRICE - 2 * SCALE,  # what the lower agents pay by the list
                 valid_from=moment,
                 created_at=moment,
             )

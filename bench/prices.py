@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from bench.books import fill_goods, fill_own_prices, settle_statistics
-from bench.filling import OPERATOR
+from bench.filling import OPERATOR, PRICE
 from bench.plans import told
 from bench.steps import Steps
 from domain import catalog, pricebook
@@ -64,7 +64,7 @@ async def _set(steps: Steps, variants: list[UUID]) -> None:
     top = await Agent.filter(depth=1).order_by("-id").first()
     shelf = await Category.get(slug="bench")
     assert top is not None
-    price = Money(46 * SCALE, CURRENCY)
+    price = Money(PRICE - 4 * SCALE, CURRENCY)
     one = AgentPriceWish(top.id, variant_id=variants[0], price=price)
     all_of_them = AgentPriceWish(top.id, category_id=shelf.id, off_rate=OFF)
     for name, number, wish in (

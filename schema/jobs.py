@@ -14,7 +14,7 @@ from resolvers.context import Info
 from resolvers.permissions import SignedIn
 from schema.errors import UserError
 from schema.fields import field, mutation, presents
-from schema.locale import problem_text
+from schema.locale import problem_text, reason_text
 from schema.paging import Connection
 from schema.scalars import id_field
 from schema.statements import StatementSum
@@ -28,12 +28,17 @@ class JobCount:
     value: int
 
 
+def _fault_message(fault: Parent[resolvers.JobFault], info: Info) -> str | None:
+    return None if fault.reason is None else reason_text(fault.reason, info.context.language)
+
+
 @strawberry.type(description="Why a job failed. What was stored before stays; send it again.")
 @presents(resolvers.JobFault)
 class JobFault:
     code: str
     reason: str | None = field(description="Stable key, such as not_utf8.")
     line: int | None
+    message: str | None = field(_fault_message, description="The reason in words.")
 
 
 def _message(problem: Parent[bulk.Problem], info: Info) -> str:

@@ -107,6 +107,7 @@ class ResaleTermsDeletePayload:
 @strawberry.type(description="The least that it may cost.")
 @presents(priceguard.PriceBelowFloor)
 class PriceBelowFloorError(UserError):
+    sku: str
     tier: str
     floor: Money
 

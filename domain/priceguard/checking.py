@@ -75,15 +75,20 @@ class Judge:
         below = self.below(variant_id, [(each.tier, each.price) for each in offered])
         found: dict[str, Refusal] = {}
         facts = self.facts.get(variant_id)
-        for each in offered if facts else ():
-            if facts and facts.terms.exaggerates(each.price, each.struck_out, facts.face):
+        if facts is None:
+            return found, below
+        for each in offered:
+            if facts.terms.exaggerates(each.price, each.struck_out, facts.face):
                 most = (facts.terms.max_discount_rate or 0) / 100
                 place = "amount" if each.struck_out is None else "compareAt"
-                told = DiscountTooLarge(tier=each.tier, most=f"{most:g}", field=(place,))
-                found[each.tier] = told
+                found[each.tier] = DiscountTooLarge(
+                    sku=facts.sku, tier=each.tier, most=f"{most:g}", field=(place,)
+                )
         for low in below:
             floor = Money(low.floor, self.currency)
-            found[low.tier] = PriceBelowFloor(tier=low.tier, floor=floor, field=("amount",))
+            found[low.tier] = PriceBelowFloor(
+                sku=facts.sku, tier=low.tier, floor=floor, field=("amount",)
+            )
         return found, below
 
 

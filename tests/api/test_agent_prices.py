@@ -209,4 +209,5 @@ async def test_what_is_advertised_comes_from_the_lists_and_within_the_terms() ->
     assert (shown[variant.id].price, shown[variant.id].struck_out) == (make.money(40), None)
     with pytest.raises(Refused) as caught:  # nor is it saved any more
         await pricing.set_prices(make.OPERATOR, variant.id, listed)
-    assert caught.value.refusals[0].code == "DISCOUNT_TOO_LARGE"
+    refusal = caught.value.refusals[0]
+    assert (refusal.code, refusal.sku) == ("DISCOUNT_TOO_LARGE", variant.sku)

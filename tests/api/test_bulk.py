@@ -13,11 +13,12 @@ import pytest
 import python_calamine
 from starlette.applications import Starlette
 
-from domain import bulk, cards, catalog, pricing
+from domain import bulk, cards, catalog, priceguard, pricing
 from domain.agents import Tier
 from domain.identity.models import UserRole
 from domain.kernel import Actor, ActorKind, connection, decode_id, transaction
 from schema.admin import schema as admin_schema
+from schema.locale import texts
 from server import uploads
 from server.provider_files import provider_file_routes
 from server.settings import Settings
@@ -318,6 +319,23 @@ async def test_ladders_come_in_and_go_out(form: str) -> None:
         job = await done(sent.json["jobId"], actor)
         counts = {each["name"]: each["value"] for each in job["counts"]}
         assert counts == {"created": 0, "unchanged": 1, "rejected": 0}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_what_is_wrong_with_a_file_or_a_row_is_told_in_words(language: str) -> None:
+    variant = await make.variant(price=make.yuan(50))
+    wish = priceguard.TermsWish(variant.sku, max_discount_rate=1_000)
+    await priceguard.save_terms(make.OPERATOR, wish)
+    token, actor = await operator("prices:write")
+    query = """query Told($id: ID!) { job(id: $id) {
+        fault { reason message } problems(first: 5) { reason message } } }"""
+    row = f"sku,tier,currency,amount,compare_at\n{variant.sku},retail,CNY,50,80\n".encode()
+    for content, reason in ((row, "discount_too_large"), (b"sku\n", "columns")):
+        sent = await call("POST", "/admin/imports/prices", token, [content])
+        await bulk.run_job(decode_id("job", sent.json["jobId"]))
+        found = await data_of(admin_schema, query, actor, language, id=sent.json["jobId"])
+        told = found["job"]["fault"] or found["job"]["problems"][0]
+        assert told == {"reason": reason, "message": texts(language)["reasons"][reason]}
 
 
 async def test_a_text_of_a_table_is_never_run() -> None:

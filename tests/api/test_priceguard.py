@@ -48,6 +48,7 @@ async def test_a_guard_is_kept_and_what_it_refused_is_shown() -> None:
     assert (error["code"], error["tier"]) == ("PRICE_BELOW_FLOOR", "gold")
     assert error["floor"] == {"amount": "88.00"}
     assert "88" in error["message"]
+    assert variant.sku in error["message"]
     moment = clock.now()
     times = {"since": (moment - timedelta(hours=1)).isoformat(), "until": moment.isoformat()}
     seen = await data_of(schema, SEEN, make.OPERATOR, **times)

@@ -175,7 +175,8 @@ async def test_no_own_price_is_below_cost_or_not_a_price() -> None:
     category = (await variant.product).category_id
     off = AgentPriceWish(agent.id, category_id=category, off_rate=2_000)
     low = await refused(pricebook.set_agent_price(make.OPERATOR, off))
-    assert (low.code, low.field) == ("PRICE_BELOW_FLOOR", ("offRate",))
+    # Of all that stands in the category, the one that it would be too low for is named.
+    assert (low.code, low.field, low.sku) == ("PRICE_BELOW_FLOOR", ("offRate",), variant.sku)
     for changes, field in (
         ({"price": None}, "variantId"),
         ({"category_id": category}, "variantId"),
