@@ -341,6 +341,7 @@ class Variant(Model):
 
     class Meta:
         table = "variants"
+        indexes = (("product_id", "position"),)
         constraints = (
             CheckConstraint(
                 check="status IN ('draft', 'active', 'suspended')",
