@@ -144,6 +144,16 @@ def reviews(
     return info.context.loaders.application_reviews.get(application.id)
 
 
+async def rejected_at(
+    application: Parent[AgentApplication], info: Info
+) -> admission.ReviewStage | None:
+    """Which look was not good; what was found stays with the house."""
+    if application.state is not ApplicationState.REJECTED:
+        return None
+    looks = await info.context.loaders.application_reviews.load(application.id)
+    return next((look.stage for look in looks if not look.passed), None)
+
+
 def real_name_level(
     application: Parent[AgentApplication], info: Info
 ) -> AtOnceOrLater[realname.RealNameLevel]:

@@ -32,6 +32,9 @@ class AgentApplication:
     state: ApplicationState
     submitted_at: datetime
     ended_at: datetime | None
+    rejected_at: ReviewStage | None = field(
+        resolvers.rejected_at, description="The look that was not good, once it is REJECTED."
+    )
     documents: list[Paper] = field(resolvers.documents, size=5)
     agent: Agent | None = field(
         resolvers.agent_of_application, description="What became of it, once it is ACTIVATED."

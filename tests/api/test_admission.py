@@ -76,6 +76,26 @@ async def test_an_invited_applicant_becomes_an_agent_after_two_looks() -> None:
     assert himself["agentApplication"] == {"state": "ACTIVATED"}
 
 
+@pytest.mark.parametrize("failed", ["LICENCE", "SAMPLING"])
+async def test_whoever_is_rejected_is_told_at_which_look_and_not_what_was_found(
+    failed: str,
+) -> None:
+    who = await make.buyer(0)
+    wish = admission.ApplicationWish("Bea", "Cards.", AgentType.PROMOTER, None)
+    applied = await admission.apply(who, wish)
+    one, two = await make.operator("agents:check"), await make.operator("agents:approve")
+    good = failed != "LICENCE"
+    await admission.check_licence(one, applied.id, passed=good, findings="secret")
+    if good:
+        await admission.sample(two, applied.id, passed=False, findings="secret")
+    query = "{ viewer { agentApplication { state rejectedAt } } }"
+    seen = (await data_of(shop, query, who))["viewer"]["agentApplication"]
+    assert seen == {"state": "REJECTED", "rejectedAt": failed}
+    fields = shop.introspect()["__schema"]["types"]
+    (shown,) = (each for each in fields if each["name"] == "AgentApplication")
+    assert not {"findings", "reviews"} & {each["name"] for each in shown["fields"]}
+
+
 async def test_a_queue_costs_as_many_statements_as_one_application() -> None:
     staff = await make.operator("agents:check", "agents:read")
     counted = []
