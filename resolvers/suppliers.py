@@ -158,7 +158,7 @@ def callback_url_of(supplier: Parent[suppliers.Supplier]) -> str:
     return suppliers.callback_url(supplier.id)
 
 
-SAME_PARTY = "Whoever is at the new address, or speaks the new dialect, knows earlier orders."
+SAME_PARTY = "Whoever is at the new address, dialect or account knows earlier orders."
 
 
 @strawberry.input(description="At most so many purchases in so many seconds; 0: no bound.")

@@ -94,6 +94,10 @@ class Dayuanren(SupplierPort):
             settle_seconds=settle_seconds,
         )
 
+    def account_of(self, connection: Connection) -> str:
+        """The user's number."""
+        return settings_of(connection).get("userid", "")
+
     def flaw_of(self, connection: Connection) -> Flaw | None:
         """What the vendor gave: a user's number and its key."""
         return flaw_in(connection, "userid", "key")

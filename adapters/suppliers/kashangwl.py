@@ -86,6 +86,10 @@ class Kashangwl(SupplierPort):
             settle_seconds=settle_seconds,
         )
 
+    def account_of(self, connection: Connection) -> str:
+        """The customer's number."""
+        return settings_of(connection).get("customer_id", "")
+
     def flaw_of(self, connection: Connection) -> Flaw | None:
         """What the vendor gave: a customer's number and its key."""
         return flaw_in(connection, "customer_id", "key")

@@ -183,6 +183,11 @@ class SupplierPort(ABC):
         """What this very connection can do; the adapter's own, unless its settings change it."""
         return self.capabilities
 
+    def account_of(self, connection: Connection) -> str:
+        """Whose orders are seen there, where that is a number beside the key: another one knows
+        nothing of them. Empty where the address says it all, for keys are changed."""
+        return ""
+
     def flaw_of(self, connection: Connection) -> Flaw | None:
         """What of the secret and the settings cannot be used, looked at before they are saved; None
         of a connection that could be right. Nobody is asked."""

@@ -26,7 +26,7 @@ from domain.kernel import (
 from domain.kernel import Connection as Database
 from domain.ledger import AccountKind
 from domain.suppliers.models import Supplier, SupplierOffer, SupplierState, SupplierTier
-from domain.suppliers.ports import RateLimit
+from domain.suppliers.ports import Connection, RateLimit
 from domain.suppliers.reaching import SECRET_PURPOSE, connection_in, places
 from domain.suppliers.refusals import AdapterUnknown, ConnectionUnusable, SupplierHasOpen
 from domain.suppliers.registry import adapter_names, port_of
@@ -89,7 +89,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
     """Create a supplier, or change the one of this code. Needs `suppliers:write`; audited.
 
     Refuses what its adapter could not speak with (SUPPLIER_CONNECTION_UNUSABLE), and another
-    address or dialect while purchases have no outcome (SUPPLIER_HAS_OPEN_PURCHASES).
+    address, dialect or account while purchases have no outcome (SUPPLIER_HAS_OPEN_PURCHASES).
     """
     actor.require_scope(WRITE_SCOPE)
     _check(wish)
@@ -101,7 +101,7 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
                 bool(wish.secret), Invalid(reason="supplier_secret_missing", field=("secret",))
             )
             supplier = Supplier(id=new_id(), code=wish.code, created_at=clock.now(), version=0)
-        await _refuse_another(conn, supplier, wish)
+        before = _party_of(supplier) if supplier.version else None
         supplier.name, supplier.adapter, supplier.base_url = wish.name, wish.adapter, wish.base_url
         supplier.state, supplier.priority = wish.state, wish.priority
         if wish.max_open is not None:
@@ -116,6 +116,8 @@ async def save_supplier(actor: Actor, wish: SupplierWish) -> Supplier:
         if wish.secret is not None:
             supplier.secret_sealed = seal_small(SECRET_PURPOSE, wish.secret, str(supplier.id))
         _refuse_unusable(supplier)
+        if before not in (None, _party_of(supplier)) and not wish.same_party:
+            await _refuse_with_open(conn, supplier.id)
         await supplier.save(force_create=supplier.version == 1)
         await ledger.open_accounts(conn, [(AccountKind.SUPPLIER, supplier.id, CURRENCY)])
         details: dict[str, object] = {
@@ -206,27 +208,36 @@ def listed_name(adapter: str, item: str) -> str | None:
     return None if name == item else name
 
 
-async def _refuse_another(conn: Database, supplier: Supplier, wish: SupplierWish) -> None:
+def _party_of(supplier: Supplier) -> tuple[str, str, str]:
+    """Who is asked about what was bought: by which dialect, at which address, of which account."""
+    account, name = "", supplier.adapter
+    if name in adapter_names():
+        account = port_of(name).account_of(_reached(supplier))
+    return name, supplier.base_url.rstrip("/"), account
+
+
+async def _refuse_with_open(conn: Database, supplier_id: UUID) -> None:
     """Nobody else is asked about purchases that were made where this supplier was: they are
     counted while none can begin, so that none is made there and asked about elsewhere."""
-    there = (supplier.adapter, (supplier.base_url or "").rstrip("/"))
-    moves = supplier.version > 0 and there != (wish.adapter, wish.base_url.rstrip("/"))
-    if not moves or wish.same_party or places.open_purchases is None:
+    if places.open_purchases is None:
         return
     for hold in places.hold_purchases:
         await hold(conn)
-    number = (await places.open_purchases(conn, [supplier.id])).get(supplier.id, 0)
+    number = (await places.open_purchases(conn, [supplier_id])).get(supplier_id, 0)
     refuse_unless(number == 0, SupplierHasOpen(open=number, field=("baseUrl",)))
+
+
+def _reached(supplier: Supplier) -> Connection:
+    return connection_in(
+        supplier.id, supplier.code, supplier.base_url, supplier.secret_sealed, supplier.settings
+    )
 
 
 def _refuse_unusable(supplier: Supplier) -> None:
     """A connection that cannot be spoken with buys nothing; a paused one need not be right."""
     if supplier.state is SupplierState.PAUSED:
         return
-    reached = connection_in(
-        supplier.id, supplier.code, supplier.base_url, supplier.secret_sealed, supplier.settings
-    )
-    flaw = port_of(supplier.adapter).flaw_of(reached)
+    flaw = port_of(supplier.adapter).flaw_of(_reached(supplier))
     if flaw is not None:
         what = {"adapter": supplier.adapter, "name": flaw.name, "reason": flaw.kind.value}
         raise Refused(ConnectionUnusable(**what, field=("secret",)))

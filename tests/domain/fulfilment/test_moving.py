@@ -2,7 +2,7 @@
 somebody else, however close together both happen."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,34 @@ async def test_whoever_has_the_order_is_asked_about_it(
     assert (await state_of(line_id))[1][-1] is AttemptStatus.UNCERTAIN
     assert port.places[-1] == there
     assert (await suppliers.Supplier.get(code=f"s-{item}")).base_url == there
+
+
+@pytest.mark.parametrize(
+    ("adapter", "secret", "said"),
+    [
+        ("kashangwl", "customer_id=2&key=k", "SUPPLIER_HAS_OPEN_PURCHASES"),
+        ("kashangwl", "customer_id=1&key=rotated", ""),
+        ("dayuanren", "userid=2&key=k", "SUPPLIER_HAS_OPEN_PURCHASES"),
+        ("dayuanren", "userid=1&key=rotated", ""),
+    ],
+)
+async def test_another_account_at_the_same_vendor_is_another_party(
+    port: Placed, monkeypatch: pytest.MonkeyPatch, adapter: str, secret: str, said: str
+) -> None:
+    async def one_open(_: Any, ids: Any) -> dict[UUID, int]:
+        return {ids[0]: 1}
+
+    name = "customer_id" if adapter == "kashangwl" else "userid"
+    wish = suppliers.SupplierWish("vendor", "Vendor", adapter, OLD, f"{name}=1&key=k")
+    await suppliers.save_supplier(make.OPERATOR, wish)
+    monkeypatch.setattr(suppliers.places, "open_purchases", one_open)
+    told = ""
+    try:
+        await suppliers.save_supplier(make.OPERATOR, replace(wish, secret=secret))
+    except Refused as refused:
+        told = refused.refusals[0].code
+    assert told == said
+    await suppliers.save_supplier(make.OPERATOR, replace(wish, secret=secret, same_party=True))
 
 
 async def test_without_the_hold_another_party_would_be_asked(
