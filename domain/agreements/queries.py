@@ -13,6 +13,7 @@ from domain.kernel import (
     Connection,
     Page,
     PageRequest,
+    Spoken,
     clock,
     connection,
     page_of,
@@ -56,7 +57,12 @@ async def unaccepted_for(user_id: UUID, agent_type: AgentType) -> list[Agreement
     """What in force blocks anything and was not accepted by a user, as refusals; one statement."""
     async with connection() as conn:
         rows = await conn.fetch(UNACCEPTED_FOR, user_id, agent_type.value, clock.now())
-    return [AgreementNotAccepted(agreement=row[0], version=row[1]) for row in rows]
+    return [
+        AgreementNotAccepted(
+            title=Spoken(en=row["title_en"], zh=row["title_zh"]), version=row["version"]
+        )
+        for row in rows
+    ]
 
 
 async def require_free(conn: Connection, agent_id: UUID, deed: Deed) -> None:

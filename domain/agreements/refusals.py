@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from domain.kernel import Refusal
+from domain.kernel import Refusal, Spoken
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgreementNotAccepted(Refusal):
-    """A version in force has not been accepted; `agreement` and `version` name it."""
+    """A version in force has not been accepted; its title and `version` name it."""
 
     code: ClassVar[str] = "AGREEMENT_NOT_ACCEPTED"
-    agreement: str
+    title: Spoken
     version: int
 
 

@@ -23,7 +23,7 @@ BLOCKED = f"""
 SELECT {UNACCEPTED.format(agent="a", deed="$2", moment="$3")} FROM agents a WHERE a.id = $1
 """
 UNACCEPTED_FOR = f"""
-SELECT g.agreement, g.version FROM agreement_versions g
+SELECT g.title_en, g.title_zh, g.version FROM agreement_versions g
 WHERE $2 = ANY(g.types) AND g.blocks <> '{{}}' AND {CURRENT.format(moment="$3")}
     AND NOT {_ACCEPTED.format(user="$1")}
 ORDER BY g.agreement

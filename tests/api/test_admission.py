@@ -76,6 +76,29 @@ async def test_an_invited_applicant_becomes_an_agent_after_two_looks() -> None:
     assert himself["agentApplication"] == {"state": "ACTIVATED"}
 
 
+@pytest.mark.parametrize(("language", "title"), [("zh", "《代理协议》"), ("en", '"Agent terms"')])
+async def test_an_applicant_is_told_by_its_title_what_is_not_accepted(
+    language: str, title: str
+) -> None:
+    draft = {
+        "agreement": "terms",
+        "titleZh": "代理协议",
+        "titleEn": "Agent terms",
+        "textZh": "x",
+        "textEn": "x",
+        "types": ["PROMOTER"],
+        "blocks": ["TRADE"],
+    }
+    publish = """mutation P($input: AgreementPublishInput!) { agreementPublish(input: $input) {
+      userErrors { code } } }"""
+    await data_of(admin, publish, await make.operator("agreements:write"), input=draft)
+    wish = {"name": "Bea", "statement": "Cards.", "type": "PROMOTER"}
+    answer = await data_of(shop, APPLY, await make.buyer(0), language, input=wish)
+    (told,) = answer["agentApply"]["userErrors"]
+    assert told["code"] == "AGREEMENT_NOT_ACCEPTED"
+    assert title in told["message"]
+
+
 @pytest.mark.parametrize("failed", ["LICENCE", "SAMPLING"])
 async def test_whoever_is_rejected_is_told_at_which_look_and_not_what_was_found(
     failed: str,
