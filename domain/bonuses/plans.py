@@ -208,7 +208,7 @@ def _faults(draft: PlanDraft) -> list[Invalid]:
         ("steps", "bonus_steps"): _is_ladder(draft.steps),
         ("minOwnSales", "bonus_own_sales"): own
         and (draft.kind is not AwardKind.TEAM or draft.min_own_sales > 0),
-        ("capMarginRate", "bonus_caps"): caps and draft.cap_sales_rate <= MAX_CAP_SALES,
+        ("capMarginPercent", "bonus_caps"): caps and draft.cap_sales_rate <= MAX_CAP_SALES,
         ("capEach", "bonus_cap_each"): each,
         ("capMonth", "bonus_cap_month"): _is_capped(draft),
         ("holdDays", "commission_hold_days"): 0 <= draft.hold_days <= MAX_HOLD_DAYS,

@@ -57,7 +57,7 @@ async def test_one_carries_the_file_and_another_brings_the_results(
     taken = ("payouts", "results", file_id, str(results))
     own = await command(installation, *taken, "--login", "alice", "--code", ones[2])
     assert own.returncode != 0
-    assert "Whoever asks for it does not approve it" in own.stdout + own.stderr
+    assert "Two people are needed for this" in own.stdout + own.stderr
     told = await command(installation, *taken, "--login", "bob", "--code", others[0])
     assert (told.returncode, told.stdout.strip()) == (0, "2 rows, 2 booked, 0 known")
     for output in (own, told):

@@ -46,6 +46,14 @@ async def test_figures_end_at_one_place_whatever_their_length() -> None:
     assert begins[0] - begins[1] == pytest.approx(5 * digit + minus, abs=0.01)
 
 
+async def test_chinese_words_beside_figures_are_words() -> None:
+    """Helvetica would draw black squares in their place."""
+    part = Part("", [("a", "1 %, 毛利 30 %"), ("b", "12.00")], (1, 1), figures=frozenset({1}))
+    said = words_of(await as_pdf(Document("Most", AT, "zh", parts=[part])))
+    assert "毛利 30 %" in said
+    assert "12.00" in said
+
+
 async def test_a_document_of_nothing_is_a_page() -> None:
     printed = await as_pdf(Document("Empty", AT, "zh", parts=[Part("无", [], (1,))]))
     assert printed.startswith(b"%PDF-")
