@@ -45,6 +45,13 @@ class ImportReport:
         self.unchanged += other.unchanged
         self.errors += other.errors
 
+    def outcome(self, *, stored: bool) -> bulk.Outcome:
+        """It as the outcome of a job; of a file that only adds, or leaves all as it is."""
+        counts = {"created": self.created, "unchanged": self.unchanged}
+        result = {**counts, "rejected": len(self.errors), "stored": stored}
+        problems = [bulk.Problem(one.line, one.reason, one.file, one.text) for one in self.errors]
+        return bulk.Outcome(result, None, problems)
+
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:

@@ -123,14 +123,7 @@ async def work_off_ladders(work: bulk.Work) -> bulk.Outcome:
     file = BytesIO(await asyncio.to_thread(work.input.read))
     report = await import_ladders(work.actor, file, wish)
     kept = wish.all_or_nothing and bool(report.errors)
-    result = {
-        "created": report.created,
-        "unchanged": report.unchanged,
-        "rejected": len(report.errors),
-        "stored": not (wish.dry_run or kept),
-    }
-    problems = [bulk.Problem(one.line, one.reason, one.file, one.text) for one in report.errors]
-    return bulk.Outcome(result, None, problems)
+    return report.outcome(stored=not (wish.dry_run or kept))
 
 
 async def import_ladders(
