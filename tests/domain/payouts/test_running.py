@@ -365,6 +365,8 @@ async def test_the_database_knows_the_same_moves() -> None:
         "UPDATE payouts SET reference = 'another'",
         "UPDATE payouts SET amount = amount + 1",
         "UPDATE payouts SET destination_id = gen_random_uuid()",
+        "UPDATE payouts SET approved_by = gen_random_uuid()",
+        "UPDATE payouts SET approved_by = NULL, approved_at = now()",
         "DELETE FROM payouts",
     ],
 )
