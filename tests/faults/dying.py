@@ -9,13 +9,17 @@ import multiprocessing
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from domain.kernel import crash
+from domain.kernel import connection, crash
 from server.settings import Settings
 from server.wiring import connect
 from tests import make
 
 CRASHED = 137
 PATIENCE_SECONDS = 60
+APPLICATION = "mortal"
+_OPEN = """
+SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()
+"""
 Work = Callable[..., Coroutine[Any, Any, Any]]
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
@@ -39,9 +43,20 @@ class Mortal:
         try:
             await asyncio.to_thread(process.join, PATIENCE_SECONDS)
             assert process.exitcode == CRASHED, f"{point} was not reached: {process.exitcode}"
+            await _forgotten()
         finally:
             process.kill()
             process.join()
+
+
+async def _forgotten() -> None:
+    """Once the server has seen that nobody is there any more, and gave its locks back: until then
+    whoever skips what is locked finds nothing."""
+    async with asyncio.timeout(PATIENCE_SECONDS), connection() as conn:
+        while True:
+            if not await conn.fetchval(_OPEN, APPLICATION):
+                return
+            await asyncio.sleep(0.01)
 
 
 class _Point:
@@ -64,7 +79,7 @@ def _live(
     crash._armed = point  # type: ignore[assignment]
 
     async def life() -> None:
-        await connect(settings, "mortal")
+        await connect(settings, APPLICATION)
         with make.later(days=days):
             await work(*words, **named)
 
