@@ -168,7 +168,6 @@ def test_a_price_that_changes_next_door_arrives_here_and_is_not_sold_below(
     It has just begun to follow: its list may be read before the first shop has looked at anything.
     """
     _follow(docked, True)
-    before = _followed(docked)["policy"]["pushedAt"]
     _set_price(demo, operator, "STEAM-CNY-50", "60")
     try:
         _until_it_costs(docked, "60")
@@ -178,9 +177,10 @@ def test_a_price_that_changes_next_door_arrives_here_and_is_not_sold_below(
     finally:
         _set_price(demo, operator, "STEAM-CNY-50", "49")
     _until_it_costs(docked, "49")
+    # Both prices may come of one push: what was just told of is asked for once more.
     policy = _followed(docked)["policy"]
     assert policy["pushes"] == "ACTIVE"
-    assert policy["pushedAt"] not in (None, before)
+    assert policy["pushedAt"] is not None
     order = when_closed(here, here.buy("STEAM-CNY-50")["order"])
     assert order["status"] == "DELIVERED", order
     second = Client(docked["admin"], docked["operator"]["token"])

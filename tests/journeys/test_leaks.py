@@ -299,12 +299,7 @@ def test_a_thousand_codes_are_nowhere_but_with_their_buyers(
     planting, kept = Planting(), Answers()
     origin = demo["shop"].removesuffix("/graphql/shop")
     ways = Ways(origin, buyer, kept, planting, partial(run, demo), tmp_path)
-    credit = {
-        "login": demo["buyer"]["login"],
-        "amount": {"amount": "90000", "currency": "CNY"},
-        "idempotencyKey": uuid4().hex,
-    }
-    ways.do(operator, "walletTopup", "replayed", **credit)
+    pay_in(ways, demo, operator, "90000")
     with hooked(demo) as received:
         import_all(demo, operator, planting, kept)
         import_by_a_job(demo, operator, planting, kept)
@@ -396,13 +391,14 @@ def test_twin_a_code_that_does_leak_is_found_in_every_place(demo: dict[str, Any]
 
 
 def test_twin_a_code_that_is_told_is_found_with_whom_it_was_told(
-    demo: dict[str, Any], buyer: Client, tmp_path: Path
+    demo: dict[str, Any], buyer: Client, operator: Client, tmp_path: Path
 ) -> None:
     """Answers, webhooks and mails are searched as they were sent: one code in each on purpose."""
     planting, kept = Planting(), Answers()
     (code,) = planting.plant(1)
     origin = demo["shop"].removesuffix("/graphql/shop")
     ways = Ways(origin, buyer, kept, planting, partial(run, demo), tmp_path)
+    pay_in(ways, demo, operator, "500")
     chief = ways.operator("leaks-twin")
     text = {"subject": "It is here", "body": f"{{number}} {code}"}
     wish = {"event": "order.delivered", "medium": "EMAIL", "language": "en", "text": text}
@@ -418,6 +414,16 @@ def test_twin_a_code_that_is_told_is_found_with_whom_it_was_told(
     found = leaks_in(places, planting)
     assert found["webhooks"] == ["plain"]
     assert {name.split()[0] for name in found} == {"webhooks", "mail", "answer"}
+
+
+def pay_in(ways: Ways, demo: dict[str, Any], operator: Client, amount: str) -> None:
+    """What the demo's buyer needs: other journeys spend of the same wallet."""
+    credit = {
+        "login": demo["buyer"]["login"],
+        "amount": {"amount": amount, "currency": "CNY"},
+        "idempotencyKey": uuid4().hex,
+    }
+    ways.do(operator, "walletTopup", "replayed", **credit)
 
 
 async def _into_the_database(url: str, code: str) -> None:
