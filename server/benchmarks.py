@@ -121,7 +121,7 @@ def live(
 @commands.command("failover")
 def failover(
     candidates: Annotated[int, typer.Option(min=2, help="Suppliers of the variant.")] = 200,
-    lines: Annotated[int, typer.Option(min=100, help="Lines whose first supplier says no.")] = 500,
+    lines: Annotated[int, typer.Option(min=100, help="Lines whose first one says no.")] = 2_000,
 ) -> None:
     """From a supplier's no to the next one's order on the wire.
 
