@@ -203,20 +203,15 @@ def export(
 
     Example: kameng export products --format xlsx --to backup
     """
-    from domain import bulk, cards, catalog, pricebook, pricing
+    from domain import bulk, cards, catalog
+    from server.tables import OF_PRICES
 
     async def tables() -> "list[bulk.Table]":
         if what is Exported.PRODUCTS:
             return await catalog.export_catalog(operator())
         if what is Exported.CARDS:
             return [await cards.list_cards(operator(), cards.CardFilter(sku=sku))]
-        of_prices = {
-            Exported.PRICES: pricing.export_prices,
-            Exported.AGENT_PRICES: pricebook.export_own_prices,
-            Exported.PRICE_LADDERS: pricebook.export_price_ladders,
-            Exported.VOLUME_LADDERS: pricebook.export_volume_ladders,
-        }
-        return [await of_prices[what](operator())]
+        return [await OF_PRICES[what.value](operator())]
 
     async def work() -> list[Path]:
         found = await tables()
